@@ -1,0 +1,82 @@
+import { z } from "zod";
+
+export const axisSchema = z.object({
+  name: z.string(),
+  unit: z.string(),
+  values: z.array(z.number()),
+});
+export type Axis = z.infer<typeof axisSchema>;
+
+export const cubeHealthSchema = z.object({
+  /** Values that were NaN or infinite in the file. */
+  nan: z.int(),
+  /** Finite values further from their spectral step's median than the limit, in robust standard deviations. */
+  outliers: z.int(),
+  /** Pixels whose whole spectrum (or its fit) is unusable. */
+  failedPixels: z.int(),
+  /** Values replaced before use; 0 when repair is off. */
+  repaired: z.int(),
+});
+export type CubeHealth = z.infer<typeof cubeHealthSchema>;
+
+export const datasetChoiceSchema = z.object({
+  dataset: z.string(),
+  shape: z.array(z.int()),
+  quantity: z.string(),
+});
+export type DatasetChoice = z.infer<typeof datasetChoiceSchema>;
+
+export const mapInfoSchema = z.object({ name: z.string(), quantity: z.string(), unit: z.string() });
+export type MapInfo = z.infer<typeof mapInfoSchema>;
+
+/** One preparation step, recorded so that prediction can repeat it. */
+export const provenanceStepSchema = z.object({
+  step: z.string(),
+  parameters: z.record(z.string(), z.unknown()),
+});
+export type ProvenanceStep = z.infer<typeof provenanceStepSchema>;
+
+/** A cube as the store keeps it and HTTP shows it (api.md, Cubes). */
+export const cubeRecordSchema = z.object({
+  id: z.string(),
+  name: z.string(),
+  format: z.string(),
+  dataset: z.string(),
+  /** rows, cols, points */
+  shape: z.tuple([z.int(), z.int(), z.int()]),
+  axes: z.object({ row: axisSchema, col: axisSchema, spectral: axisSchema }),
+  quantity: z.string(),
+  unit: z.string(),
+  /** Of the bytes as uploaded. */
+  sha256: z.string(),
+  sizeBytes: z.int(),
+  createdAt: z.string(),
+  health: cubeHealthSchema,
+  choices: z.array(datasetChoiceSchema),
+  maps: z.array(mapInfoSchema),
+  /** Plain words on what was met in the file: truncated grid, branch taken, phase offset found. */
+  notes: z.array(z.string()),
+  provenance: z.array(provenanceStepSchema),
+});
+export type CubeRecord = z.infer<typeof cubeRecordSchema>;
+
+/** What the parsing process reports of a file; the store adds id, name, sha256, sizeBytes and createdAt. */
+export const ingestedCubeSchema = cubeRecordSchema.omit({
+  id: true,
+  name: true,
+  sha256: true,
+  sizeBytes: true,
+  createdAt: true,
+});
+export type IngestedCube = z.infer<typeof ingestedCubeSchema>;
+
+/** How to read an upload: part of a cube's identity together with its bytes. */
+export const ingestOptionsSchema = z.object({
+  /** Path of the dataset inside the file. */
+  dataset: z.string().max(1024).optional(),
+  /** Selection such as `field:out,cycle:0` or `Current`. */
+  channel: z.string().max(256).optional(),
+  /** `off` keeps outliers (NaN are always repaired). */
+  repair: z.enum(["robust", "off"]).default("robust"),
+});
+export type IngestOptions = z.infer<typeof ingestOptionsSchema>;

@@ -1,0 +1,97 @@
+import { z } from "zod";
+
+export const regionSchema = z.object({
+  row: z.int().min(0),
+  col: z.int().min(0),
+  rows: z.int().min(1),
+  cols: z.int().min(1),
+});
+/** A rectangle of pixels: `row`, `col` of its first pixel and its extent. */
+export type Region = z.infer<typeof regionSchema>;
+
+export const directionSchema = z.enum(["im2spec", "spec2im"]);
+export type Direction = z.infer<typeof directionSchema>;
+
+export const trainRequestSchema = z.object({
+  kind: z.literal("train"),
+  direction: directionSchema,
+  cube: z.string(),
+  /** Where training pixels' centres lie; default: the left 72 % of the columns. */
+  region: regionSchema.optional(),
+  window: z.int().min(2).max(64).default(8),
+  latent: z.int().min(1).max(64).default(2),
+  filters: z.int().min(1).max(256).default(64),
+  /** The image side: the map at this spectral value (default 0) … */
+  imageAt: z.number().optional(),
+  /** … or a separate image channel by name. */
+  map: z.string().optional(),
+  epochs: z.int().min(1).max(10000).default(100),
+  batchSize: z.int().min(2).max(1024).default(64),
+  learningRate: z.number().positive().max(1).default(0.001),
+  seed: z.int().min(0).max(0xffffffff).default(1),
+  /** `name@version`: continue from this model's weights and scaler. */
+  from: z.string().optional(),
+  /** Standardisation of spectra: one mean and deviation, one per spectral step, or none. */
+  scaling: z.enum(["global", "perStep", "none"]).default("global"),
+  /** An ensemble of this many seeds in one version. */
+  members: z.int().min(1).max(16).default(1),
+  saveAs: z.string().regex(/^[a-z0-9][a-z0-9._-]{0,63}$/),
+  priority: z.int().min(0).max(9).default(5),
+  webhook: z.url().max(2048).optional(),
+  notes: z.string().max(10000).optional(),
+});
+export type TrainRequest = z.infer<typeof trainRequestSchema>;
+
+/** A derived result that takes too long for one GET: the resource's path and query, computed in the background. */
+export const resultRequestSchema = z.object({
+  kind: z.literal("result"),
+  /** What is computed: `errors`, `gmm`, `loops`, … */
+  result: z.string(),
+  cube: z.string(),
+  /** `name@version` when a model is involved. */
+  model: z.string().optional(),
+  parameters: z.record(z.string(), z.unknown()),
+});
+export type ResultRequest = z.infer<typeof resultRequestSchema>;
+
+export const jobRequestSchema = z.discriminatedUnion("kind", [trainRequestSchema, resultRequestSchema]);
+export type JobRequest = z.infer<typeof jobRequestSchema>;
+
+export const jobStateSchema = z.enum(["queued", "running", "succeeded", "failed", "cancelled"]);
+export type JobState = z.infer<typeof jobStateSchema>;
+
+export const jobProgressSchema = z.object({
+  epoch: z.int(),
+  epochs: z.int(),
+  trainLoss: z.number().nullable(),
+  testLoss: z.number().nullable(),
+  patchesPerSecond: z.number().nullable(),
+  etaSeconds: z.number().nullable(),
+});
+export type JobProgress = z.infer<typeof jobProgressSchema>;
+
+export const jobHistorySchema = z.object({
+  trainLoss: z.array(z.number().nullable()),
+  testLoss: z.array(z.number().nullable()),
+});
+export type JobHistory = z.infer<typeof jobHistorySchema>;
+
+export const jobErrorSchema = z.object({ code: z.string(), detail: z.string() });
+
+/** A job as the store keeps it and HTTP shows it (api.md, Jobs). */
+export const jobRecordSchema = z.object({
+  id: z.string(),
+  kind: z.enum(["train", "result"]),
+  state: jobStateSchema,
+  request: jobRequestSchema,
+  createdAt: z.string(),
+  startedAt: z.string().optional(),
+  finishedAt: z.string().optional(),
+  progress: jobProgressSchema.optional(),
+  history: jobHistorySchema.optional(),
+  result: z.object({ model: z.string(), version: z.int() }).partial().optional(),
+  error: jobErrorSchema.optional(),
+  /** How often a worker died or was restarted under this job. */
+  attempts: z.int(),
+});
+export type JobRecord = z.infer<typeof jobRecordSchema>;

@@ -1,0 +1,116 @@
+import { z } from "zod";
+import { axisSchema } from "./cube.ts";
+import { directionSchema, regionSchema } from "./job.ts";
+
+export const modelNameSchema = z.string().regex(/^[a-z0-9][a-z0-9._-]{0,63}$/);
+/** A word that is not a number and not `latest`. */
+export const aliasSchema = z.string().regex(/^(?!latest$)(?![0-9]+$)[a-z0-9][a-z0-9._-]{0,63}$/);
+
+export const networkOptionsSchema = z.object({
+  direction: directionSchema,
+  window: z.int().min(2).max(64),
+  points: z.int().min(1).max(16384),
+  latent: z.int().min(1).max(64),
+  filters: z.int().min(1).max(256),
+});
+/** All that is needed to build the layer list of a network (`models/network.ts`). */
+export type NetworkOptions = z.infer<typeof networkOptionsSchema>;
+
+const momentSchema = z.union([z.number(), z.array(z.number())]);
+export const standardiserSchema = z.object({ mean: momentSchema, std: momentSchema });
+/** `(x - mean) / std`; arrays are per spectral step. */
+export type Standardiser = z.infer<typeof standardiserSchema>;
+
+export const scalerSchema = z.object({ input: standardiserSchema, output: standardiserSchema });
+export type Scaler = z.infer<typeof scalerSchema>;
+
+/** mse in the target's squared unit, nrmse as published, r2 = 1 - mse / variance of the test targets. */
+export const scoreSchema = z.object({
+  mse: z.number().nullable(),
+  nrmse: z.number().nullable(),
+  r2: z.number().nullable(),
+});
+export type Score = z.infer<typeof scoreSchema>;
+
+export const scoresSchema = z.object({
+  train: scoreSchema.optional(),
+  test: scoreSchema,
+  baselines: z.object({
+    mean: scoreSchema,
+    ridge: scoreSchema,
+    nearest: scoreSchema,
+    /** RBF kernel ridge regression, constants chosen inside the training part. */
+    kernelRidge: scoreSchema.optional(),
+  }),
+  /** Scores of spatial blocks of the test part, from which intervals are bootstrapped. */
+  byBlock: z.array(scoreSchema.extend({ region: regionSchema, count: z.int() })).optional(),
+  /** 90 % block-bootstrap intervals. */
+  intervals: z.record(z.string(), z.tuple([z.number(), z.number()])).optional(),
+  verdict: z.string().optional(),
+  /** Share of held-out targets inside the ensemble's 90 % band, after calibration. */
+  coverage: z.number().optional(),
+});
+export type Scores = z.infer<typeof scoresSchema>;
+
+export const weightsSchema = z.object({ sha256: z.string(), bytes: z.int() });
+
+/** `model.json` of an artifact: everything but the weights. Predicting needs nothing else. */
+export const modelManifestSchema = z.object({
+  name: modelNameSchema,
+  version: z.int().min(1),
+  createdAt: z.string(),
+  network: networkOptionsSchema,
+  /** The spectral axis and quantity the model was trained on; absent for an imported checkpoint without one. */
+  axis: axisSchema.optional(),
+  quantity: z.string().optional(),
+  unit: z.string().optional(),
+  /** Which image the patches were cut from. */
+  image: z.union([z.object({ imageAt: z.number() }), z.object({ map: z.string() })]).optional(),
+  scaler: scalerSchema,
+  /** Absent for an imported checkpoint. */
+  training: z.object({
+    cubeSha256: z.string(),
+    cubeName: z.string(),
+    region: regionSchema,
+    guard: z.int(),
+    epochs: z.int(),
+    bestEpoch: z.int(),
+    batchSize: z.int(),
+    learningRate: z.number(),
+    seed: z.int(),
+    from: z.string().optional(),
+    trainPixels: z.int(),
+    testPixels: z.int(),
+    seconds: z.number(),
+    engine: z.string(),
+    device: z.string(),
+    history: z.object({ trainLoss: z.array(z.number()), testLoss: z.array(z.number()) }),
+  }).optional(),
+  scores: scoresSchema.optional(),
+  /** SHA-256 and size of `weights.safetensors` (best epoch); `last` is the last epoch's file where kept. */
+  weights: weightsSchema,
+  last: weightsSchema.optional(),
+  /** Further members of an ensemble, `weights.1.safetensors` and on. */
+  members: z.array(weightsSchema).optional(),
+  /** Factor that turns the members' spread into a calibrated 90 % half-width. */
+  spreadFactor: z.number().optional(),
+  /** Distance from the training inputs beyond which a prediction is warned about. */
+  novelty: z.object({
+    inputMin: z.number(),
+    inputMax: z.number(),
+    latentMin: z.array(z.number()),
+    latentMax: z.array(z.number()),
+  })
+    .optional(),
+  notes: z.string().optional(),
+});
+export type ModelManifest = z.infer<typeof modelManifestSchema>;
+
+/** `check.json`: one input and its prediction, recomputed when the model is loaded. */
+export const modelCheckSchema = z.object({
+  input: z.array(z.number()),
+  latent: z.array(z.number()),
+  output: z.array(z.number()),
+  tolerance: z.number(),
+});
+export type ModelCheck = z.infer<typeof modelCheckSchema>;

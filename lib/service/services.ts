@@ -1,0 +1,167 @@
+import type { NdArray, ResultTree } from "../base/nd_array.ts";
+import type { CubeRecord, IngestOptions } from "../schemas/cube.ts";
+import type { JobRecord, TrainRequest } from "../schemas/job.ts";
+import type { ModelManifest, NetworkOptions, Scaler } from "../schemas/model.ts";
+import type { Axis } from "../schemas/cube.ts";
+
+/** What HTTP may ask for. Every method throws LoopscopeError; routes know nothing below this file. */
+export interface Services {
+  cubes: CubeService;
+  jobs: JobService;
+  models: ModelService;
+  predictions: PredictionService;
+  results: ResultService;
+  system: SystemService;
+}
+
+export interface Page<T> {
+  items: T[];
+  /** Absent on the last page. */
+  nextCursor?: string;
+}
+
+export interface PageRequest {
+  limit: number;
+  cursor?: string;
+}
+
+/** Who is asking: fairness, quotas and logs. */
+export interface Caller {
+  /** `key:ID`, or `address:IP` without a key. */
+  id: string;
+  requestId: string;
+  /** Fires when the client has gone or the request timed out. */
+  signal: AbortSignal;
+}
+
+export interface CubeService {
+  /** Streams the body to disk, parses it apart, stores it. `created` is false where the same bytes and options are there. */
+  add(
+    body: ReadableStream<Uint8Array>,
+    options: Partial<IngestOptions> & { name?: string },
+    caller: Caller,
+  ): Promise<{ cube: CubeRecord; created: boolean }>;
+  list(page: PageRequest): Page<CubeRecord>;
+  get(id: string): CubeRecord;
+  /** Conflict while a queued or running job uses it. */
+  remove(id: string): Promise<void>;
+  /** `{index, at, axis:{name,unit}, values}` with values rows x cols; `map` names a separate channel instead. */
+  map(id: string, query: { at?: number; index?: number; branch?: "first" | "last"; map?: string }): Promise<ResultTree>;
+  /** `{row, col, axis, values, count}`: the mean over pixels within `radius`. */
+  spectrum(id: string, query: { row: number; col: number; radius: number }): Promise<ResultTree>;
+  /** Adds a separate image channel from an uploaded file; the grid must be the cube's. */
+  addMap(
+    id: string,
+    body: ReadableStream<Uint8Array>,
+    options: { name?: string; dataset?: string },
+    caller: Caller,
+  ): Promise<CubeRecord>;
+}
+
+export interface JobEvent {
+  /** Grows within a job; SSE `id`. */
+  sequence: number;
+  event: "state" | "epoch" | "done";
+  data: Record<string, unknown>;
+}
+
+export interface JobService {
+  submit(request: TrainRequest, caller: Caller): Promise<JobRecord>;
+  get(id: string): JobRecord;
+  list(page: PageRequest & { state?: string }): Page<JobRecord>;
+  /** Idempotent; a finished job is a conflict. */
+  cancel(id: string): Promise<JobRecord>;
+  /** Events after `afterSequence`, then live until `done` or the signal. */
+  events(id: string, afterSequence: number, signal: AbortSignal): AsyncGenerator<JobEvent>;
+  /** Resolves when the job has ended or the time is over. */
+  waitFor(id: string, timeoutMs: number, signal: AbortSignal): Promise<JobRecord>;
+}
+
+export interface ModelSummary {
+  name: string;
+  versions: number[];
+  latest: number;
+  aliases: Record<string, number>;
+  direction: "im2spec" | "spec2im";
+  readOnly: boolean;
+}
+
+/** A manifest with what is not part of the immutable artifact. */
+export type ModelView = ModelManifest & { aliases: string[]; readOnly: boolean; card: string };
+
+export interface ModelService {
+  list(page: PageRequest): Page<ModelSummary>;
+  get(name: string): ModelSummary;
+  /** `version` is a number, `latest` or an alias. */
+  version(name: string, version: string): ModelView;
+  weights(name: string, version: string): Promise<Uint8Array>;
+  card(name: string, version: string): string;
+  /** The ETag of the alias table; setAlias demands it when `ifMatch` is given (precondition error otherwise). */
+  aliasTag(name: string): string;
+  setAlias(name: string, alias: string, version: number, ifMatch: string | undefined): Promise<ModelSummary>;
+  removeAlias(name: string, alias: string): Promise<ModelSummary>;
+  import(
+    options: { name: string; network: NetworkOptions; axis?: Axis; scaler?: Scaler },
+    weights: Uint8Array,
+  ): Promise<{ name: string; version: number }>;
+  /** Conflict where an alias points to it or a job uses it; forbidden for the shipped zoo. */
+  removeVersion(name: string, version: string): Promise<void>;
+}
+
+export interface PredictionService {
+  /**
+   * Patches, spectra or latents in physical units. `inputs.shape` decides: im2spec takes HxW or NxHxW, spec2im S or
+   * NxS; `image` (rows x cols) is every pixel of a whole image.
+   */
+  predict(
+    name: string,
+    version: string,
+    request: { inputs: NdArray } | { image: NdArray },
+    caller: Caller,
+  ): Promise<ResultTree>;
+  encode(name: string, version: string, inputs: NdArray, caller: Caller): Promise<ResultTree>;
+  decode(name: string, version: string, latents: NdArray, caller: Caller): Promise<ResultTree>;
+}
+
+/** A derived, immutable result: there, or on its way as a job. */
+export type Outcome =
+  | { kind: "ready"; value: ResultTree; etag: string }
+  | { kind: "pending"; job: JobRecord };
+
+export type CubeResultName = "pca" | "nmf" | "loops" | "patchGmm" | "dbscan" | "sho";
+export type ModelResultName =
+  | "predictions"
+  | "errors"
+  | "latents"
+  | "gmm"
+  | "manifold"
+  | "suggest"
+  | "jacobian"
+  | "loops";
+
+export interface ResultService {
+  /** Waits up to `waitMs` before it answers with a job. */
+  ofCube(
+    result: CubeResultName,
+    cube: string,
+    parameters: Record<string, unknown>,
+    waitMs: number,
+    caller: Caller,
+  ): Promise<
+    Outcome
+  >;
+  ofModel(
+    result: ModelResultName,
+    model: { name: string; version: string },
+    cube: string,
+    parameters: Record<string, unknown>,
+    waitMs: number,
+    caller: Caller,
+  ): Promise<Outcome>;
+}
+
+export interface SystemService {
+  /** Body of `GET /v1/system`. */
+  describe(): ResultTree;
+  ready(): { ready: boolean; reason?: string };
+}
