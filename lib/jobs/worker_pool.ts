@@ -1,0 +1,126 @@
+import { LoopscopeError } from "../base/errors.ts";
+import type { ResultTree } from "../base/nd_array.ts";
+import { type CallOptions, type WorkerOptions, WorkerProcess } from "./worker_process.ts";
+
+export interface PoolOptions {
+  worker: WorkerOptions;
+  /** Number of processes at most. */
+  size: number;
+  /** Calls that one process works on at a time. */
+  callsPerWorker: number;
+  /** Calls that may wait for a process; one more is refused with `busy`. */
+  maxWaiting: number;
+  /** Told when a process ends that nobody asked to end. */
+  onLost?: (reason: string) => void;
+}
+
+interface Waiting {
+  start(worker: WorkerProcess): void;
+  reject(error: Error): void;
+}
+
+/**
+ * Worker processes that start when they are needed and are replaced when they die. Calls beyond the pool's capacity wait
+ * in order; the queue is bounded, and a call whose caller has gone leaves it without having been started.
+ */
+export class WorkerPool {
+  readonly #options: PoolOptions;
+  readonly #workers = new Set<WorkerProcess>();
+  readonly #waiting: Waiting[] = [];
+  #closed = false;
+  /** Processes that ended unasked since the pool was made. */
+  lost = 0;
+
+  constructor(options: PoolOptions) {
+    this.#options = options;
+  }
+
+  get waiting(): number {
+    return this.#waiting.length;
+  }
+
+  get busy(): number {
+    return [...this.#workers].reduce((sum, worker) => sum + worker.busy, 0);
+  }
+
+  async call(method: string, value: ResultTree, options: CallOptions = {}): Promise<ResultTree> {
+    const worker = this.#free() ?? await this.#wait(options.signal);
+    try {
+      return await worker.call(method, value, options);
+    } finally {
+      this.#next();
+    }
+  }
+
+  /** Starts one process ahead of the first call. */
+  warm(): void {
+    if (this.#workers.size === 0) this.#start();
+  }
+
+  async close(graceMs?: number): Promise<void> {
+    this.#closed = true;
+    for (const waiting of this.#waiting.splice(0)) waiting.reject(stopping());
+    await Promise.all([...this.#workers].map((worker) => worker.close(graceMs)));
+  }
+
+  /** Kills every process: what they were doing fails with `worker_lost`, and the next call starts new ones. */
+  killAll(): void {
+    for (const worker of this.#workers) worker.kill();
+  }
+
+  #free(): WorkerProcess | undefined {
+    if (this.#closed) throw stopping();
+    const candidates = [...this.#workers].filter((worker) =>
+      worker.alive && worker.busy < this.#options.callsPerWorker
+    );
+    candidates.sort((a, b) => a.busy - b.busy);
+    const best = candidates[0];
+    if (best && (best.busy === 0 || this.#workers.size >= this.#options.size)) return best;
+    return this.#workers.size < this.#options.size ? this.#start() : best;
+  }
+
+  #start(): WorkerProcess {
+    const worker = new WorkerProcess({ ...this.#options.worker, onFree: () => this.#next() });
+    this.#workers.add(worker);
+    void worker.ended.then((status) => {
+      this.#workers.delete(worker);
+      if (!this.#closed) {
+        this.lost++;
+        this.#options.onLost?.(status.signal ?? `code ${status.code}`);
+      }
+      this.#next();
+    });
+    return worker;
+  }
+
+  #wait(signal?: AbortSignal): Promise<WorkerProcess> {
+    if (this.#waiting.length >= this.#options.maxWaiting) {
+      const detail = `${this.#waiting.length} calls are waiting, the limit is ${this.#options.maxWaiting}`;
+      throw new LoopscopeError("unavailable", "busy", detail, { retryAfterS: 1 });
+    }
+    const { promise, resolve, reject } = Promise.withResolvers<WorkerProcess>();
+    const waiting = { start: resolve, reject };
+    this.#waiting.push(waiting);
+    signal?.addEventListener("abort", () => {
+      const at = this.#waiting.indexOf(waiting);
+      if (at >= 0) this.#waiting.splice(at, 1);
+      reject(new LoopscopeError("cancelled", "cancelled", "The call was cancelled"));
+    }, { once: true });
+    return promise;
+  }
+
+  #next(): void {
+    while (this.#waiting.length > 0 && !this.#closed) {
+      const worker = this.#free();
+      if (!worker) return;
+      this.#waiting.shift()?.start(worker);
+      // The call registers as busy in a microtask; one start a turn keeps the count right.
+      queueMicrotask(() => queueMicrotask(() => this.#next()));
+      return;
+    }
+  }
+}
+
+function stopping(): LoopscopeError {
+  return new LoopscopeError("unavailable", "stopping", "The service is stopping", { retryAfterS: 5 });
+}

@@ -1,0 +1,59 @@
+import type { ResultTree } from "../../lib/base/nd_array.ts";
+import { WorkerPool } from "../../lib/jobs/worker_pool.ts";
+import { assert, assertEquals, assertFailsWith } from "../support/assert.ts";
+
+const worker = { entry: new URL("./support/echo_worker.ts", import.meta.url), permissions: [] };
+
+async function withPool(
+  options: { size: number; callsPerWorker: number; maxWaiting: number },
+  run: (pool: WorkerPool) => Promise<void>,
+): Promise<void> {
+  const pool = new WorkerPool({ worker, ...options });
+  try {
+    await run(pool);
+  } finally {
+    await pool.close();
+  }
+}
+
+Deno.test("calls beyond the pool's capacity wait and are all answered", () =>
+  withPool({ size: 2, callsPerWorker: 1, maxWaiting: 100 }, async (pool) => {
+    const answers = await Promise.all(Array.from({ length: 30 }, (_, i) => pool.call("echo", i)));
+    assertEquals(answers, Array.from({ length: 30 }, (_, i) => i));
+    assertEquals([pool.busy, pool.waiting], [0, 0]);
+  }));
+
+Deno.test("a full queue refuses one more call and an abandoned one leaves it", () =>
+  withPool({ size: 1, callsPerWorker: 1, maxWaiting: 1 }, async (pool) => {
+    const first = new AbortController();
+    const second = new AbortController();
+    const running = pool.call("forever", null, { signal: first.signal });
+    const waiting = pool.call("echo", 1, { signal: second.signal });
+    await assertFailsWith("busy", () => pool.call("echo", 2));
+    second.abort();
+    await assertFailsWith("cancelled", () => waiting);
+    assertEquals(pool.waiting, 0);
+    first.abort();
+    await assertFailsWith("cancelled", () => running);
+    assertEquals(await pool.call("echo", 3), 3);
+  }));
+
+Deno.test("a process that dies is replaced and those who wait are served", () =>
+  withPool({ size: 1, callsPerWorker: 1, maxWaiting: 10 }, async (pool) => {
+    const dying = assertFailsWith("worker_lost", () => pool.call("die", null));
+    const after: Promise<ResultTree>[] = [1, 2].map((n) => pool.call("echo", n));
+    await dying;
+    assertEquals(await Promise.all(after), [1, 2]);
+    assert.equal(pool.lost, 1);
+  }));
+
+Deno.test("a cancelled call that does not listen loses its process after the grace", async () => {
+  const pool = new WorkerPool({ worker: { ...worker, cancelGraceMs: 30 }, size: 1, callsPerWorker: 1, maxWaiting: 5 });
+  const controller = new AbortController();
+  const spinning = pool.call("spin", null, { signal: controller.signal });
+  setTimeout(() => controller.abort(), 50);
+  await assertFailsWith("cancelled", () => spinning);
+  assertEquals(await pool.call("echo", "next"), "next");
+  assert.equal(pool.lost, 1);
+  await pool.close();
+});
