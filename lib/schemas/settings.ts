@@ -1,0 +1,42 @@
+import { z } from "zod";
+
+const flag = z.enum(["true", "false"]).transform((text) => text === "true");
+const wholeNumber = (least: number, most: number) => z.coerce.number().int().min(least).max(most);
+
+/**
+ * The environment's settings (api.md, Settings). Every one has a default that works; an empty string counts as unset.
+ */
+export const settingsSchema = z.object({
+  LOOPSCOPE_HOST: z.string().default("127.0.0.1"),
+  LOOPSCOPE_PORT: wholeNumber(0, 65535).default(8080),
+  LOOPSCOPE_DATA: z.string().default("./data"),
+  LOOPSCOPE_ENGINE: z.enum(["auto", "wasm", "webgpu", "tensorflow", "reference"]).default("auto"),
+  LOOPSCOPE_THREADS: wholeNumber(1, 256).optional(),
+  LOOPSCOPE_MAX_UPLOAD_BYTES: wholeNumber(1, Number.MAX_SAFE_INTEGER).default(8 * 2 ** 30),
+  /** All cubes together; a further upload is refused with 507-like `quota_exceeded`. */
+  LOOPSCOPE_MAX_STORED_BYTES: wholeNumber(1, Number.MAX_SAFE_INTEGER).default(256 * 2 ** 30),
+  LOOPSCOPE_PARSE_TIMEOUT_S: wholeNumber(1, 86400).default(600),
+  LOOPSCOPE_API_KEYS: z.string().optional(),
+  LOOPSCOPE_PUBLIC_READ: flag.default(false),
+  LOOPSCOPE_PUBLIC_UPLOADS: flag.default(false),
+  LOOPSCOPE_PUBLIC_TRAINING: flag.default(false),
+  LOOPSCOPE_CORS_ORIGIN: z.string().optional(),
+  LOOPSCOPE_WEBHOOK_HOSTS: z.string().default("").transform((text) => text.split(",").map((host) => host.trim()).filter(Boolean)),
+  LOOPSCOPE_RATE_PER_MINUTE: wholeNumber(1, 1_000_000).default(600),
+  LOOPSCOPE_ROLE: z.enum(["all", "web", "worker"]).default("all"),
+  LOOPSCOPE_DATABASE_URL: z.string().optional(),
+  LOOPSCOPE_STORAGE_URL: z.string().optional(),
+});
+export type Settings = z.infer<typeof settingsSchema>;
+
+/** Reads the settings; throws with one line for each value that does not fit. */
+export function parseSettings(environment: Record<string, string | undefined>): Settings {
+  const set = Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== undefined && value !== ""));
+  const parsed = settingsSchema.safeParse(set);
+  if (parsed.success) return parsed.data;
+  const lines = parsed.error.issues.map((issue) => {
+    const name = String(issue.path[0]);
+    return `${name}: ${issue.message}, met ${JSON.stringify(set[name])}`;
+  });
+  throw new RangeError(lines.join("\n"));
+}
