@@ -4,6 +4,8 @@ export type ErrorKind =
   | "unauthenticated" // 401
   | "forbidden" // 403
   | "missing" // 404
+  | "notAcceptable" // 406
+  | "timeout" // 408: the client was too slow
   | "conflict" // 409
   | "precondition" // 412
   | "tooLarge" // 413
