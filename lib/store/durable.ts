@@ -1,0 +1,69 @@
+import { onDisk } from "./disk_error.ts";
+
+/** Writes all bytes; a short write goes on where it stopped. */
+export function writeAll(file: Deno.FsFile, bytes: Uint8Array): void {
+  for (let at = 0; at < bytes.length;) at += onDisk(() => file.writeSync(bytes.subarray(at)));
+}
+
+/** Makes the names inside a folder durable: creations, renames and removals. */
+export function syncFolder(path: string): void {
+  const folder = Deno.openSync(path, { read: true });
+  try {
+    onDisk(() => folder.syncSync());
+  } finally {
+    folder.close();
+  }
+}
+
+/** Makes one file's content durable. */
+export function syncFile(path: string): void {
+  const file = Deno.openSync(path, { read: true });
+  try {
+    onDisk(() => file.syncSync());
+  } finally {
+    file.close();
+  }
+}
+
+/** Makes a folder and everything in it durable, innermost first. */
+export function syncTree(path: string): void {
+  for (const entry of Deno.readDirSync(path)) {
+    const inner = `${path}/${entry.name}`;
+    if (entry.isDirectory) syncTree(inner);
+    else if (entry.isFile) syncFile(inner);
+  }
+  syncFolder(path);
+}
+
+/** Replaces a file whole or not at all: written beside it, synced, renamed over it. */
+export function writeFileDurably(path: string, content: Uint8Array | string): void {
+  const partial = `${path}.part`;
+  const file = onDisk(() => Deno.openSync(partial, { write: true, create: true, truncate: true }));
+  try {
+    writeAll(file, typeof content === "string" ? new TextEncoder().encode(content) : content);
+    onDisk(() => file.syncSync());
+  } finally {
+    file.close();
+  }
+  Deno.renameSync(partial, path);
+  syncFolder(path.slice(0, path.lastIndexOf("/")) || "/");
+}
+
+/** Removes a file or a folder tree; one that is not there is fine. */
+export function removeIfThere(path: string): void {
+  try {
+    Deno.removeSync(path, { recursive: true });
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
+}
+
+export function exists(path: string): boolean {
+  try {
+    Deno.lstatSync(path);
+    return true;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
+}
