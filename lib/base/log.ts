@@ -1,17 +1,15 @@
-import type { Clock } from "./clock.ts";
-import { toTimestamp } from "./clock.ts";
+import { type Clock, systemClock, toTimestamp } from "./clock.ts";
 
-export type LogLevel = "info" | "warn" | "error";
-
-/** One event with its fields; never a secret, never a body. */
-export type Log = (level: LogLevel, event: string, fields?: Record<string, unknown>) => void;
-
-/** Structured log: one JSON object a line with `time`, `level`, `event`. Errors are written with their stack. */
-export function createJsonLog(write: (line: string) => void, clock: Clock): Log {
-  return (level, event, fields = {}) =>
-    write(JSON.stringify({ time: toTimestamp(clock.nowMs()), level, event, ...fields }, describeError));
+/** Structured log: one JSON object a line. */
+export interface Log {
+  info(event: string, fields?: Record<string, unknown>): void;
+  warn(event: string, fields?: Record<string, unknown>): void;
+  error(event: string, fields?: Record<string, unknown>): void;
 }
 
-function describeError(_key: string, value: unknown): unknown {
-  return value instanceof Error ? { name: value.name, message: value.message, stack: value.stack } : value;
+/** `write` gets each line without its line break. */
+export function createLog(write: (line: string) => void, clock: Clock = systemClock): Log {
+  const at = (level: string) => (event: string, fields: Record<string, unknown> = {}) =>
+    write(JSON.stringify({ time: toTimestamp(clock.nowMs()), level, event, ...fields }));
+  return { info: at("info"), warn: at("warn"), error: at("error") };
 }

@@ -56,6 +56,19 @@ function readArray(place: ArrayPlace, payload: Uint8Array): ResultTree {
   return ndArray(new type(payload.buffer as ArrayBuffer, start, count) as NumericArray, place.shape);
 }
 
+/** A value with its arrays as one opaque run of bytes; `decodeTree` brings it back. */
+export function encodeTree(value: ResultTree): Uint8Array[] {
+  return encodeMessage({ type: "result", id: 0, value });
+}
+
+/** Inverse of `encodeTree`; the arrays are views of `bytes`' own copy. */
+export function decodeTree(bytes: Uint8Array): ResultTree {
+  const view = new DataView(bytes.buffer, bytes.byteOffset);
+  const headerBytes = view.getUint32(0, true);
+  const message = JSON.parse(new TextDecoder().decode(bytes.subarray(8, 8 + headerBytes))) as { value: unknown };
+  return attachArrays(message.value, bytes.slice(8 + headerBytes));
+}
+
 /** A message as the byte pieces to write in order, not joined: large arrays are not copied. */
 export function encodeMessage(message: WorkerMessage): Uint8Array[] {
   const parts: Uint8Array[] = [];

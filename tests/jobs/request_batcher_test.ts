@@ -1,0 +1,58 @@
+import { RequestBatcher } from "../../lib/jobs/request_batcher.ts";
+import { assert, assertEquals } from "../support/assert.ts";
+
+/** Doubles and sums: two outputs of different width. */
+function makeBatcher(maxSamples: number, runs: number[]): RequestBatcher {
+  return new RequestBatcher({
+    sampleSize: 2,
+    maxSamples,
+    run: async (samples) => {
+      runs.push(samples.length / 2);
+      await new Promise((resolve) => setTimeout(resolve, 2));
+      if (samples.includes(-1)) throw new RangeError("Met -1");
+      const sums = new Float32Array(samples.length / 2).map((_, n) => samples[2 * n] + samples[2 * n + 1]);
+      return [samples.map((value) => 2 * value), sums];
+    },
+  });
+}
+
+Deno.test("requests that arrive together run together and each gets its own rows", async () => {
+  const runs: number[] = [];
+  const batcher = makeBatcher(64, runs);
+  const answers = await Promise.all([[1, 2], [3, 4, 5, 6], [7, 8]].map((s) => batcher.submit(new Float32Array(s))));
+  assertEquals(runs, [4]);
+  assertEquals(answers.map(([doubled, sums]) => [[...doubled], [...sums]]), [
+    [[2, 4], [3]],
+    [[6, 8, 10, 12], [7, 11]],
+    [[14, 16], [15]],
+  ]);
+});
+
+Deno.test("no batch exceeds its size, and one large request runs whole", async () => {
+  const runs: number[] = [];
+  const batcher = makeBatcher(3, runs);
+  const large = batcher.submit(new Float32Array(20));
+  const small = Array.from({ length: 7 }, () => batcher.submit(new Float32Array(2)));
+  await Promise.all([large, ...small]);
+  assertEquals(runs, [10, 3, 3, 1]);
+});
+
+Deno.test("a failing batch fails its requests and no later one", async () => {
+  const batcher = makeBatcher(64, []);
+  const bad = await Promise.allSettled([batcher.submit(new Float32Array([-1, 0]))]);
+  assert.equal(bad[0].status, "rejected");
+  const [, sums] = await batcher.submit(new Float32Array([1, 1]));
+  assertEquals([...sums], [2]);
+});
+
+Deno.test("nothing is computed for a caller that has gone", async () => {
+  const runs: number[] = [];
+  const batcher = makeBatcher(1, runs);
+  const gone = new AbortController();
+  const first = batcher.submit(new Float32Array(2));
+  const second = batcher.submit(new Float32Array(2), gone.signal);
+  gone.abort(new Error("gone"));
+  await first;
+  await assert.rejects(second, /gone/);
+  assertEquals(runs, [1]);
+});
