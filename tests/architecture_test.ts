@@ -7,7 +7,7 @@ const RANKS: [prefix: string, rank: number][] = [
   ["routes/", 6],
   ["lib/service/", 5],
   ["lib/jobs/", 4],
-  ["lib/training/", 3],
+  ["lib/training/", 3.5],
   ["lib/compute/", 3],
   ["lib/formats/", 3],
   ["lib/store/", 3],
