@@ -1,0 +1,47 @@
+import { unprocessable } from "../base/errors.ts";
+import type { CubeReader } from "./cube.ts";
+import { repairMap } from "./repair.ts";
+
+/** Which image the patches are cut from: the map at a spectral value, or a separate channel by name. */
+export type ImageChoice = { imageAt: number } | { map: string };
+
+export interface ImageSide {
+  /** rows x cols, finite. */
+  image_HW: Float32Array;
+  choice: ImageChoice;
+  /** The spectral step the image is, absent for a separate channel. */
+  index?: number;
+}
+
+/** Index of the axis value nearest to `at`; the first where a sweep passes it more than once, or its `last` on request. */
+export function nearestIndex(values: ArrayLike<number>, at: number, branch: "first" | "last" = "first"): number {
+  let best = 0;
+  for (let i = 1; i < values.length; i++) {
+    const [distance, least] = [Math.abs(values[i] - at), Math.abs(values[best] - at)];
+    if (distance < least || (branch === "last" && distance === least)) best = i;
+  }
+  return best;
+}
+
+/**
+ * The image side of a cube: the map nearest to `imageAt` (default 0), or the channel `map`, whose missing values are filled
+ * from their neighbours. Throws `map_not_there` with the names there are, and `image_empty` when nothing is finite.
+ */
+export function imageSide(cube: CubeReader, wanted: { imageAt?: number; map?: string }): ImageSide {
+  const [rows, cols] = cube.shape;
+  if (wanted.map === undefined) {
+    const imageAt = wanted.imageAt ?? 0;
+    const index = nearestIndex(cube.axes.spectral.values, imageAt);
+    return { image_HW: cube.readMap(index), choice: { imageAt }, index };
+  }
+  const channel = cube.readImage(wanted.map);
+  if (!channel) {
+    const names = cube.imageNames.length > 0 ? cube.imageNames.join(", ") : "none";
+    throw unprocessable("map_not_there", `The cube has no image channel ${wanted.map}; there are: ${names}`);
+  }
+  const { values_HW, nan } = repairMap(channel.values_HW, rows, cols, { mode: "off" });
+  if (nan === values_HW.length) {
+    throw unprocessable("image_empty", `Image channel ${wanted.map} has no finite value in ${nan} pixels`);
+  }
+  return { image_HW: values_HW, choice: { map: wanted.map } };
+}
