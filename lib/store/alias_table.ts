@@ -1,0 +1,46 @@
+import { LoopscopeError, missing } from "../base/errors.ts";
+import type { Database } from "./database.ts";
+
+/** Names for versions of a model, with a revision that grows with every change. */
+export class AliasTable {
+  constructor(private readonly db: Database) {}
+
+  of(name: string): Record<string, number> {
+    const sql = "SELECT alias, version FROM aliases WHERE name = ? ORDER BY alias";
+    const rows = this.db.all<{ alias: string; version: number }>(sql, name);
+    return Object.fromEntries(rows.map(({ alias, version }) => [alias, version]));
+  }
+
+  /** 0 before the first change. */
+  revision(name: string): number {
+    const sql = "SELECT revision FROM alias_revisions WHERE name = ?";
+    return this.db.get<{ revision: number }>(sql, name)?.revision ?? 0;
+  }
+
+  /** Throws `alias_changed` (precondition) when the revision is not `ifRevision`. */
+  set(name: string, alias: string, version: number, ifRevision?: number): void {
+    this.#change(name, ifRevision, () => {
+      this.db.run("INSERT OR REPLACE INTO aliases (name, alias, version) VALUES (?, ?, ?)", name, alias, version);
+    });
+  }
+
+  /** Throws `alias_missing` when there is none. */
+  remove(name: string, alias: string, ifRevision?: number): void {
+    this.#change(name, ifRevision, () => {
+      const changed = this.db.run("DELETE FROM aliases WHERE name = ? AND alias = ?", name, alias);
+      if (changed === 0) throw missing("alias_missing", `Model ${name} has no alias ${alias}`);
+    });
+  }
+
+  #change(name: string, ifRevision: number | undefined, change: () => void): void {
+    this.db.transaction(() => {
+      const met = this.revision(name);
+      if (ifRevision !== undefined && ifRevision !== met) {
+        const message = `The aliases of ${name} are at revision ${met}, wanted ${ifRevision}`;
+        throw new LoopscopeError("precondition", "alias_changed", message);
+      }
+      change();
+      this.db.run("INSERT OR REPLACE INTO alias_revisions (name, revision) VALUES (?, ?)", name, met + 1);
+    });
+  }
+}

@@ -1,0 +1,161 @@
+import { createHash } from "node:crypto";
+import { LoopscopeError, unprocessable } from "../base/errors.ts";
+import type { DataFolder } from "./data_folder.ts";
+import { asStoreError } from "./disk_error.ts";
+import { exists, removeIfThere, syncFolder } from "./durable.ts";
+
+export interface StoredBlob {
+  sha256: string;
+  sizeBytes: number;
+  /** Where the bytes lie, for a process that may read this one file. */
+  path: string;
+}
+
+export interface PutOptions {
+  maxBytes: number;
+  signal?: AbortSignal;
+  /** Refused with `checksum_mismatch` when the bytes have another SHA-256. */
+  expectedSha256?: string;
+}
+
+/** Bytes by their SHA-256: the same bytes are stored once. */
+export interface BlobStore {
+  /**
+   * Streams to disk, durable when it resolves, and holds the blob for the caller until `release`. Throws `too_large`,
+   * `checksum_mismatch`, `disk_full` or `cancelled`; nothing is left behind then.
+   */
+  put(stream: ReadableStream<Uint8Array>, options: PutOptions): Promise<StoredBlob>;
+  get(sha256: string): StoredBlob | undefined;
+  /** Keeps a blob from being removed until as many calls of `release`. */
+  hold(sha256: string): void;
+  /** Ends a hold; a blob that nobody holds and no record needs is removed. */
+  release(sha256: string): Promise<void>;
+  /** Removes every blob that nobody holds and no record needs; returns how many. */
+  sweep(): Promise<number>;
+  list(): Generator<StoredBlob>;
+}
+
+/** Bytes gathered before they are hashed and written: few calls, little memory. */
+const BUFFER_BYTES = 1 << 20;
+
+/** Blobs in `blobs/ab/abcd…`. `isNeeded` says whether a record refers to a blob. */
+export class DiskBlobStore implements BlobStore {
+  readonly #holds = new Map<string, number>();
+
+  constructor(private readonly folder: DataFolder, private readonly isNeeded: (sha256: string) => boolean) {}
+
+  async put(stream: ReadableStream<Uint8Array>, options: PutOptions): Promise<StoredBlob> {
+    const partial = this.folder.tmpPath("upload");
+    try {
+      const { sha256, sizeBytes } = await receive(stream, partial, options);
+      if (options.expectedSha256 && options.expectedSha256.toLowerCase() !== sha256) {
+        const message = `The body's SHA-256 is ${sha256}, wanted ${options.expectedSha256}`;
+        throw unprocessable("checksum_mismatch", message);
+      }
+      this.hold(sha256);
+      const path = this.folder.blobPath(sha256);
+      if (!exists(path)) this.#keep(partial, path);
+      return { sha256, sizeBytes, path };
+    } catch (error) {
+      throw asStoreError(error);
+    } finally {
+      removeIfThere(partial);
+    }
+  }
+
+  get(sha256: string): StoredBlob | undefined {
+    const path = this.folder.blobPath(sha256);
+    return exists(path) ? { sha256, sizeBytes: Deno.statSync(path).size, path } : undefined;
+  }
+
+  hold(sha256: string): void {
+    this.#holds.set(sha256, (this.#holds.get(sha256) ?? 0) + 1);
+  }
+
+  async release(sha256: string): Promise<void> {
+    const left = (this.#holds.get(sha256) ?? 0) - 1;
+    if (left > 0) return void this.#holds.set(sha256, left);
+    this.#holds.delete(sha256);
+    if (!this.isNeeded(sha256)) await this.folder.discard(this.folder.blobPath(sha256));
+  }
+
+  async sweep(): Promise<number> {
+    let removed = 0;
+    for (const { sha256, path } of this.list()) {
+      if (this.#holds.has(sha256) || this.isNeeded(sha256)) continue;
+      await this.folder.discard(path);
+      removed++;
+    }
+    return removed;
+  }
+
+  *list(): Generator<StoredBlob> {
+    const root = `${this.folder.root}/blobs`;
+    for (const outer of Deno.readDirSync(root)) {
+      for (const { name } of Deno.readDirSync(`${root}/${outer.name}`)) {
+        const path = `${root}/${outer.name}/${name}`;
+        yield { sha256: name, sizeBytes: Deno.statSync(path).size, path };
+      }
+    }
+  }
+
+  #keep(partial: string, path: string): void {
+    const parent = path.slice(0, path.lastIndexOf("/"));
+    if (!exists(parent)) {
+      Deno.mkdirSync(parent, { recursive: true });
+      syncFolder(`${this.folder.root}/blobs`);
+    }
+    Deno.renameSync(partial, path);
+    syncFolder(parent);
+  }
+}
+
+async function receive(stream: ReadableStream<Uint8Array>, path: string, options: PutOptions) {
+  const reader = stream.getReader();
+  const onAbort = () => void reader.cancel(options.signal?.reason).catch(() => {});
+  options.signal?.addEventListener("abort", onAbort);
+  try {
+    using file = await Deno.open(path, { write: true, createNew: true });
+    const received = await copy(reader, file, options);
+    await file.sync();
+    return received;
+  } catch (error) {
+    await reader.cancel(error).catch(() => {});
+    throw error;
+  } finally {
+    options.signal?.removeEventListener("abort", onAbort);
+    reader.releaseLock();
+  }
+}
+
+async function copy(reader: ReadableStreamDefaultReader<Uint8Array>, file: Deno.FsFile, options: PutOptions) {
+  const hash = createHash("sha256");
+  const buffer = new Uint8Array(BUFFER_BYTES);
+  let filled = 0, sizeBytes = 0;
+  const flush = async (bytes: Uint8Array) => {
+    hash.update(bytes);
+    for (let at = 0; at < bytes.length;) at += await file.write(bytes.subarray(at));
+  };
+  while (true) {
+    const { done, value } = await reader.read();
+    if (options.signal?.aborted) throw new LoopscopeError("cancelled", "cancelled", "The upload was cut off");
+    if (done) break;
+    sizeBytes += value.length;
+    if (sizeBytes > options.maxBytes) throw tooLarge(sizeBytes, options.maxBytes);
+    if (filled + value.length > BUFFER_BYTES) {
+      await flush(buffer.subarray(0, filled));
+      filled = 0;
+    }
+    if (value.length > BUFFER_BYTES) await flush(value);
+    else {
+      buffer.set(value, filled);
+      filled += value.length;
+    }
+  }
+  await flush(buffer.subarray(0, filled));
+  return { sha256: hash.digest("hex"), sizeBytes };
+}
+
+function tooLarge(met: number, wanted: number): LoopscopeError {
+  return new LoopscopeError("tooLarge", "too_large", `The body has at least ${met} bytes, wanted at most ${wanted}`);
+}

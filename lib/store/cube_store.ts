@@ -1,0 +1,143 @@
+import { missing } from "../base/errors.ts";
+import type { ImageChannel } from "../cube/cube.ts";
+import type { CubeRecord } from "../schemas/cube.ts";
+import { readCubeJson, writeCubeJson, writeImage } from "./cube_json.ts";
+import type { BlobStore } from "./blob_store.ts";
+import type { Database } from "./database.ts";
+import type { DataFolder } from "./data_folder.ts";
+import { syncFolder } from "./durable.ts";
+import { type Listing, type ListingRequest, parseCursor, toListing } from "./paging.ts";
+
+export interface CubeAdmission {
+  /** What was asked of the parser, canonical: together with the bytes it is the cube's identity. */
+  optionsKey: string;
+  owner: string;
+  /** For a public demo: when the cube may be removed. */
+  expiresMs?: number;
+}
+
+export interface Usage {
+  cubes: number;
+  bytes: number;
+}
+
+/** Records of cubes with their folders. A folder is whole before its record is there, and gone after it. */
+export interface CubeStore {
+  /** Takes the finished folder over; `created` is false (and the folder removed) when the cube is there already. */
+  add(
+    finishedFolder: string,
+    record: CubeRecord,
+    admission: CubeAdmission,
+  ): Promise<{ cube: CubeRecord; created: boolean }>;
+  get(id: string): CubeRecord | undefined;
+  findByContent(sha256: string, optionsKey: string): CubeRecord | undefined;
+  /** A cube with these uploaded bytes, whatever the options. */
+  anyWithBytes(sha256: string): CubeRecord | undefined;
+  list(page: ListingRequest): Listing<CubeRecord>;
+  /** The record first, then the files and the bytes that no other cube needs. False when there is none. */
+  remove(id: string): Promise<boolean>;
+  /** Adds a separate image channel. Throws `map_exists`, `grid_mismatch`, `cube_missing`. */
+  addImage(id: string, channel: ImageChannel): CubeRecord;
+  /** For `openCubeFile`. */
+  folderOf(id: string): string;
+  usage(owner?: string): Usage;
+  ownerOf(id: string): string | undefined;
+  expired(nowMs: number): string[];
+}
+
+interface CubeRow {
+  seq: number;
+  record: string;
+}
+
+export class DiskCubeStore implements CubeStore {
+  constructor(
+    private readonly db: Database,
+    private readonly folder: DataFolder,
+    private readonly blobs: BlobStore,
+  ) {}
+
+  async add(finishedFolder: string, record: CubeRecord, admission: CubeAdmission) {
+    const path = this.folder.cubePath(record.id);
+    Deno.renameSync(finishedFolder, path);
+    syncFolder(`${this.folder.root}/cubes`);
+    const [rows, cols, points] = record.shape;
+    const changed = this.db.run(
+      `INSERT INTO cubes (id, sha256, options_key, owner, stored_bytes, expires_ms, record) VALUES (?, ?, ?, ?, ?, ?, ?)
+       ON CONFLICT (sha256, options_key) DO NOTHING`,
+      record.id,
+      record.sha256,
+      admission.optionsKey,
+      admission.owner,
+      record.sizeBytes + 4 * rows * cols * points,
+      admission.expiresMs ?? null,
+      JSON.stringify(record),
+    );
+    if (changed === 1) return { cube: record, created: true };
+    await this.folder.discard(path);
+    return { cube: this.findByContent(record.sha256, admission.optionsKey)!, created: false };
+  }
+
+  get(id: string): CubeRecord | undefined {
+    return read(this.db.get<CubeRow>("SELECT seq, record FROM cubes WHERE id = ?", id));
+  }
+
+  findByContent(sha256: string, optionsKey: string): CubeRecord | undefined {
+    const sql = "SELECT seq, record FROM cubes WHERE sha256 = ? AND options_key = ?";
+    return read(this.db.get<CubeRow>(sql, sha256, optionsKey));
+  }
+
+  anyWithBytes(sha256: string): CubeRecord | undefined {
+    return read(this.db.get<CubeRow>("SELECT seq, record FROM cubes WHERE sha256 = ? LIMIT 1", sha256));
+  }
+
+  list({ limit, cursor }: ListingRequest): Listing<CubeRecord> {
+    const sql = "SELECT seq, record FROM cubes WHERE seq < ? ORDER BY seq DESC LIMIT ?";
+    const rows = this.db.all<CubeRow>(sql, parseCursor(cursor), limit + 1);
+    return toListing(rows, limit, (row) => JSON.parse(row.record) as CubeRecord);
+  }
+
+  async remove(id: string): Promise<boolean> {
+    const record = this.get(id);
+    if (!record) return false;
+    this.blobs.hold(record.sha256);
+    this.db.run("DELETE FROM cubes WHERE id = ?", id);
+    await this.folder.discard(this.folder.cubePath(id));
+    await this.blobs.release(record.sha256);
+    return true;
+  }
+
+  addImage(id: string, channel: ImageChannel): CubeRecord {
+    const record = this.get(id);
+    if (!record) throw missing("cube_missing", `There is no cube ${id}`);
+    const path = this.folder.cubePath(id);
+    // The record is the truth: a channel that only the file knows was never acknowledged and is written over.
+    const meta = { ...readCubeJson(path), maps: [...record.maps] };
+    writeImage(path, meta, channel);
+    writeCubeJson(path, meta);
+    const changed = { ...record, maps: meta.maps };
+    this.db.run("UPDATE cubes SET record = ? WHERE id = ?", JSON.stringify(changed), id);
+    return changed;
+  }
+
+  folderOf(id: string): string {
+    return this.folder.cubePath(id);
+  }
+
+  usage(owner?: string): Usage {
+    const sql = "SELECT count(*) AS cubes, coalesce(sum(stored_bytes), 0) AS bytes FROM cubes";
+    return { ...owner === undefined ? this.db.get<Usage>(sql)! : this.db.get<Usage>(`${sql} WHERE owner = ?`, owner)! };
+  }
+
+  ownerOf(id: string): string | undefined {
+    return this.db.get<{ owner: string }>("SELECT owner FROM cubes WHERE id = ?", id)?.owner;
+  }
+
+  expired(nowMs: number): string[] {
+    return this.db.all<{ id: string }>("SELECT id FROM cubes WHERE expires_ms <= ?", nowMs).map((row) => row.id);
+  }
+}
+
+function read(row: CubeRow | undefined): CubeRecord | undefined {
+  return row && JSON.parse(row.record) as CubeRecord;
+}

@@ -1,0 +1,105 @@
+import { statfsSync } from "node:fs";
+import { LoopscopeError } from "../base/errors.ts";
+import { onDisk } from "./disk_error.ts";
+import { removeIfThere, syncFolder } from "./durable.ts";
+
+const FOLDERS = ["blobs", "cubes", "models", "jobs", "results", "tmp"] as const;
+/** Kept free for the database and its log when an upload asks for space. */
+const RESERVE_BYTES = 64 * 2 ** 20;
+
+export interface DataFolderOptions {
+  /** Opened beside a running service (keys, backup): no lock is taken and `tmp/` is left alone. */
+  shared?: boolean;
+}
+
+/** `LOOPSCOPE_DATA` as laid out in ARCHITECTURE.md; the only place that knows the paths in it. */
+export class DataFolder {
+  #tmpCount = 0;
+  readonly #lock?: Deno.FsFile;
+
+  /** Throws `data_folder_in_use` (conflict) when another process holds the folder. */
+  constructor(readonly root: string, options: DataFolderOptions = {}) {
+    onDisk(() => Deno.mkdirSync(root, { recursive: true }));
+    if (!options.shared) this.#lock = takeLock(root);
+    for (const name of FOLDERS) onDisk(() => Deno.mkdirSync(`${root}/${name}`, { recursive: true }));
+    if (!options.shared) this.#emptyTmp();
+    syncFolder(root);
+  }
+
+  get databasePath(): string {
+    return `${this.root}/loopscope.db`;
+  }
+
+  blobPath(sha256: string): string {
+    return `${this.root}/blobs/${sha256.slice(0, 2)}/${sha256}`;
+  }
+
+  cubePath(id: string): string {
+    return `${this.root}/cubes/${id}`;
+  }
+
+  jobPath(id: string): string {
+    return `${this.root}/jobs/${id}`;
+  }
+
+  get modelsPath(): string {
+    return `${this.root}/models`;
+  }
+
+  get resultsPath(): string {
+    return `${this.root}/results`;
+  }
+
+  /** A path in `tmp/` that nothing has yet: on the same disk, so that a rename from it is atomic. */
+  tmpPath(purpose: string): string {
+    return `${this.root}/tmp/${purpose}-${Deno.pid}-${Date.now().toString(36)}-${this.#tmpCount++}`;
+  }
+
+  /** A new empty folder in `tmp/`. */
+  makeTmpFolder(purpose: string): string {
+    const path = this.tmpPath(purpose);
+    onDisk(() => Deno.mkdirSync(path));
+    return path;
+  }
+
+  /** Takes a file or folder out of its place before it returns, and has removed it when it resolves. */
+  discard(path: string): Promise<void> {
+    const grave = this.tmpPath("removed");
+    try {
+      Deno.renameSync(path, grave);
+      syncFolder(path.slice(0, path.lastIndexOf("/")));
+    } catch (error) {
+      return error instanceof Deno.errors.NotFound ? Promise.resolve() : Promise.reject(error);
+    }
+    return Deno.remove(grave, { recursive: true });
+  }
+
+  freeBytes(): number {
+    const { bavail, bsize } = statfsSync(this.root);
+    return bavail * bsize;
+  }
+
+  /** Throws `disk_full` (unavailable) when so many bytes and a reserve do not fit. */
+  requireFree(bytes: number): void {
+    const free = this.freeBytes();
+    if (free >= bytes + RESERVE_BYTES) return;
+    const message = `The disk has ${free} bytes free, wanted ${bytes} and ${RESERVE_BYTES} in reserve`;
+    throw new LoopscopeError("unavailable", "disk_full", message, { retryAfterS: 60 });
+  }
+
+  close(): void {
+    this.#lock?.close();
+  }
+
+  #emptyTmp(): void {
+    for (const entry of Deno.readDirSync(`${this.root}/tmp`)) removeIfThere(`${this.root}/tmp/${entry.name}`);
+  }
+}
+
+/** The kernel gives the lock back when the process ends, however it ends. */
+function takeLock(root: string): Deno.FsFile {
+  const file = Deno.openSync(`${root}/loopscope.lock`, { read: true, write: true, create: true });
+  if (file.tryLockSync(true)) return file;
+  file.close();
+  throw new LoopscopeError("conflict", "data_folder_in_use", `Another process uses the data folder ${root}`);
+}

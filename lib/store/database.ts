@@ -1,0 +1,75 @@
+import { DatabaseSync, type SQLInputValue, type StatementSync } from "node:sqlite";
+import { LoopscopeError } from "../base/errors.ts";
+import { onDisk } from "./disk_error.ts";
+import { MIGRATIONS } from "./migrations.ts";
+
+/** SQLite in WAL mode; a commit is on the disk when the call returns. Statements are prepared once. */
+export class Database {
+  readonly #db: DatabaseSync;
+  readonly #statements = new Map<string, StatementSync>();
+  #depth = 0;
+
+  /** Opens and migrates. Throws `schema_too_new` (conflict) for a folder that a later version has written. */
+  constructor(readonly path: string) {
+    this.#db = onDisk(() => new DatabaseSync(path, { timeout: 5000 }));
+    onDisk(() => this.#db.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON"));
+    onDisk(() => this.#migrate());
+  }
+
+  get<T>(sql: string, ...values: SQLInputValue[]): T | undefined {
+    return onDisk(() => this.#prepare(sql).get(...values)) as T | undefined;
+  }
+
+  all<T>(sql: string, ...values: SQLInputValue[]): T[] {
+    return onDisk(() => this.#prepare(sql).all(...values)) as T[];
+  }
+
+  /** Number of rows changed. */
+  run(sql: string, ...values: SQLInputValue[]): number {
+    return Number(onDisk(() => this.#prepare(sql).run(...values)).changes);
+  }
+
+  /** All or nothing; a transaction inside another is part of it. */
+  transaction<T>(run: () => T): T {
+    if (this.#depth > 0) return run();
+    onDisk(() => this.#db.exec("BEGIN IMMEDIATE"));
+    this.#depth++;
+    try {
+      const result = run();
+      onDisk(() => this.#db.exec("COMMIT"));
+      return result;
+    } catch (error) {
+      if (this.#db.isTransaction) this.#db.exec("ROLLBACK");
+      throw error;
+    } finally {
+      this.#depth--;
+    }
+  }
+
+  /** A consistent copy in a new file, taken while the service runs. */
+  copyTo(path: string): void {
+    onDisk(() => this.#db.prepare("VACUUM INTO ?").run(path));
+  }
+
+  close(): void {
+    this.#db.close();
+  }
+
+  #prepare(sql: string): StatementSync {
+    let statement = this.#statements.get(sql);
+    if (!statement) this.#statements.set(sql, statement = this.#db.prepare(sql));
+    return statement;
+  }
+
+  #migrate(): void {
+    this.transaction(() => {
+      const { user_version: met } = this.#db.prepare("PRAGMA user_version").get() as { user_version: number };
+      if (met > MIGRATIONS.length) {
+        const message = `The data folder has schema version ${met}, this version knows up to ${MIGRATIONS.length}`;
+        throw new LoopscopeError("conflict", "schema_too_new", message);
+      }
+      for (const step of MIGRATIONS.slice(met)) this.#db.exec(step);
+      this.#db.exec(`PRAGMA user_version = ${MIGRATIONS.length}`);
+    });
+  }
+}

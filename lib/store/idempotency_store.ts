@@ -1,0 +1,60 @@
+import type { Clock } from "../base/clock.ts";
+import type { IdempotencyClaim, IdempotencyPort, StoredAnswer } from "../schemas/idempotency.ts";
+import type { Database } from "./database.ts";
+
+const KEEP_MS = 24 * 3600 * 1000;
+const KEEP_ANSWERS = 10_000;
+const PRUNE_EVERY = 100;
+
+interface AnswerRow {
+  fingerprint: string;
+  status: number;
+  headers: string;
+  body: Uint8Array;
+}
+
+/** Finished answers in SQLite for a day, the newest 10000; claims in memory, so that they end with the process. */
+export class SqliteIdempotencyStore implements IdempotencyPort {
+  readonly #running = new Set<string>();
+  #sincePrune = 0;
+
+  constructor(private readonly db: Database, private readonly clock: Clock) {}
+
+  begin(caller: string, key: string): IdempotencyClaim {
+    const sql = `SELECT fingerprint, status, headers, body FROM idempotency
+      WHERE caller = ? AND key = ? AND finished_ms > ?`;
+    const row = this.db.get<AnswerRow>(sql, caller, key, this.clock.nowMs() - KEEP_MS);
+    if (row) {
+      const { fingerprint, status, headers, body } = row;
+      return { state: "done", fingerprint, answer: { status, headers: JSON.parse(headers), body } };
+    }
+    const claim = claimName(caller, key);
+    if (this.#running.has(claim)) return { state: "running" };
+    this.#running.add(claim);
+    return { state: "new" };
+  }
+
+  finish(caller: string, key: string, fingerprint: string, { status, headers, body }: StoredAnswer): void {
+    this.db.run(
+      `INSERT OR REPLACE INTO idempotency (caller, key, fingerprint, status, headers, body, finished_ms)
+       VALUES (?, ?, ?, ?, ?, ?, ?)`,
+      ...[caller, key, fingerprint, status, JSON.stringify(headers), body, this.clock.nowMs()],
+    );
+    this.#running.delete(claimName(caller, key));
+    if (this.#sincePrune++ % PRUNE_EVERY === 0) this.#prune();
+  }
+
+  abandon(caller: string, key: string): void {
+    this.#running.delete(claimName(caller, key));
+  }
+
+  #prune(): void {
+    const sql = `DELETE FROM idempotency WHERE finished_ms <= ? OR rowid IN (
+      SELECT rowid FROM idempotency ORDER BY finished_ms DESC LIMIT -1 OFFSET ?)`;
+    this.db.run(sql, this.clock.nowMs() - KEEP_MS, KEEP_ANSWERS);
+  }
+}
+
+function claimName(caller: string, key: string): string {
+  return JSON.stringify([caller, key]);
+}

@@ -1,0 +1,234 @@
+import type { JobHistory, JobProgress, JobRecord, JobRequest, JobState } from "../schemas/job.ts";
+import { toTimestamp } from "../base/clock.ts";
+import type { Database } from "./database.ts";
+import { type Listing, type ListingRequest, parseCursor, toListing } from "./paging.ts";
+
+export interface StoredJobEvent {
+  /** Grows by one within a job. */
+  sequence: number;
+  event: "state" | "epoch" | "done";
+  data: Record<string, unknown>;
+}
+
+export interface JobAdmission {
+  caller: string;
+  /** 0 to 9, higher first. */
+  priority: number;
+  createdMs: number;
+  /** While a job with this key is queued or running, another is not made: the one there is answers. */
+  dedupeKey?: string;
+}
+
+/** What a transition may change; the request never does. */
+export interface JobChanges {
+  state?: JobState;
+  startedMs?: number;
+  finishedMs?: number;
+  progress?: JobProgress;
+  result?: JobRecord["result"];
+  error?: JobRecord["error"];
+  attempts?: number;
+}
+
+/** Records of jobs and their events. Every method is one transaction. */
+export interface JobStore {
+  insert(id: string, request: JobRequest, admission: JobAdmission): { job: JobRecord; created: boolean };
+  /** With the history of its epochs unless `bare`. */
+  get(id: string, options?: { bare?: boolean }): JobRecord | undefined;
+  callerOf(id: string): string | undefined;
+  list(page: ListingRequest & { state?: string }): Listing<JobRecord>;
+  /** Changes a job that is in `state` and appends events; undefined (and nothing changed) when it is in another. */
+  update(
+    id: string,
+    state: JobState,
+    changes: JobChanges,
+    events?: Omit<StoredJobEvent, "sequence">[],
+  ): JobRecord | undefined;
+  eventsAfter(id: string, sequence: number): StoredJobEvent[];
+  /**
+   * The job to run next among those kinds: highest priority; then the caller with fewest running jobs, then the one
+   * served longest ago, then the oldest. The caller of this method makes it running with `update`.
+   */
+  next(kinds: readonly JobRequest["kind"][]): JobRecord | undefined;
+  inState(state: JobState): string[];
+  countByState(): Record<JobState, number>;
+  /** Queued and running jobs of a caller. */
+  countActive(caller: string): number;
+  /** Queued or running jobs that use a cube, or a model as `name@version`. */
+  activeUsing(use: { cube?: string; model?: string }): string[];
+  /** Removes jobs that finished before a time, and the oldest finished beyond `keep`; returns their ids. */
+  prune(options: { finishedBeforeMs: number; keep: number }): string[];
+}
+
+interface JobRow {
+  seq: number;
+  id: string;
+  kind: JobRecord["kind"];
+  state: JobState;
+  request: string;
+  created_ms: number;
+  started_ms: number | null;
+  finished_ms: number | null;
+  progress: string | null;
+  result: string | null;
+  error: string | null;
+  attempts: number;
+}
+
+export class SqliteJobStore implements JobStore {
+  constructor(private readonly db: Database) {}
+
+  insert(id: string, request: JobRequest, admission: JobAdmission): { job: JobRecord; created: boolean } {
+    const { caller, priority, createdMs, dedupeKey = null } = admission;
+    const model = request.kind === "train" ? request.from : request.model;
+    return this.db.transaction(() => {
+      const changed = this.db.run(
+        `INSERT INTO jobs (id, kind, state, caller, priority, cube, model, dedupe_key, request, created_ms)
+         VALUES (?, ?, 'queued', ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`,
+        ...[id, request.kind, caller, priority, request.cube, model ?? null, dedupeKey],
+        ...[JSON.stringify(request), createdMs],
+      );
+      if (changed === 1) {
+        this.#append(id, [{ event: "state", data: { state: "queued" } }]);
+        return { job: this.get(id)!, created: true };
+      }
+      const sql = "SELECT id FROM jobs WHERE dedupe_key = ? AND state IN ('queued', 'running')";
+      return { job: this.get(this.db.get<{ id: string }>(sql, dedupeKey)!.id)!, created: false };
+    });
+  }
+
+  get(id: string, options: { bare?: boolean } = {}): JobRecord | undefined {
+    const row = this.db.get<JobRow>("SELECT * FROM jobs WHERE id = ?", id);
+    if (!row) return undefined;
+    const job = toRecord(row);
+    return options.bare || job.kind !== "train" ? job : { ...job, history: this.#history(id) };
+  }
+
+  callerOf(id: string): string | undefined {
+    return this.db.get<{ caller: string }>("SELECT caller FROM jobs WHERE id = ?", id)?.caller;
+  }
+
+  list({ limit, cursor, state }: ListingRequest & { state?: string }): Listing<JobRecord> {
+    const sql = "SELECT * FROM jobs WHERE seq < ? AND (? IS NULL OR state = ?) ORDER BY seq DESC LIMIT ?";
+    const rows = this.db.all<JobRow>(sql, parseCursor(cursor), state ?? null, state ?? null, limit + 1);
+    return toListing(rows, limit, toRecord);
+  }
+
+  update(id: string, state: JobState, changes: JobChanges, events: Omit<StoredJobEvent, "sequence">[] = []) {
+    return this.db.transaction(() => {
+      const columns = Object.entries(toColumns(changes)).filter(([, value]) => value !== undefined);
+      const assignments = ["state = state", ...columns.map(([name]) => `${name} = ?`)].join(", ");
+      const values = columns.map(([, value]) => value as string | number);
+      const sql = `UPDATE jobs SET ${assignments} WHERE id = ? AND state = ?`;
+      if (this.db.run(sql, ...values, id, state) === 0) return undefined;
+      this.#append(id, events);
+      return this.get(id, { bare: true });
+    });
+  }
+
+  eventsAfter(id: string, sequence: number): StoredJobEvent[] {
+    const sql = "SELECT sequence, event, data FROM job_events WHERE job = ? AND sequence > ? ORDER BY sequence";
+    return this.db.all<{ sequence: number; event: StoredJobEvent["event"]; data: string }>(sql, id, sequence)
+      .map((row) => ({ ...row, data: JSON.parse(row.data) }));
+  }
+
+  next(kinds: readonly JobRequest["kind"][]): JobRecord | undefined {
+    const row = this.db.get<JobRow>(
+      `SELECT * FROM jobs AS job WHERE state = 'queued' AND kind IN (${kinds.map(() => "?").join(", ")})
+       ORDER BY priority DESC,
+         (SELECT count(*) FROM jobs WHERE caller = job.caller AND state = 'running'),
+         (SELECT coalesce(max(started_ms), 0) FROM jobs WHERE caller = job.caller AND state <> 'queued'),
+         seq
+       LIMIT 1`,
+      ...kinds,
+    );
+    return row && toRecord(row);
+  }
+
+  inState(state: JobState): string[] {
+    return this.db.all<{ id: string }>("SELECT id FROM jobs WHERE state = ? ORDER BY seq", state).map((row) => row.id);
+  }
+
+  countByState(): Record<JobState, number> {
+    const counts = { queued: 0, running: 0, succeeded: 0, failed: 0, cancelled: 0 };
+    const sql = "SELECT state, count(*) AS count FROM jobs GROUP BY state";
+    for (const { state, count } of this.db.all<{ state: JobState; count: number }>(sql)) counts[state] = count;
+    return counts;
+  }
+
+  countActive(caller: string): number {
+    const sql = "SELECT count(*) AS count FROM jobs WHERE caller = ? AND state IN ('queued', 'running')";
+    return this.db.get<{ count: number }>(sql, caller)!.count;
+  }
+
+  activeUsing({ cube, model }: { cube?: string; model?: string }): string[] {
+    const sql = "SELECT id FROM jobs WHERE state IN ('queued', 'running') AND (cube = ? OR model = ?)";
+    return this.db.all<{ id: string }>(sql, cube ?? null, model ?? null).map((row) => row.id);
+  }
+
+  prune({ finishedBeforeMs, keep }: { finishedBeforeMs: number; keep: number }): string[] {
+    const sql = `DELETE FROM jobs WHERE finished_ms < ? OR seq IN (
+      SELECT seq FROM jobs WHERE finished_ms IS NOT NULL ORDER BY seq DESC LIMIT -1 OFFSET ?) RETURNING id`;
+    return this.db.all<{ id: string }>(sql, finishedBeforeMs, keep).map((row) => row.id);
+  }
+
+  #append(id: string, events: Omit<StoredJobEvent, "sequence">[]): void {
+    for (const { event, data } of events) {
+      this.db.run(
+        `INSERT INTO job_events (job, sequence, event, data)
+         SELECT ?, coalesce(max(sequence), 0) + 1, ?, ? FROM job_events WHERE job = ?`,
+        ...[id, event, JSON.stringify(data), id],
+      );
+    }
+  }
+
+  /** Losses by epoch; epochs that were trained again after a restart count once, with their last values. */
+  #history(id: string): JobHistory {
+    const rows = this.db.all<{ epoch: number; train: number | null; test: number | null }>(
+      `SELECT data ->> 'epoch' AS epoch, data ->> 'trainLoss' AS train, data ->> 'testLoss' AS test
+       FROM job_events WHERE job = ? AND event = 'epoch' ORDER BY sequence`,
+      id,
+    );
+    const history: JobHistory = { trainLoss: [], testLoss: [] };
+    for (const { epoch, train, test } of rows) {
+      history.trainLoss[epoch - 1] = train;
+      history.testLoss[epoch - 1] = test;
+    }
+    return { trainLoss: Array.from(history.trainLoss, orNull), testLoss: Array.from(history.testLoss, orNull) };
+  }
+}
+
+function orNull(value: number | null | undefined): number | null {
+  return value ?? null;
+}
+
+function toColumns(changes: JobChanges): Record<string, string | number | undefined> {
+  const json = (value: unknown) => value === undefined ? undefined : JSON.stringify(value);
+  return {
+    state: changes.state,
+    started_ms: changes.startedMs,
+    finished_ms: changes.finishedMs,
+    progress: json(changes.progress),
+    result: json(changes.result),
+    error: json(changes.error),
+    attempts: changes.attempts,
+  };
+}
+
+function toRecord(row: JobRow): JobRecord {
+  const time = (ms: number | null) => ms === null ? undefined : toTimestamp(ms);
+  const json = (text: string | null) => text === null ? undefined : JSON.parse(text);
+  return {
+    id: row.id,
+    kind: row.kind,
+    state: row.state,
+    request: JSON.parse(row.request),
+    createdAt: toTimestamp(row.created_ms),
+    startedAt: time(row.started_ms),
+    finishedAt: time(row.finished_ms),
+    progress: json(row.progress),
+    result: json(row.result),
+    error: json(row.error),
+    attempts: row.attempts,
+  };
+}

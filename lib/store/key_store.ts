@@ -1,0 +1,76 @@
+import { createHmac, randomBytes, timingSafeEqual } from "node:crypto";
+import { type Clock, toTimestamp } from "../base/clock.ts";
+import type { KeyVerifier, Scope, VerifiedKey } from "../schemas/access.ts";
+import type { Database } from "./database.ts";
+import { exists, writeFileDurably } from "./durable.ts";
+
+export interface ApiKey {
+  id: string;
+  name: string;
+  scopes: Scope[];
+  createdAt: string;
+  revokedAt?: string;
+}
+
+interface KeyRow {
+  id: string;
+  name: string;
+  scopes: string;
+  hmac: Uint8Array;
+  created_ms: number;
+  revoked_ms: number | null;
+}
+
+/** API keys `ls_ID_SECRET`, of which only an HMAC-SHA256 is kept; the HMAC's own key lies in `hmac.key`. */
+export class SqliteKeyStore implements KeyVerifier {
+  readonly #hmacKey: Uint8Array;
+
+  /** Makes `hmac.key` in the data folder on first use. */
+  constructor(private readonly db: Database, dataFolder: string, private readonly clock: Clock) {
+    const path = `${dataFolder}/hmac.key`;
+    if (!exists(path)) {
+      writeFileDurably(path, randomBytes(32));
+      Deno.chmodSync(path, 0o600);
+    }
+    this.#hmacKey = Deno.readFileSync(path);
+  }
+
+  /** The secret is shown this once. */
+  add(name: string, scopes: readonly Scope[]): { key: ApiKey; secret: string } {
+    const id = randomBytes(6).toString("hex");
+    const secret = `ls_${id}_${randomBytes(24).toString("base64url")}`;
+    this.db.run(
+      "INSERT INTO api_keys (id, name, scopes, hmac, created_ms) VALUES (?, ?, ?, ?, ?)",
+      ...[id, name, JSON.stringify(scopes), this.#hmac(secret), this.clock.nowMs()],
+    );
+    return { key: this.list().find((key) => key.id === id)!, secret };
+  }
+
+  list(): ApiKey[] {
+    return this.db.all<KeyRow>("SELECT * FROM api_keys ORDER BY created_ms, id").map((row) => ({
+      id: row.id,
+      name: row.name,
+      scopes: JSON.parse(row.scopes),
+      createdAt: toTimestamp(row.created_ms),
+      ...(row.revoked_ms === null ? {} : { revokedAt: toTimestamp(row.revoked_ms) }),
+    }));
+  }
+
+  /** False when there is no such key that is still valid. */
+  revoke(id: string): boolean {
+    const sql = "UPDATE api_keys SET revoked_ms = ? WHERE id = ? AND revoked_ms IS NULL";
+    return this.db.run(sql, this.clock.nowMs(), id) === 1;
+  }
+
+  verify(secret: string): VerifiedKey | undefined {
+    const id = /^ls_([0-9a-f]{12})_/.exec(secret)?.[1] ?? "";
+    const row = this.db.get<KeyRow>("SELECT * FROM api_keys WHERE id = ? AND revoked_ms IS NULL", id);
+    // An unknown id costs the same comparison.
+    const equal = timingSafeEqual(this.#hmac(secret), row?.hmac ?? new Uint8Array(32));
+    return row && equal ? { id: row.id, scopes: JSON.parse(row.scopes) } : undefined;
+  }
+
+  #hmac(secret: string): Uint8Array {
+    return createHmac("sha256", this.#hmacKey).update(secret).digest();
+  }
+}

@@ -1,0 +1,224 @@
+import { createHash } from "node:crypto";
+import { conflict, LoopscopeError, missing } from "../base/errors.ts";
+import { type ModelManifest, modelManifestSchema } from "../schemas/model.ts";
+import { AliasTable } from "./alias_table.ts";
+import type { Database } from "./database.ts";
+import type { DataFolder } from "./data_folder.ts";
+import { exists, removeIfThere, syncFolder, syncTree } from "./durable.ts";
+
+export interface StoredModel {
+  name: string;
+  /** Ascending. */
+  versions: number[];
+  aliases: Record<string, number>;
+  /** Shipped with the program. */
+  readOnly: boolean;
+}
+
+/** The files of one version: `model.json`, `weights.safetensors`, `card.md`, `check.json` and what else was written. */
+export interface ModelFolder {
+  path: string;
+  readOnly: boolean;
+}
+
+/**
+ * Immutable model versions: folders that appear whole or not at all, in the shipped zoo (read-only) and in the data
+ * folder. Unknown names and versions throw `model_missing` and `version_missing`.
+ */
+export class ModelStore {
+  readonly aliases: AliasTable;
+  readonly #manifests = new Map<string, ModelManifest>();
+
+  constructor(private readonly db: Database, private readonly folder: DataFolder, private readonly zooPath: string) {
+    this.aliases = new AliasTable(db);
+  }
+
+  /** All models by name. */
+  list(): StoredModel[] {
+    const names = new Set([...namesIn(this.zooPath), ...namesIn(this.folder.modelsPath)]);
+    return [...names].sort().map((name) => this.find(name)).filter((model) => model !== undefined);
+  }
+
+  find(name: string): StoredModel | undefined {
+    const shipped = versionsIn(`${this.zooPath}/${name}`), trained = versionsIn(`${this.folder.modelsPath}/${name}`);
+    const versions = [...new Set([...shipped, ...trained])].sort((a, b) => a - b);
+    if (versions.length === 0) return undefined;
+    return { name, versions, aliases: this.aliases.of(name), readOnly: trained.length === 0 };
+  }
+
+  get(name: string): StoredModel {
+    const model = this.find(name);
+    if (!model) throw missing("model_missing", `There is no model ${name}`);
+    return model;
+  }
+
+  /** The number behind a number, `latest` or an alias. */
+  resolve(name: string, version: string): number {
+    const { versions, aliases } = this.get(name);
+    const number = version === "latest"
+      ? versions.at(-1)!
+      : /^[0-9]+$/.test(version)
+      ? Number(version)
+      : aliases[version];
+    if (number !== undefined && versions.includes(number)) return number;
+    const known = [...versions, "latest", ...Object.keys(aliases)].join(", ");
+    throw missing("version_missing", `Model ${name} has no version ${version}, it has ${known}`);
+  }
+
+  folderOf(name: string, version: number): ModelFolder {
+    for (const [root, readOnly] of [[this.folder.modelsPath, false], [this.zooPath, true]] as const) {
+      const path = `${root}/${name}/${version}`;
+      if (exists(`${path}/model.json`)) return { path, readOnly };
+    }
+    throw missing("version_missing", `There is no version ${version} of model ${name}`);
+  }
+
+  /** Throws `model_damaged` (internal) when `model.json` is not valid. */
+  manifest(name: string, version: number): ModelManifest {
+    const { path } = this.folderOf(name, version);
+    const known = this.#manifests.get(path);
+    if (known) return known;
+    const manifest = readManifest(path, name, version);
+    this.#manifests.set(path, manifest);
+    return manifest;
+  }
+
+  card(name: string, version: number): string {
+    const path = `${this.folderOf(name, version).path}/card.md`;
+    return exists(path) ? Deno.readTextFileSync(path) : "";
+  }
+
+  /** `weights.safetensors` (or another file), checked against the size and SHA-256 of the manifest. */
+  async weights(name: string, version: number, file = "weights.safetensors"): Promise<Uint8Array<ArrayBuffer>> {
+    const bytes = await Deno.readFile(`${this.folderOf(name, version).path}/${file}`);
+    checkWeights(this.manifest(name, version), file, bytes);
+    return bytes;
+  }
+
+  /**
+   * Adds the next version of a model: `write` fills a new folder, told the version's number; the folder is checked, made
+   * durable and moved to its place. Numbers are never used twice. `madeBy` (a job's id) makes it happen once: a second
+   * call with it returns the version that is there.
+   */
+  async add(
+    name: string,
+    write: (folder: string, version: number) => void | Promise<void>,
+    options: { madeBy?: string } = {},
+  ): Promise<number> {
+    const version = this.#reserve(name, options.madeBy);
+    const place = `${this.folder.modelsPath}/${name}/${version}`;
+    if (exists(place)) return version;
+    const draft = this.folder.makeTmpFolder("model");
+    try {
+      await write(draft, version);
+      const manifest = readManifest(draft, name, version);
+      checkWeights(manifest, "weights.safetensors", await Deno.readFile(`${draft}/weights.safetensors`));
+      syncTree(draft);
+      this.#keep(draft, place);
+    } finally {
+      removeIfThere(draft);
+    }
+    return version;
+  }
+
+  /** The version that `add` made for this job, if it did. */
+  madeBy(id: string): { name: string; version: number } | undefined {
+    const sql = "SELECT name, version FROM model_versions WHERE made_by = ?";
+    const row = this.db.get<{ name: string; version: number }>(sql, id);
+    return row && exists(`${this.folder.modelsPath}/${row.name}/${row.version}`) ? { ...row } : undefined;
+  }
+
+  /** Throws `version_missing`, `model_read_only` (forbidden) or `version_in_use` (conflict). */
+  async removeVersion(name: string, version: number): Promise<void> {
+    const { path, readOnly } = this.folderOf(name, version);
+    if (readOnly) {
+      throw new LoopscopeError("forbidden", "model_read_only", `Model ${name}@${version} is shipped and stays`);
+    }
+    const pointing = Object.entries(this.aliases.of(name)).filter(([, number]) => number === version);
+    if (pointing.length > 0) {
+      const names = pointing.map(([alias]) => alias).join(", ");
+      throw conflict("version_in_use", `Version ${version} of ${name} has the alias ${names}`);
+    }
+    this.#manifests.delete(path);
+    await this.folder.discard(path);
+  }
+
+  /** Points an alias at a version that is there. Throws `alias_changed` (precondition) unless at `ifRevision`. */
+  setAlias(name: string, alias: string, version: number, ifRevision?: number): void {
+    this.folderOf(name, version);
+    this.aliases.set(name, alias, version, ifRevision);
+  }
+
+  #reserve(name: string, madeBy: string | undefined): number {
+    return this.db.transaction(() => {
+      const same = this.db.get<{ version: number }>(
+        "SELECT version FROM model_versions WHERE made_by = ? AND name = ?",
+        ...[madeBy ?? null, name],
+      );
+      if (same) return same.version;
+      const used = this.db.get<{ last: number | null }>(
+        "SELECT max(version) AS last FROM model_versions WHERE name = ?",
+        name,
+      );
+      const version = Math.max(0, used?.last ?? 0, ...this.find(name)?.versions ?? []) + 1;
+      const sql = "INSERT INTO model_versions (name, version, made_by) VALUES (?, ?, ?)";
+      this.db.run(sql, name, version, madeBy ?? null);
+      return version;
+    });
+  }
+
+  #keep(draft: string, place: string): void {
+    const parent = place.slice(0, place.lastIndexOf("/"));
+    Deno.mkdirSync(parent, { recursive: true });
+    syncFolder(this.folder.modelsPath);
+    Deno.renameSync(draft, place);
+    syncFolder(parent);
+  }
+}
+
+function namesIn(root: string): string[] {
+  if (!exists(root)) return [];
+  return [...Deno.readDirSync(root)].filter((entry) => entry.isDirectory).map((entry) => entry.name);
+}
+
+function versionsIn(path: string): number[] {
+  return namesIn(path).filter((name) => /^[1-9][0-9]*$/.test(name) && exists(`${path}/${name}/model.json`)).map(Number);
+}
+
+function readManifest(path: string, name: string, version: number): ModelManifest {
+  const damaged = (problem: string, cause?: unknown) =>
+    new LoopscopeError("internal", "model_damaged", `model.json of ${name}@${version} ${problem}`, { cause });
+  let json: unknown;
+  try {
+    json = JSON.parse(Deno.readTextFileSync(`${path}/model.json`));
+  } catch (cause) {
+    throw damaged("cannot be read", cause);
+  }
+  const parsed = modelManifestSchema.safeParse(json);
+  if (!parsed.success) {
+    const [issue] = parsed.error.issues;
+    throw damaged(`is not valid at ${issue.path.join(".")}: ${issue.message}`, parsed.error);
+  }
+  if (parsed.data.name !== name || parsed.data.version !== version) {
+    throw damaged(`says ${parsed.data.name}@${parsed.data.version}`);
+  }
+  return parsed.data;
+}
+
+function checkWeights(manifest: ModelManifest, file: string, bytes: Uint8Array): void {
+  const wanted = wantedWeights(manifest, file);
+  const met = { sha256: createHash("sha256").update(bytes).digest("hex"), bytes: bytes.length };
+  if (met.sha256 === wanted?.sha256 && met.bytes === wanted.bytes) return;
+  const message =
+    `${file} of ${manifest.name}@${manifest.version} has ${met.bytes} bytes with SHA-256 ${met.sha256}, ` +
+    `wanted ${wanted ? `${wanted.bytes} with ${wanted.sha256}` : "no such file"}`;
+  throw new LoopscopeError("internal", "model_damaged", message);
+}
+
+/** `weights.safetensors`, `last.safetensors` or `weights.N.safetensors` of an ensemble's further members. */
+function wantedWeights(manifest: ModelManifest, file: string) {
+  if (file === "weights.safetensors") return manifest.weights;
+  if (file === "last.safetensors") return manifest.last;
+  const member = /^weights\.([0-9]+)\.safetensors$/.exec(file);
+  return member ? manifest.members?.[Number(member[1]) - 1] : undefined;
+}

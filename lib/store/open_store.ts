@@ -1,0 +1,76 @@
+import { type Clock, systemClock } from "../base/clock.ts";
+import { type BlobStore, DiskBlobStore } from "./blob_store.ts";
+import { type CubeStore, DiskCubeStore } from "./cube_store.ts";
+import { DataFolder } from "./data_folder.ts";
+import { Database } from "./database.ts";
+import { SqliteIdempotencyStore } from "./idempotency_store.ts";
+import { type JobStore, SqliteJobStore } from "./job_store.ts";
+import { SqliteKeyStore } from "./key_store.ts";
+import { ModelStore } from "./model_store.ts";
+import { DiskResultCache, type ResultCache } from "./result_cache.ts";
+
+/** Everything that is kept, behind ports. */
+export interface Store {
+  folder: DataFolder;
+  db: Database;
+  blobs: BlobStore;
+  cubes: CubeStore;
+  jobs: JobStore;
+  models: ModelStore;
+  idempotency: SqliteIdempotencyStore;
+  keys: SqliteKeyStore;
+  results: ResultCache;
+  close(): void;
+}
+
+export interface StoreOptions {
+  /** `LOOPSCOPE_DATA` */
+  root: string;
+  /** The shipped models. */
+  zooPath: string;
+  clock?: Clock;
+  /** Derived results kept on disk; default 4 GiB. */
+  resultBytes?: number;
+  /** Beside a running service: no lock, no sweep. */
+  shared?: boolean;
+}
+
+/**
+ * Opens the data folder and sweeps what a killed process left: half-written things, folders and blobs without a record.
+ * Throws `data_folder_in_use`, `schema_too_new`, `disk_full`.
+ */
+export async function openStore(options: StoreOptions): Promise<Store> {
+  const { root, zooPath, clock = systemClock, shared = false } = options;
+  const folder = new DataFolder(root, { shared });
+  const db = new Database(folder.databasePath);
+  const cubeWithBytes = "SELECT 1 FROM cubes WHERE sha256 = ? LIMIT 1";
+  const blobs = new DiskBlobStore(folder, (sha256) => db.get(cubeWithBytes, sha256) !== undefined);
+  if (!shared) await sweep(folder, db, blobs);
+  return {
+    folder,
+    db,
+    blobs,
+    cubes: new DiskCubeStore(db, folder, blobs),
+    jobs: new SqliteJobStore(db),
+    models: new ModelStore(db, folder, zooPath),
+    idempotency: new SqliteIdempotencyStore(db, clock),
+    keys: new SqliteKeyStore(db, root, clock),
+    results: new DiskResultCache(folder, options.resultBytes ?? 4 * 2 ** 30),
+    close() {
+      db.close();
+      folder.close();
+    },
+  };
+}
+
+/** Files come before their record and go after it: what has no record was never promised, or is deleted. */
+async function sweep(folder: DataFolder, db: Database, blobs: BlobStore): Promise<void> {
+  for (const { name } of Deno.readDirSync(`${folder.root}/cubes`)) {
+    if (!db.get("SELECT 1 FROM cubes WHERE id = ?", name)) await folder.discard(folder.cubePath(name));
+  }
+  for (const { name } of Deno.readDirSync(`${folder.root}/jobs`)) {
+    const active = db.get("SELECT 1 FROM jobs WHERE id = ? AND state IN ('queued', 'running')", name);
+    if (!active) await folder.discard(folder.jobPath(name));
+  }
+  await blobs.sweep();
+}
