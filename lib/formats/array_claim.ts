@@ -1,0 +1,70 @@
+import { unprocessable } from "../base/errors.ts";
+import { arrayCube, type DescribedArray, isCube } from "./described_array.ts";
+import { displayName } from "./display_name.ts";
+import { hdf5Array } from "./hdf5_array.ts";
+import type { DescribedAxis } from "./described_array.ts";
+import type { Hdf5Claim, Hdf5Context } from "./hdf5_dialect.ts";
+import type { Hdf5Dataset } from "./hdf5_file.ts";
+import { imagesOnGrid } from "./hdf5_images.ts";
+
+export interface ArrayClaimOptions {
+  format: string;
+  axes: DescribedAxis[];
+  quantity: string;
+  unit: string;
+  rank: number;
+  notes?: string[];
+}
+
+/** Words for an array that is no cube: `an image of 256 x 256`, `a curve of 2048 points`. */
+export function wordsForShape(shape: readonly number[]): string {
+  const lengths = shape.filter((length) => length !== 1);
+  if (lengths.includes(0)) return `an empty array of shape [${shape}]`;
+  if (lengths.length === 0) return "a single number";
+  if (lengths.length === 1) return `a curve of ${lengths[0]} points`;
+  if (lengths.length === 2) return `an image of ${lengths[0]} x ${lengths[1]}`;
+  return `an array of ${lengths.join(" x ")}`;
+}
+
+/** The claim of a dataset that is one plain n-dimensional array. */
+export function arrayClaim(context: Hdf5Context, dataset: Hdf5Dataset, options: ArrayClaimOptions): Hdf5Claim {
+  const { file, limits } = context;
+  const { path, shape, element } = dataset;
+  const { format, axes, quantity, unit, rank } = options;
+  const readable = element.scalar !== undefined && element.scalar.kind !== "complex";
+  const array: DescribedArray = {
+    format,
+    dataset: path,
+    source: readable ? hdf5Array(file, dataset) : { shape, read: () => refuse(dataset) },
+    axes,
+    quantity,
+    unit,
+    notes: options.notes ?? [],
+    maps: (grid) => imagesOnGrid(context, path, grid),
+  };
+  const words = wordsForShape(shape) + (readable ? "" : ` holding ${element.words}`);
+  return {
+    path,
+    dataset: displayName(path),
+    shape,
+    quantity: displayName(quantity),
+    unit: displayName(unit),
+    rank,
+    otherwise: readable && isCube(array) ? undefined : words,
+    open(channel) {
+      if (!readable) refuse(dataset);
+      return arrayCube(array, channel, limits);
+    },
+  };
+}
+
+function refuse({ path, element }: Hdf5Dataset): never {
+  if (element.scalar?.kind === "complex") {
+    const advice = "save the real part, the amplitude or a fit's result as a dataset of its own";
+    throw unprocessable(
+      "complex_values",
+      `${displayName(path)} holds ${element.words}, wanted real numbers: ${advice}`,
+    );
+  }
+  throw unprocessable("not_numeric", `${displayName(path)} holds ${element.words}, wanted numbers`);
+}

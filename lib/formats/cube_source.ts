@@ -1,0 +1,64 @@
+import type { Axis, ImageChannel } from "../cube/cube.ts";
+import type { FloatArray } from "./scalar_type.ts";
+
+/** A dataset of a file that can be read as a cube. */
+export interface CubeCandidate {
+  /** Path or name inside the file; empty where a file holds one array only. */
+  dataset: string;
+  /** As stored, before a channel is chosen. */
+  shape: number[];
+  quantity: string;
+  unit: string;
+}
+
+export interface CubeSelection {
+  dataset?: string;
+  /** `name:value` pairs separated by commas, or one word; what it may be is said when it is wrong. */
+  channel?: string;
+}
+
+/** One cube of a file, not in memory: rows are read a slab at a time. */
+export interface CubeView {
+  readonly format: string;
+  readonly dataset: string;
+  /** rows, cols, points */
+  readonly shape: readonly [number, number, number];
+  readonly axes: { readonly row: Axis; readonly col: Axis; readonly spectral: Axis };
+  readonly quantity: string;
+  readonly unit: string;
+  /** What a person should know of how it was read. */
+  readonly notes: readonly string[];
+  /** How many rows at a time suit the file and memory. */
+  readonly slabRows: number;
+  /** Rows `row0` to `row0 + rows - 1`, rows x cols x points, in the cube's unit; NaN where nothing was measured. */
+  readRows(row0: number, rows: number): FloatArray;
+  /** 1 where the file itself says that a value is of no use (a failed fit); same layout as `readRows`. */
+  readFailed?(row0: number, rows: number): Uint8Array;
+  /** Separate image channels on the cube's grid. */
+  maps(): ImageChannel[];
+}
+
+/** An opened file: what it is and the cubes in it, best first; never empty. */
+export interface CubeSource {
+  /** `nsid`, `usid`, `hyperspy`, `nexus`, `hdf5`, `matlab`, `npy`, `npz`, `nanonis-3ds` */
+  readonly format: string;
+  readonly candidates: readonly CubeCandidate[];
+  open(selection?: CubeSelection): CubeView;
+  close(): void;
+}
+
+/** What reading may cost; beyond it a file is refused as `cube_too_large` or `expands_too_much`. */
+export interface FormatLimits {
+  maxValues: number;
+  maxRowValues: number;
+  maxPoints: number;
+  /** HDF5 objects looked at. */
+  maxObjects: number;
+}
+
+export const DEFAULT_FORMAT_LIMITS: FormatLimits = {
+  maxValues: 2 ** 30,
+  maxRowValues: 2 ** 25,
+  maxPoints: 65536,
+  maxObjects: 20000,
+};

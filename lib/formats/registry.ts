@@ -1,0 +1,64 @@
+import { LoopscopeError, unprocessable } from "../base/errors.ts";
+import { type ByteFile, openByteFile } from "./byte_file.ts";
+import { type CubeSource, DEFAULT_FORMAT_LIMITS, type FormatLimits } from "./cube_source.ts";
+import { isHdf5, openHdf5Source } from "./hdf5_source.ts";
+import { isNpy } from "./npy_header.ts";
+import { openNpySource } from "./npy_source.ts";
+
+const FORMATS = "HDF5 (NSID, USID, HyperSpy, NeXus, MATLAB 7.3, plain), NPY, NPZ, Nanonis 3ds, MATLAB 5";
+const ADVICE = "save the cube as NPY with numpy.save, rows x columns x points, and send that";
+
+/**
+ * Opens a file as a source of cubes; what it is is told from its content, never from its name. The caller closes it.
+ * Throws `unknown_format`, `file_empty`, and what the readers throw: all are answers for the file's owner (422).
+ */
+export async function openSource(path: string, limits: FormatLimits = DEFAULT_FORMAT_LIMITS): Promise<CubeSource> {
+  const file = openByteFile(path);
+  let handedOver = false;
+  try {
+    const read = (at: number, length: number) => file.read(at, length);
+    if (isHdf5(read, file.sizeBytes)) return await openHdf5Source(path, limits);
+    const source = openBytes(file, limits);
+    handedOver = true;
+    return source;
+  } catch (error) {
+    throw asAnswer(error);
+  } finally {
+    if (!handedOver) file.close();
+  }
+}
+
+function openBytes(file: ByteFile, limits: FormatLimits): CubeSource {
+  const first = file.read(0, 512);
+  if (first.length === 0) throw unprocessable("file_empty", "The file is empty, wanted a measurement");
+  if (isNpy(first)) return openNpySource(file, limits);
+  throw unknownFormat(first);
+}
+
+/** In an upload a malformed file is no malformed request: 422 like every other trouble with its content. */
+function asAnswer(error: unknown): unknown {
+  if (!(error instanceof LoopscopeError) || error.kind !== "malformed") return error;
+  return unprocessable(error.code, error.message, { cause: error });
+}
+
+/** What else people send, by its first bytes in hexadecimal. */
+const OTHERS: [name: string, signature: RegExp][] = [
+  ["a PNG image", /^89504e47/],
+  ["a JPEG image", /^ffd8ff/],
+  ["a TIFF image", /^(49492a00|4d4d002a|49492b00|4d4d002b)/],
+  ["a PDF document", /^25504446/],
+  ["a gzip archive: unpack it first", /^1f8b/],
+  ["an Igor binary wave: export it as HDF5", /^(0500|0200|0005|0002)/],
+  ["a Python pickle, which is never opened", /^800[2-5]/],
+  ["a DM3 or DM4 file: open it in HyperSpy and save it as .hspy", /^0000000[34]/],
+  ["a netCDF 3 file: convert it to netCDF 4, which is HDF5", /^434446/],
+];
+
+function unknownFormat(first: Uint8Array): LoopscopeError {
+  const bytes = Array.from(first.subarray(0, 8), (byte) => byte.toString(16).padStart(2, "0"));
+  const known = OTHERS.find(([, signature]) => signature.test(bytes.join("")))?.[0];
+  const isText = first.every((byte) => byte >= 32 || byte === 9 || byte === 10 || byte === 13);
+  const met = known ?? (isText ? "text" : "none of the formats that are read");
+  const message = `The file is ${met} (first bytes ${bytes.join(" ")}), wanted ${FORMATS}: ${ADVICE}`;
+  return unprocessable("unknown_format", message);
+}
