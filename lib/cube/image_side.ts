@@ -1,5 +1,6 @@
 import { unprocessable } from "../base/errors.ts";
 import type { CubeReader } from "./cube.ts";
+import { nearestStep } from "./nearest_step.ts";
 import { repairMap } from "./repair.ts";
 
 /** Which image the patches are cut from: the map at a spectral value, or a separate channel by name. */
@@ -13,16 +14,6 @@ export interface ImageSide {
   index?: number;
 }
 
-/** Index of the axis value nearest to `at`; the first where a sweep passes it more than once, or its `last` on request. */
-export function nearestIndex(values: ArrayLike<number>, at: number, branch: "first" | "last" = "first"): number {
-  let best = 0;
-  for (let i = 1; i < values.length; i++) {
-    const [distance, least] = [Math.abs(values[i] - at), Math.abs(values[best] - at)];
-    if (distance < least || (branch === "last" && distance === least)) best = i;
-  }
-  return best;
-}
-
 /**
  * The image side of a cube: the map nearest to `imageAt` (default 0), or the channel `map`, whose missing values are filled
  * from their neighbours. Throws `map_not_there` with the names there are, and `image_empty` when nothing is finite.
@@ -31,7 +22,7 @@ export function imageSide(cube: CubeReader, wanted: { imageAt?: number; map?: st
   const [rows, cols] = cube.shape;
   if (wanted.map === undefined) {
     const imageAt = wanted.imageAt ?? 0;
-    const index = nearestIndex(cube.axes.spectral.values, imageAt);
+    const index = nearestStep(cube.axes.spectral.values, imageAt);
     return { image_HW: cube.readMap(index), choice: { imageAt }, index };
   }
   const channel = cube.readImage(wanted.map);

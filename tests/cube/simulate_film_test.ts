@@ -1,7 +1,8 @@
 import { demoCube } from "../../lib/cube/demo_cube.ts";
 import { failedPixels } from "../../lib/cube/failed_pixels.ts";
 import { coerciveBiases, filmResponse, triangularSweep } from "../../lib/cube/film_loops.ts";
-import { imageSide, nearestIndex } from "../../lib/cube/image_side.ts";
+import { imageSide } from "../../lib/cube/image_side.ts";
+import { nearestStep } from "../../lib/cube/nearest_step.ts";
 import { repairMap } from "../../lib/cube/repair.ts";
 import { simulateFilm } from "../../lib/cube/simulate_film.ts";
 import { assert, assertClose, assertEquals, assertFailsWith } from "../support/assert.ts";
@@ -86,7 +87,7 @@ Deno.test("anomalies change switching where the truth says so and nowhere else",
 
 Deno.test("the image side is the map nearest to a bias, or a named channel", async () => {
   const { cube } = simulateFilm({ rows: 10, cols: 10, points: 16 });
-  assertEquals([nearestIndex([0, 1, 2, 1, 0], 1.2), nearestIndex([0, 1, 2, 1, 0], 1.2, "last")], [1, 3]);
+  assertEquals([nearestStep([0, 1, 2, 1, 0], 1.2), nearestStep([0, 1, 2, 1, 0], 1.2, "last")], [1, 3]);
   assertEquals([...imageSide(cube, {}).image_HW], [...cube.readMap(0)]);
   assertEquals(imageSide(cube, { imageAt: 7.9 }).index, 4);
   assertEquals([...imageSide(cube, { map: "topography" }).image_HW], [...cube.readImage("topography")!.values_HW]);

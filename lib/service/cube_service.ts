@@ -1,0 +1,194 @@
+import { type Clock, toTimestamp } from "../base/clock.ts";
+import { conflict, LoopscopeError, missing, unprocessable } from "../base/errors.ts";
+import { newId } from "../base/ids.ts";
+import { ndArray, type ResultTree } from "../base/nd_array.ts";
+import type { CubeReader } from "../cube/cube.ts";
+import type { IngestProcesses } from "../jobs/ingest_process.ts";
+import { type CubeRecord, type IngestOptions, ingestOptionsSchema } from "../schemas/cube.ts";
+import type { StoredBlob } from "../store/blob_store.ts";
+import { openCubeFile } from "../store/cube_file.ts";
+import type { Store } from "../store/open_store.ts";
+import { nearestStep } from "../cube/nearest_step.ts";
+import type { OpenCubes } from "./open_cubes.ts";
+import type { Caller, CubeService, Page, PageRequest } from "./services.ts";
+
+export interface CubeServiceOptions {
+  store: Store;
+  ingest: IngestProcesses;
+  openCubes: OpenCubes;
+  clock: Clock;
+  maxUploadBytes: number;
+  maxStoredBytes: number;
+}
+
+type AddOptions = Partial<IngestOptions> & { name?: string };
+
+/** Cubes on disk. An upload becomes a cube or nothing: bytes, then files, then the record. */
+export function createCubeService(options: CubeServiceOptions): CubeService {
+  const { store, ingest, openCubes, clock } = options;
+
+  function require(id: string): CubeRecord {
+    const cube = store.cubes.get(id);
+    if (!cube) throw missing("cube_missing", `There is no cube ${id}`);
+    return cube;
+  }
+
+  function read(id: string): CubeReader {
+    require(id);
+    return openCubes.get(id);
+  }
+
+  async function receive<T>(body: ReadableStream<Uint8Array>, caller: Caller, use: (blob: StoredBlob) => Promise<T>) {
+    checkQuota(options);
+    const blob = await store.blobs.put(body, { maxBytes: options.maxUploadBytes, signal: caller.signal });
+    try {
+      return await use(blob);
+    } finally {
+      await store.blobs.release(blob.sha256);
+    }
+  }
+
+  async function parse(blob: StoredBlob, ingestOptions: IngestOptions, name: string, caller: Caller) {
+    const folder = store.folder.makeTmpFolder("cube");
+    try {
+      await ingest.run({ file: blob.path, folder, options: ingestOptions, signal: caller.signal });
+      const reader = openCubeFile(folder, { cacheBytes: 0 });
+      const { layout: _, ...meta } = reader.meta as typeof reader.meta & { layout?: unknown };
+      reader.close();
+      const createdAt = toTimestamp(clock.nowMs());
+      const { sha256, sizeBytes } = blob;
+      const record = { id: newId<string>("cube", clock.nowMs()), name, ...meta, sha256, sizeBytes, createdAt };
+      return await store.cubes.add(folder, record, { optionsKey: optionsKey(ingestOptions), owner: caller.id });
+    } finally {
+      await store.folder.discard(folder);
+    }
+  }
+
+  return {
+    add(body, { name, ...rest }: AddOptions, caller) {
+      const ingestOptions = ingestOptionsSchema.parse(rest);
+      return receive(body, caller, async (blob) => {
+        const there = store.cubes.findByContent(blob.sha256, optionsKey(ingestOptions));
+        if (there) return { cube: there, created: false };
+        store.folder.requireFree(blob.sizeBytes);
+        return await parse(blob, ingestOptions, name ?? "cube", caller);
+      });
+    },
+
+    list: (page: PageRequest): Page<CubeRecord> => store.cubes.list(page),
+
+    get: require,
+
+    async remove(id) {
+      require(id);
+      const users = store.jobs.activeUsing({ cube: id });
+      if (users.length > 0) {
+        throw conflict("cube_in_use", `Cube ${id} is used by ${users.join(", ")}: cancel it or wait for its end`);
+      }
+      openCubes.close(id);
+      await store.cubes.remove(id);
+      await store.results.removeScope(id);
+    },
+
+    // deno-lint-ignore require-await
+    async map(id, query) {
+      const cube = read(id);
+      if (query.map !== undefined) return imageChannel(cube, query.map);
+      const index = query.index ?? nearestStep(cube.axes.spectral.values, query.at ?? 0, query.branch ?? "first");
+      const [rows, cols, points] = cube.shape;
+      if (index >= points) {
+        throw unprocessable("outside_cube", `The index is ${index}, the cube's steps are 0 to ${points - 1}`);
+      }
+      const { name, unit, values } = cube.axes.spectral;
+      const map = ndArray(cube.readMap(index), [rows, cols]);
+      return { index, at: values[index], axis: { name, unit }, quantity: cube.quantity, unit: cube.unit, values: map };
+    },
+
+    // deno-lint-ignore require-await
+    async spectrum(id, { row, col, radius }) {
+      const cube = read(id);
+      const { values_S, count } = meanSpectrum(cube, row, col, radius);
+      const axis = { ...cube.axes.spectral };
+      return {
+        row,
+        col,
+        axis,
+        quantity: cube.quantity,
+        unit: cube.unit,
+        values: ndArray(values_S, [values_S.length]),
+        count,
+      };
+    },
+
+    addMap(id, body, { name, dataset }, caller) {
+      const { shape } = require(id);
+      return receive(body, caller, async (blob) => {
+        const folder = store.folder.makeTmpFolder("map");
+        try {
+          const map = { name, dataset, rows: shape[0], cols: shape[1] };
+          await ingest.run({ file: blob.path, folder, options: { repair: "robust" }, map, signal: caller.signal });
+          const channel = readMapFile(folder);
+          openCubes.close(id);
+          return store.cubes.addImage(id, channel);
+        } finally {
+          await store.folder.discard(folder);
+        }
+      });
+    },
+  };
+}
+
+/** The same options always give the same text. */
+function optionsKey({ dataset, channel, repair }: IngestOptions): string {
+  return JSON.stringify({ dataset, channel, repair });
+}
+
+function checkQuota({ store, maxStoredBytes }: CubeServiceOptions): void {
+  const { bytes } = store.cubes.usage();
+  if (bytes < maxStoredBytes) return;
+  const detail = `The stored cubes have ${bytes} bytes, the limit is ${maxStoredBytes}: delete some first`;
+  throw new LoopscopeError("conflict", "quota_exceeded", detail);
+}
+
+function imageChannel(cube: CubeReader, name: string): ResultTree {
+  const image = cube.readImage(name);
+  if (!image) {
+    const known = cube.imageNames.length > 0 ? `it has ${cube.imageNames.join(", ")}` : "it has none";
+    throw missing("map_missing", `The cube has no map ${name}, ${known}`);
+  }
+  const { quantity, unit, values_HW } = image;
+  return { map: image.name, quantity, unit, values: ndArray(values_HW, cube.shape.slice(0, 2)) };
+}
+
+function meanSpectrum(cube: CubeReader, row: number, col: number, radius: number) {
+  const [rows, cols, points] = cube.shape;
+  if (row >= rows || col >= cols) {
+    const detail = `The pixel is row ${row}, column ${col}, the cube has rows 0 to ${rows - 1} and columns 0 to ${
+      cols - 1
+    }`;
+    throw unprocessable("outside_cube", detail);
+  }
+  const reach = Math.floor(radius);
+  const sum_S = new Float64Array(points);
+  let count = 0;
+  for (let r = Math.max(0, row - reach); r <= Math.min(rows - 1, row + reach); r++) {
+    for (let c = Math.max(0, col - reach); c <= Math.min(cols - 1, col + reach); c++) {
+      if ((r - row) ** 2 + (c - col) ** 2 > radius ** 2) continue;
+      cube.readSpectrum(r, c).forEach((value, s) => sum_S[s] += value);
+      count++;
+    }
+  }
+  return { values_S: Float32Array.from(sum_S, (value) => value / count), count };
+}
+
+function readMapFile(folder: string) {
+  // The parser writes the channel like a cube with that one map.
+  const reader = openCubeFile(folder, { cacheBytes: 0 });
+  try {
+    const channel = reader.readImage(reader.imageNames[0]);
+    if (!channel) throw unprocessable("no_map", "The file has no map that fits this cube");
+    return channel;
+  } finally {
+    reader.close();
+  }
+}

@@ -1,0 +1,26 @@
+import type { CubeReader } from "../cube/cube.ts";
+
+/** The few cubes that are being looked at stay open; the one not used for longest is closed for the next. */
+export class OpenCubes {
+  readonly #readers = new Map<string, CubeReader>();
+
+  constructor(private readonly open: (id: string) => CubeReader, private readonly limit: number) {}
+
+  get(id: string): CubeReader {
+    const reader = this.#readers.get(id) ?? this.open(id);
+    this.#readers.delete(id);
+    this.#readers.set(id, reader);
+    const [oldest] = this.#readers.keys();
+    if (this.#readers.size > this.limit) this.close(oldest);
+    return reader;
+  }
+
+  close(id: string): void {
+    this.#readers.get(id)?.close();
+    this.#readers.delete(id);
+  }
+
+  closeAll(): void {
+    for (const id of [...this.#readers.keys()]) this.close(id);
+  }
+}
