@@ -1,4 +1,4 @@
-import { onDisk } from "./disk_error.ts";
+import { asStoreError, onDisk } from "./disk_error.ts";
 
 /** Writes all bytes; a short write goes on where it stopped. */
 export function writeAll(file: Deno.FsFile, bytes: Uint8Array): void {
@@ -36,9 +36,9 @@ export function syncTree(path: string): void {
 }
 
 /** Replaces a file whole or not at all: written beside it, synced, renamed over it. */
-export function writeFileDurably(path: string, content: Uint8Array | string): void {
+export function writeFileDurably(path: string, content: Uint8Array | string, mode = 0o644): void {
   const partial = `${path}.part`;
-  const file = onDisk(() => Deno.openSync(partial, { write: true, create: true, truncate: true }));
+  const file = onDisk(() => Deno.openSync(partial, { write: true, create: true, truncate: true, mode }));
   try {
     writeAll(file, typeof content === "string" ? new TextEncoder().encode(content) : content);
     onDisk(() => file.syncSync());
@@ -47,6 +47,21 @@ export function writeFileDurably(path: string, content: Uint8Array | string): vo
   }
   Deno.renameSync(partial, path);
   syncFolder(path.slice(0, path.lastIndexOf("/")) || "/");
+}
+
+/** As `writeFileDurably` for large content: the disk is waited for in the background. */
+export async function writeLargeFileDurably(path: string, content: Uint8Array): Promise<void> {
+  const partial = `${path}.part`;
+  try {
+    using file = await Deno.open(partial, { write: true, create: true, truncate: true });
+    for (let at = 0; at < content.length;) at += await file.write(content.subarray(at));
+    await file.sync();
+  } catch (error) {
+    removeIfThere(partial);
+    throw asStoreError(error);
+  }
+  await Deno.rename(partial, path);
+  syncFolder(path.slice(0, path.lastIndexOf("/")));
 }
 
 /** Removes a file or a folder tree; one that is not there is fine. */

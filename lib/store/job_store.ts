@@ -15,9 +15,16 @@ export interface JobAdmission {
   /** 0 to 9, higher first. */
   priority: number;
   createdMs: number;
-  /** While a job with this key is queued or running, another is not made: the one there is answers. */
+  /**
+   * While a job with this key is queued or running, another is not made: the one there is answers. So does, for an hour,
+   * one that was given up because it killed its workers.
+   */
   dedupeKey?: string;
 }
+
+/** Code of the error of a job that killed its workers. */
+export const QUARANTINED = "worker_lost";
+const QUARANTINE_MS = 3600 * 1000;
 
 /** What a transition may change; the request never does. */
 export interface JobChanges {
@@ -56,6 +63,9 @@ export interface JobStore {
   countActive(caller: string): number;
   /** Queued or running jobs that use a cube, or a model as `name@version`. */
   activeUsing(use: { cube?: string; model?: string }): string[];
+  /** Finished jobs whose webhook has not been told (or given up on). */
+  unnotified(): JobRecord[];
+  markNotified(id: string, nowMs: number): void;
   /** Removes jobs that finished before a time, and the oldest finished beyond `keep`; returns their ids. */
   prune(options: { finishedBeforeMs: number; keep: number }): string[];
 }
@@ -80,20 +90,18 @@ export class SqliteJobStore implements JobStore {
 
   insert(id: string, request: JobRequest, admission: JobAdmission): { job: JobRecord; created: boolean } {
     const { caller, priority, createdMs, dedupeKey = null } = admission;
-    const model = request.kind === "train" ? request.from : request.model;
+    const [model, webhook] = request.kind === "train" ? [request.from, request.webhook] : [request.model];
     return this.db.transaction(() => {
-      const changed = this.db.run(
-        `INSERT INTO jobs (id, kind, state, caller, priority, cube, model, dedupe_key, request, created_ms)
-         VALUES (?, ?, 'queued', ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`,
-        ...[id, request.kind, caller, priority, request.cube, model ?? null, dedupeKey],
+      const same = dedupeKey && this.#sameAs(dedupeKey, createdMs - QUARANTINE_MS);
+      if (same) return { job: same, created: false };
+      this.db.run(
+        `INSERT INTO jobs (id, kind, state, caller, priority, cube, model, dedupe_key, webhook, request, created_ms)
+         VALUES (?, ?, 'queued', ?, ?, ?, ?, ?, ?, ?, ?)`,
+        ...[id, request.kind, caller, priority, request.cube, model ?? null, dedupeKey, webhook ?? null],
         ...[JSON.stringify(request), createdMs],
       );
-      if (changed === 1) {
-        this.#append(id, [{ event: "state", data: { state: "queued" } }]);
-        return { job: this.get(id)!, created: true };
-      }
-      const sql = "SELECT id FROM jobs WHERE dedupe_key = ? AND state IN ('queued', 'running')";
-      return { job: this.get(this.db.get<{ id: string }>(sql, dedupeKey)!.id)!, created: false };
+      this.#append(id, [{ event: "state", data: { state: "queued" } }]);
+      return { job: this.get(id)!, created: true };
     });
   }
 
@@ -170,6 +178,25 @@ export class SqliteJobStore implements JobStore {
     const sql = `DELETE FROM jobs WHERE finished_ms < ? OR seq IN (
       SELECT seq FROM jobs WHERE finished_ms IS NOT NULL ORDER BY seq DESC LIMIT -1 OFFSET ?) RETURNING id`;
     return this.db.all<{ id: string }>(sql, finishedBeforeMs, keep).map((row) => row.id);
+  }
+
+  unnotified(): JobRecord[] {
+    const sql = `SELECT * FROM jobs WHERE webhook IS NOT NULL AND notified_ms IS NULL AND finished_ms IS NOT NULL
+      ORDER BY seq LIMIT 1000`;
+    return this.db.all<JobRow>(sql).map(toRecord);
+  }
+
+  markNotified(id: string, nowMs: number): void {
+    this.db.run("UPDATE jobs SET notified_ms = ? WHERE id = ?", nowMs, id);
+  }
+
+  #sameAs(dedupeKey: string, quarantinedSinceMs: number): JobRecord | undefined {
+    const row = this.db.get<JobRow>(
+      `SELECT * FROM jobs WHERE dedupe_key = ? AND (state IN ('queued', 'running') OR
+         (state = 'failed' AND finished_ms > ? AND error ->> 'code' = ?)) ORDER BY seq DESC LIMIT 1`,
+      ...[dedupeKey, quarantinedSinceMs, QUARANTINED],
+    );
+    return row && toRecord(row);
   }
 
   #append(id: string, events: Omit<StoredJobEvent, "sequence">[]): void {

@@ -28,10 +28,7 @@ export class SqliteKeyStore implements KeyVerifier {
   /** Makes `hmac.key` in the data folder on first use. */
   constructor(private readonly db: Database, dataFolder: string, private readonly clock: Clock) {
     const path = `${dataFolder}/hmac.key`;
-    if (!exists(path)) {
-      writeFileDurably(path, randomBytes(32));
-      Deno.chmodSync(path, 0o600);
-    }
+    if (!exists(path)) writeFileDurably(path, randomBytes(32), 0o600);
     this.#hmacKey = Deno.readFileSync(path);
   }
 

@@ -34,12 +34,17 @@ export const MIGRATIONS: readonly string[] = [
     progress TEXT,
     result TEXT,
     error TEXT,
-    attempts INTEGER NOT NULL DEFAULT 0
+    attempts INTEGER NOT NULL DEFAULT 0,
+    webhook TEXT,
+    notified_ms INTEGER
   ) STRICT;
   CREATE INDEX jobs_by_state ON jobs (state, priority, seq);
   CREATE INDEX jobs_by_caller ON jobs (caller, state);
   CREATE INDEX jobs_by_start ON jobs (caller, started_ms);
   CREATE INDEX jobs_by_cube ON jobs (cube, state);
+  CREATE INDEX jobs_to_notify ON jobs (seq) WHERE webhook IS NOT NULL AND notified_ms IS NULL;
+  CREATE INDEX jobs_by_finish ON jobs (finished_ms);
+  CREATE INDEX jobs_by_dedupe ON jobs (dedupe_key, finished_ms);
   CREATE UNIQUE INDEX jobs_once ON jobs (dedupe_key) WHERE state IN ('queued', 'running');
 
   CREATE TABLE job_events (

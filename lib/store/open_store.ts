@@ -1,5 +1,6 @@
 import { type Clock, systemClock } from "../base/clock.ts";
 import { type BlobStore, DiskBlobStore } from "./blob_store.ts";
+import { CheckpointStore } from "./checkpoint_store.ts";
 import { type CubeStore, DiskCubeStore } from "./cube_store.ts";
 import { DataFolder } from "./data_folder.ts";
 import { Database } from "./database.ts";
@@ -16,6 +17,7 @@ export interface Store {
   blobs: BlobStore;
   cubes: CubeStore;
   jobs: JobStore;
+  checkpoints: CheckpointStore;
   models: ModelStore;
   idempotency: SqliteIdempotencyStore;
   keys: SqliteKeyStore;
@@ -52,6 +54,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     blobs,
     cubes: new DiskCubeStore(db, folder, blobs),
     jobs: new SqliteJobStore(db),
+    checkpoints: new CheckpointStore(folder),
     models: new ModelStore(db, folder, zooPath),
     idempotency: new SqliteIdempotencyStore(db, clock),
     keys: new SqliteKeyStore(db, root, clock),
