@@ -19,6 +19,7 @@ export interface ParameterSlot {
 
 /** One flat vector: first what is trained (gradients and moments have the same layout), then running statistics. */
 export interface ParameterLayout {
+  /** By name, in the order of a PyTorch state_dict. */
   readonly slots: ReadonlyMap<string, ParameterSlot>;
   /** Floats of the trained part; gaps of the alignment hold zeros and stay zero. */
   readonly trainedSize: number;
@@ -44,7 +45,8 @@ export function layoutParameters(network: Network): ParameterLayout {
   network.parameters.filter((spec) => !isBuffer(spec)).forEach(place);
   const trainedSize = offset;
   network.parameters.filter(isBuffer).forEach(place);
-  return { slots, trainedSize, size: offset };
+  const inOrder = network.parameters.map(({ name }) => [name, slots.get(name)!] as const);
+  return { slots: new Map(inOrder), trainedSize, size: offset };
 }
 
 /** PyTorch tensors -> one flat vector; names that the layout lacks or the state lacks are an Error (check at the border). */
