@@ -5,7 +5,8 @@ import { hdf5Array } from "./hdf5_array.ts";
 import type { DescribedAxis } from "./described_array.ts";
 import type { Hdf5Claim, Hdf5Context } from "./hdf5_dialect.ts";
 import type { Hdf5Dataset } from "./hdf5_file.ts";
-import { imagesOnGrid } from "./hdf5_images.ts";
+import { hdf5Images } from "./hdf5_images.ts";
+import { imagesOnGrid } from "./image_channels.ts";
 
 export interface ArrayClaimOptions {
   format: string;
@@ -40,7 +41,7 @@ export function arrayClaim(context: Hdf5Context, dataset: Hdf5Dataset, options: 
     quantity,
     unit,
     notes: options.notes ?? [],
-    maps: (grid) => imagesOnGrid(context, path, grid),
+    maps: (grid) => imagesOnGrid(hdf5Images(context), grid),
   };
   const words = wordsForShape(shape) + (readable ? "" : ` holding ${element.words}`);
   return {

@@ -23,6 +23,7 @@ export function checkCubeShape(shape: readonly [number, number, number], limits:
   const [rows, cols, points] = shape;
   const tooLarge = (wanted: string) => new LoopscopeError("tooLarge", "cube_too_large", `Met ${met}, wanted ${wanted}`);
   if (points > limits.maxPoints) throw tooLarge(`at most ${limits.maxPoints} points`);
+  if (rows * cols > limits.maxPixels) throw tooLarge(`at most ${limits.maxPixels} pixels`);
   if (cols * points > limits.maxRowValues) throw tooLarge(`at most ${limits.maxRowValues} values in a row`);
   if (rows * cols * points > limits.maxValues) throw tooLarge(`at most ${limits.maxValues} values`);
 }

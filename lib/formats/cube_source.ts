@@ -38,11 +38,24 @@ export interface CubeView {
   maps(): ImageChannel[];
 }
 
-/** An opened file: what it is and the cubes in it, best first; never empty. */
+/** A separate image in a file. */
+export interface StoredImage {
+  /** Path or name inside the file; empty where the file holds one array only. */
+  dataset: string;
+  rows: number;
+  cols: number;
+  quantity: string;
+  unit: string;
+  /** rows x cols, row-major. */
+  read(): FloatArray;
+}
+
+/** An opened file: what it is, the cubes in it, best first, and its images. */
 export interface CubeSource {
   /** `nsid`, `usid`, `hyperspy`, `nexus`, `hdf5`, `matlab`, `npy`, `npz`, `nanonis-3ds` */
   readonly format: string;
   readonly candidates: readonly CubeCandidate[];
+  readonly images: readonly StoredImage[];
   open(selection?: CubeSelection): CubeView;
   close(): void;
 }
@@ -52,6 +65,7 @@ export interface FormatLimits {
   maxValues: number;
   maxRowValues: number;
   maxPoints: number;
+  maxPixels: number;
   /** HDF5 objects looked at. */
   maxObjects: number;
 }
@@ -60,5 +74,6 @@ export const DEFAULT_FORMAT_LIMITS: FormatLimits = {
   maxValues: 2 ** 30,
   maxRowValues: 2 ** 25,
   maxPoints: 65536,
+  maxPixels: 2 ** 24,
   maxObjects: 20000,
 };

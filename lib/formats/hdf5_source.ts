@@ -6,6 +6,7 @@ import { displayList, displayName } from "./display_name.ts";
 import type { Hdf5Claim, Hdf5Context, Hdf5Dialect } from "./hdf5_dialect.ts";
 import { Hdf5File } from "./hdf5_file.ts";
 import { walkHdf5 } from "./hdf5_tree.ts";
+import { hdf5Images } from "./hdf5_images.ts";
 import { nsid } from "./nsid.ts";
 import { plainHdf5 } from "./plain_hdf5.ts";
 
@@ -43,6 +44,9 @@ function sourceOf(context: Hdf5Context): CubeSource {
   return {
     format,
     candidates: cubes.map(({ claim: { dataset, shape, quantity, unit } }) => ({ dataset, shape, quantity, unit })),
+    get images() {
+      return hdf5Images(context);
+    },
     open: (selection = {}) => openClaim(context, claims, selection),
     close: () => context.file.close(),
   };
@@ -103,7 +107,7 @@ function noCube({ tree }: Hdf5Context, claims: Claimed[]): LoopscopeError {
     return unprocessable("hdf5_damaged", `No cube was found, and ${displayName(path)} is damaged. ${error.message}`);
   }
   const linked = tree.external.length > 0
-    ? ` ${displayList(tree.external)} lead to other files, which are never followed: copy the data into one file.`
+    ? `. ${displayList(tree.external)} lead to other files, which are never followed: copy the data into one file`
     : "";
   const format = claims[0]?.format.toUpperCase() ?? "HDF5";
   const holds = claims.filter(({ claim }) => !/single number|strings/.test(claim.otherwise ?? ""))
@@ -113,5 +117,5 @@ function noCube({ tree }: Hdf5Context, claims: Claimed[]): LoopscopeError {
     });
   const met = holds.length > 0 ? `it holds ${holds.join("; ")}` : "it holds no numbers";
   const wanted = "wanted rows, columns and a spectral axis: at least 2 x 2 pixels with 4 points";
-  return unprocessable("no_cube", `This ${format} file holds no cube: ${met}; ${wanted}.${linked}`);
+  return unprocessable("no_cube", `This ${format} file holds no cube: ${met}; ${wanted}${linked}`);
 }

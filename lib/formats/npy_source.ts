@@ -3,13 +3,15 @@ import { sizeOf } from "../base/nd_array.ts";
 import { wordsForShape } from "./array_claim.ts";
 import type { ByteFile } from "./byte_file.ts";
 import { arrayCube, type DescribedArray } from "./described_array.ts";
-import type { CubeSource, FormatLimits } from "./cube_source.ts";
+import type { CubeSource, FormatLimits, StoredImage } from "./cube_source.ts";
 import { displayList } from "./display_name.ts";
 import { ndFile } from "./nd_file.ts";
+import { toRowMajor } from "./npy.ts";
 import { type NpyHeader, parseNpyHeader } from "./npy_header.ts";
 import { getterOf, isReal, type ScalarType, scalarTypeName } from "./scalar_type.ts";
 
 const LONGEST_HEADER = 65536 + 12;
+const MOST_PIXELS = 2 ** 24;
 
 /** One array of numbers in an NPY file: the whole, or one field of its records. */
 export interface NpyMember {
@@ -34,6 +36,7 @@ export function openNpySource(file: ByteFile, limits: FormatLimits): CubeSource 
     format: "npy",
     candidates: members.filter(({ type }) => isReal(type))
       .map(({ dataset }) => ({ dataset, shape, quantity: dataset, unit: "" })),
+    images: members.flatMap((member) => imageOf(file, header, member)),
     open({ dataset, channel } = {}) {
       const member = chooseMember(members, dataset);
       getterOf(member.type);
@@ -61,6 +64,20 @@ export function chooseMember(members: NpyMember[], dataset: string | undefined):
   const names = members.map((member) => member.dataset).filter((name) => name !== "");
   const there = names.length > 0 ? `it has fields ${displayList(names)}` : "it is one plain array without names";
   throw unprocessable("dataset_missing", `The array has no field ${displayList([dataset ?? ""])}: ${there}`);
+}
+
+/** The member as an image, where it is one. */
+export function imageOf(file: ByteFile, header: NpyHeader, member: NpyMember): StoredImage[] {
+  const lengths = header.shape.filter((length) => length !== 1);
+  const isImage = lengths.length === 2 && !lengths.includes(0) && sizeOf(lengths) <= MOST_PIXELS;
+  if (!isImage || !isReal(member.type)) return [];
+  const [rows, cols] = lengths;
+  const read = () => {
+    const { source, reversed } = describeNpy(file, header, member);
+    const values = source.read(source.shape.map(() => 0), source.shape);
+    return reversed ? toRowMajor(values, [rows, cols]) : values;
+  };
+  return [{ dataset: member.dataset, rows, cols, quantity: "", unit: "", read }];
 }
 
 /**

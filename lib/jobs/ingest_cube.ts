@@ -1,0 +1,107 @@
+import { unprocessable } from "../base/errors.ts";
+import type { CubeHealth, IngestedCube } from "../cube/cube.ts";
+import { failedPixels } from "../cube/failed_pixels.ts";
+import { type CubeSource, type CubeView, DEFAULT_FORMAT_LIMITS, type FormatLimits } from "../formats/cube_source.ts";
+import { openSource } from "../formats/registry.ts";
+import type { IngestOptions } from "../schemas/cube.ts";
+import { createCubeFile } from "../store/cube_file.ts";
+import type { CubeFileWriter } from "../store/cube_file_writer.ts";
+import { repairCubeFile } from "./repair_cube_file.ts";
+
+export interface IngestTask {
+  /** The uploaded file. */
+  file: string;
+  /** An empty folder that takes the cube. */
+  folder: string;
+  options: IngestOptions;
+}
+
+const MOST_CHOICES = 100;
+const MOST_LISTED_PIXELS = 50;
+
+/**
+ * Reads an uploaded file into a cube on disk, a slab of rows at a time: values as float32, repaired with the mask
+ * kept, image channels, then `cube.json`. Throws what the readers throw, and `no_values` where nothing is finite.
+ */
+export async function ingestCube(
+  task: IngestTask,
+  limits: FormatLimits = DEFAULT_FORMAT_LIMITS,
+): Promise<IngestedCube> {
+  const source = await openSource(task.file, limits);
+  let writer: CubeFileWriter | undefined;
+  try {
+    const { dataset, channel, repair } = task.options;
+    const view = source.open({ dataset, channel });
+    writer = createCubeFile(task.folder, view.shape);
+    const failedValues = writeValues(view, writer, repair === "robust");
+    const repaired = repairCubeFile(writer, view.shape, repair);
+    const failed = failedPixels(repaired.repaired_HW, view.shape[2]);
+    for (const image of view.maps()) writer.addImage(image);
+    const health = {
+      nan: repaired.nan - failedValues,
+      outliers: repaired.outliers + failedValues,
+      failedPixels: failed.length,
+      repaired: repaired.nan + repaired.outliers,
+    };
+    const cube = describe(source, view, health, failed);
+    writer.finish(cube);
+    return cube;
+  } catch (error) {
+    writer?.discard();
+    throw error;
+  } finally {
+    writer?.close();
+    source.close();
+  }
+}
+
+/** Copies all values; those that the file marks as failed become NaN, whose number is returned. */
+function writeValues(view: CubeView, writer: CubeFileWriter, dropFailed: boolean): number {
+  const [rows] = view.shape;
+  let failedValues = 0;
+  let finite = 0;
+  for (let row = 0; row < rows; row += view.slabRows) {
+    const count = Math.min(view.slabRows, rows - row);
+    const block = view.readRows(row, count);
+    const failed = dropFailed ? view.readFailed?.(row, count) : undefined;
+    for (let i = 0; i < block.length; i++) {
+      if (!Number.isFinite(Math.fround(block[i]))) continue;
+      finite++;
+      if (failed?.[i]) block[i] = NaN, failedValues++;
+    }
+    writer.writeRows(row, block);
+  }
+  if (finite > failedValues) return failedValues;
+  const [, cols, points] = view.shape;
+  const met = `Of ${
+    rows * cols * points
+  } values, ${finite} are finite numbers and ${failedValues} of those failed fits`;
+  throw unprocessable("no_values", `${met}, wanted a cube with values to learn from`);
+}
+
+function describe(source: CubeSource, view: CubeView, health: CubeHealth, failed: number[]): IngestedCube {
+  const { format, dataset, shape, axes, quantity, unit } = view;
+  const notes = [...view.notes];
+  if (failed.length > 0) notes.push(failedNote(failed, shape[1]));
+  const choices = source.candidates.filter((candidate) => candidate.dataset !== dataset).slice(0, MOST_CHOICES)
+    .map(({ dataset, shape, quantity }) => ({ dataset, shape: [...shape], quantity }));
+  return {
+    format,
+    dataset,
+    shape: [...shape],
+    axes,
+    quantity,
+    unit,
+    health,
+    choices,
+    maps: [],
+    notes,
+    provenance: [],
+  };
+}
+
+function failedNote(failed: number[], cols: number): string {
+  const listed = failed.slice(0, MOST_LISTED_PIXELS).map((i) => `(${Math.floor(i / cols)}, ${i % cols})`);
+  const more = failed.length > listed.length ? ` and ${failed.length - listed.length} more` : "";
+  return `Failed pixels (row, column), filled from their neighbours: ${listed.join(" ")}${more}`;
+}

@@ -1,0 +1,25 @@
+import { type ErrorJson, errorToJson } from "../base/errors.ts";
+import { ingestCube, type IngestTask } from "./ingest_cube.ts";
+import { ingestMap, type IngestMapTask } from "./ingest_map.ts";
+
+/**
+ * Entry of the parsing process: one untrusted file becomes one cube (or, with `map`, one image channel) in a folder.
+ * It is given read permission for that file and write permission for that folder, nothing else. The last line of
+ * stdout is the answer.
+ */
+async function main(argument: string): Promise<{ ok: true } | { ok: false; error: ErrorJson }> {
+  try {
+    const task = JSON.parse(argument) as IngestTask & Partial<IngestMapTask>;
+    if (task.map) await ingestMap({ ...task, map: task.map });
+    else await ingestCube(task);
+    return { ok: true };
+  } catch (error) {
+    return { ok: false, error: errorToJson(error) };
+  }
+}
+
+if (import.meta.main) {
+  const answer = await main(Deno.args[0]);
+  console.log(JSON.stringify(answer));
+  Deno.exit(0);
+}

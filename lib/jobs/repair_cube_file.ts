@@ -1,0 +1,47 @@
+import { repairMap } from "../cube/repair.ts";
+import type { CubeFileWriter } from "../store/cube_file_writer.ts";
+
+export interface RepairedCube {
+  nan: number;
+  outliers: number;
+  /** Replaced steps of each pixel, rows x cols. */
+  repaired_HW: Uint32Array;
+}
+
+const BATCH_VALUES = 2 ** 22;
+
+/** Repairs a cube on disk a few maps at a time; a map without one good value takes the nearest step's that has. */
+export function repairCubeFile(
+  writer: CubeFileWriter,
+  [rows, cols, points]: readonly [number, number, number],
+  mode: "robust" | "off",
+): RepairedCube {
+  const pixels = rows * cols;
+  const result = { nan: 0, outliers: 0, repaired_HW: new Uint32Array(pixels) };
+  const batch = Math.max(1, Math.floor(BATCH_VALUES / pixels));
+  let previous_HW: Float32Array | undefined;
+  let leading = 0;
+  for (let first = 0; first < points; first += batch) {
+    const count = Math.min(batch, points - first);
+    const values_SHW = writer.readMaps(first, count);
+    const mask_SHW = new Uint8Array(values_SHW.length);
+    let changed = false;
+    for (let s = 0; s < count; s++) {
+      const range = [s * pixels, (s + 1) * pixels] as const;
+      const repaired = repairMap(values_SHW.subarray(...range), rows, cols, { mode, fallback_HW: previous_HW });
+      if (Number.isNaN(repaired.values_HW[0])) leading = first + s + 1;
+      else previous_HW = repaired.values_HW;
+      const { nan, outliers, mask_HW } = repaired;
+      result.nan += nan;
+      result.outliers += outliers;
+      if (nan + outliers === 0) continue;
+      changed = true;
+      values_SHW.set(repaired.values_HW, range[0]);
+      mask_SHW.set(mask_HW, range[0]);
+      for (let i = 0; i < pixels; i++) result.repaired_HW[i] += mask_HW[i];
+    }
+    if (changed) writer.writeMaps(first, values_SHW, mask_SHW);
+  }
+  for (let index = leading - 1; index >= 0; index--) writer.writeMap(index, writer.readMap(leading));
+  return result;
+}
