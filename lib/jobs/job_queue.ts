@@ -50,7 +50,12 @@ export interface JobQueue {
 export class StoredJobQueue implements JobQueue {
   readonly #changes = new ChangeSignal();
 
-  constructor(private readonly store: JobStore, private readonly clock: Clock) {}
+  /** `onFinished` is told of every job that ends through this queue. */
+  constructor(
+    private readonly store: JobStore,
+    private readonly clock: Clock,
+    private readonly onFinished?: (job: JobRecord) => void,
+  ) {}
 
   submit(request: JobRequest, { caller, dedupeKey }: SubmitOptions): { job: JobRecord; created: boolean } {
     const createdMs = this.clock.nowMs();
@@ -106,6 +111,7 @@ export class StoredJobQueue implements JobQueue {
       const changed = this.store.update(id, job.state, changes, eventsOf(next, result));
       if (!changed) continue; // another process was quicker: look again
       this.#notify(id);
+      if (isFinished(changed.state)) this.onFinished?.(changed);
       return changed;
     }
     return undefined;

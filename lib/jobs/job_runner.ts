@@ -1,25 +1,12 @@
 import type { Clock } from "../base/clock.ts";
 import { errorToJson } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
-import type { JobProgress, JobRecord, JobRequest } from "../schemas/job.ts";
+import type { JobRecord, JobRequest } from "../schemas/job.ts";
 import type { CheckpointStore } from "../store/checkpoint_store.ts";
 import type { JobStore } from "../store/job_store.ts";
 import type { JobQueue } from "./job_queue.ts";
 import type { JobAction } from "./job_state.ts";
-import { RunningJob } from "./running_job.ts";
-
-/** What a job's work gets from the runner. */
-export interface JobContext {
-  /** Fires when the job was cancelled: stop, keep nothing. The device must be free within a second. */
-  signal: AbortSignal;
-  /** Fires when the service is stopping: save a checkpoint, then reject; the job goes on after the next start. */
-  draining: AbortSignal;
-  /** The last checkpoint, where the job was interrupted. */
-  checkpoint?: Uint8Array<ArrayBuffer>;
-  onEpoch(progress: JobProgress): void;
-  /** Durable when it resolves; the previous checkpoint is kept until then. */
-  onCheckpoint(bytes: Uint8Array): Promise<void>;
-}
+import { type JobContext, RunningJob } from "./running_job.ts";
 
 /**
  * Does a job's work. A rejection fails the job with its code and message; the code `worker_lost` has it tried once more.
@@ -41,8 +28,6 @@ export interface JobRunnerOptions {
   clock: Clock;
   log: Log;
   lanes: readonly Lane[];
-  /** Told of every job that ended here. */
-  onFinished?: (job: JobRecord) => void;
   /** Finished jobs are kept this long (default 30 days) and so many (default 10000). */
   retention?: { keepMs: number; keepJobs: number };
 }
@@ -53,7 +38,7 @@ const DAY_MS = 24 * 3600 * 1000;
 
 /** Takes jobs from the queue, a few at a time, and keeps their records true whatever happens to the work. */
 export class JobRunner {
-  readonly #running = new Map<string, RunningJob>();
+  readonly #running = new Set<RunningJob>();
   readonly #stop = new AbortController();
   readonly #draining = new AbortController();
   #loop?: Promise<void>;
@@ -80,13 +65,15 @@ export class JobRunner {
     this.#stop.abort();
     this.#draining.abort();
     await this.#loop;
-    const running = [...this.#running.values()];
+    const running = [...this.#running];
     let timer: ReturnType<typeof setTimeout> | undefined;
     const grace = new Promise((resolve) => timer = setTimeout(resolve, graceMs));
     await Promise.race([Promise.all(running.map((job) => job.ended)), grace]);
     clearTimeout(timer);
-    for (const job of running) job.cutOff();
-    this.options.queue.restartRunning();
+    for (const job of running) {
+      job.cutOff();
+      this.options.queue.apply(job.id, { type: "restart" });
+    }
   }
 
   async #takeJobs(): Promise<void> {
@@ -103,7 +90,7 @@ export class JobRunner {
   }
 
   #fill(lane: Lane): void {
-    const busy = () => [...this.#running.values()].filter((job) => lane.kinds.includes(job.kind)).length;
+    const busy = () => [...this.#running].filter((job) => lane.kinds.includes(job.kind)).length;
     while (busy() < lane.concurrency) {
       const job = this.options.queue.claim(lane.kinds);
       if (!job) return;
@@ -113,14 +100,14 @@ export class JobRunner {
 
   #run(job: JobRecord): void {
     const { queue, checkpoints, log } = this.options;
-    const running = new RunningJob(job, { queue, checkpoints, draining: this.#draining.signal });
-    this.#running.set(job.id, running);
+    const running = new RunningJob(job, { queue, checkpoints, log, draining: this.#draining.signal });
+    this.#running.add(running);
     log.info("job_started", { job: job.id, kind: job.kind, attempts: job.attempts });
     running.ended = this.#settle(job, running).catch((error) =>
       log.error("job_unsettled", { job: job.id, error: String(error) })
     )
       .finally(() => {
-        this.#running.delete(job.id);
+        this.#running.delete(running);
         running.close();
         queue.wake();
       });
@@ -136,15 +123,26 @@ export class JobRunner {
     }
     if (running.isCutOff) return;
     running.flush();
-    const ended = this.options.queue.apply(job.id, action, result);
     await running.checkpointSettled();
-    // Cancelled meanwhile: the record has said so since then.
-    const final = ended ?? this.options.queue.get(job.id, { bare: true });
-    if (final.state === "queued") return;
+    const { state, error } = await this.#record(job.id, action, result);
+    if (state === "running" || state === "queued") return;
     await this.options.checkpoints.remove(job.id);
-    const { state, error } = final;
     this.options.log.info("job_ended", { job: job.id, state, error });
-    this.options.onFinished?.(final);
+  }
+
+  /** The job as it ended, tried until the disk takes it: a job that ended must not be done again. */
+  async #record(id: string, action: JobAction, result: JobRecord["result"]): Promise<JobRecord> {
+    const { queue, log } = this.options;
+    while (true) {
+      try {
+        // Undefined when it was cancelled meanwhile: the record has said so since then.
+        return queue.apply(id, action, result) ?? queue.get(id, { bare: true });
+      } catch (error) {
+        log.error("job_not_recorded", { job: id, error: String(error) });
+        if (this.#stop.signal.aborted) throw error;
+        await queue.news(POLL_MS, this.#stop.signal);
+      }
+    }
   }
 
   #actionFor(error: unknown): JobAction {

@@ -1,15 +1,29 @@
 import { LoopscopeError } from "../base/errors.ts";
+import type { Log } from "../base/log.ts";
 import type { JobProgress, JobRecord } from "../schemas/job.ts";
 import type { CheckpointStore } from "../store/checkpoint_store.ts";
 import type { JobQueue } from "./job_queue.ts";
-import type { JobContext } from "./job_runner.ts";
 
 /** Epochs are recorded together at this pace: a small network ends hundreds a second, each record waits for the disk. */
 const RECORD_EVERY_MS = 100;
 
+/** What a job's work gets from the runner. */
+export interface JobContext {
+  /** Fires when the job was cancelled: stop, keep nothing. The device must be free within a second. */
+  signal: AbortSignal;
+  /** Fires when the service is stopping: save a checkpoint, then reject; the job goes on after the next start. */
+  draining: AbortSignal;
+  /** The last checkpoint, where the job was interrupted. */
+  checkpoint?: Uint8Array<ArrayBuffer>;
+  onEpoch(progress: JobProgress): void;
+  /** Durable when it resolves; the previous checkpoint is kept until then. */
+  onCheckpoint(bytes: Uint8Array): Promise<void>;
+}
+
 export interface RunningJobOptions {
   queue: JobQueue;
   checkpoints: CheckpointStore;
+  log: Log;
   draining: AbortSignal;
 }
 
@@ -26,6 +40,10 @@ export class RunningJob {
 
   constructor(private readonly job: JobRecord, private readonly options: RunningJobOptions) {
     this.#unwatch = options.queue.watch(job.id, () => this.#look());
+  }
+
+  get id(): string {
+    return this.job.id;
   }
 
   get kind(): JobRecord["kind"] {
@@ -52,7 +70,12 @@ export class RunningJob {
     this.#timer = undefined;
     const epochs = this.#epochs;
     this.#epochs = [];
-    if (!this.options.queue.recordEpochs(this.job.id, epochs)) this.#cancel();
+    try {
+      if (!this.options.queue.recordEpochs(this.job.id, epochs)) this.#cancel();
+    } catch (error) {
+      // A curve with a gap is better than a lost training.
+      this.options.log.error("epochs_not_recorded", { job: this.id, count: epochs.length, error: String(error) });
+    }
   }
 
   checkpointSettled(): Promise<void> {

@@ -45,7 +45,7 @@ export class WebhookSender {
 
   constructor(private readonly options: WebhookOptions) {}
 
-  /** For `JobRunner.onFinished`, and for jobs cancelled while queued. Returns at once. */
+  /** For the queue's `onFinished`. Returns at once. */
   notify(job: JobRecord): void {
     const url = job.request.kind === "train" ? job.request.webhook : undefined;
     if (!url || this.#stop.signal.aborted) return;

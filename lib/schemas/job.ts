@@ -91,7 +91,7 @@ export const jobRecordSchema = z.object({
   history: jobHistorySchema.optional(),
   result: z.object({ model: z.string(), version: z.int() }).partial().optional(),
   error: jobErrorSchema.optional(),
-  /** How often a worker died or was restarted under this job. */
+  /** How often a worker died under this job. */
   attempts: z.int(),
 });
 export type JobRecord = z.infer<typeof jobRecordSchema>;
