@@ -1,0 +1,124 @@
+import { z } from "zod";
+import { axisSchema, cubeHealthSchema, cubeRecordSchema } from "./cube.ts";
+import { arrayInputSchema, arrayJsonSchema } from "./http_array.ts";
+import {
+  inferRequestSchema,
+  inferResponseSchema,
+  liveSchema,
+  modelMetadataSchema,
+  modelReadySchema,
+  readySchema,
+  serverMetadataSchema,
+} from "./inference_v2.ts";
+import { jobRecordSchema, regionSchema, trainRequestSchema } from "./job.ts";
+import { scoresSchema } from "./model.ts";
+import {
+  importedModelSchema,
+  importModelSchema,
+  modelSummarySchema,
+  modelViewSchema,
+  setAliasSchema,
+} from "./model_requests.ts";
+import {
+  decodeAnswerSchema,
+  decodeRequestSchema,
+  encodeAnswerSchema,
+  encodeRequestSchema,
+  predictAnswerSchema,
+  predictRequestSchema,
+} from "./prediction.ts";
+import { problemSchema } from "./problem.ts";
+import { healthSchema, systemSchema } from "./system.ts";
+
+/** Plain JSON Schema (2020-12), as OpenAPI 3.1 takes it. */
+export type JsonSchema = Record<string, unknown>;
+
+const page = (item: z.ZodType) => z.object({ items: z.array(item), nextCursor: z.string().optional() });
+
+const REQUESTS = {
+  TrainRequest: trainRequestSchema,
+  PredictRequest: predictRequestSchema,
+  EncodeRequest: encodeRequestSchema,
+  DecodeRequest: decodeRequestSchema,
+  ArrayInput: arrayInputSchema,
+  ImportModel: importModelSchema,
+  SetAlias: setAliasSchema,
+  InferRequest: inferRequestSchema,
+} satisfies Record<string, z.ZodType>;
+
+const ANSWERS = {
+  Problem: problemSchema,
+  Health: healthSchema,
+  System: systemSchema,
+  Axis: axisSchema,
+  Region: regionSchema,
+  Array: arrayJsonSchema,
+  Cube: cubeRecordSchema,
+  CubeHealth: cubeHealthSchema,
+  CubePage: page(cubeRecordSchema),
+  Job: jobRecordSchema,
+  JobPage: page(jobRecordSchema),
+  ModelSummary: modelSummarySchema,
+  ModelPage: page(modelSummarySchema),
+  Model: modelViewSchema,
+  Scores: scoresSchema,
+  ImportedModel: importedModelSchema,
+  Prediction: predictAnswerSchema,
+  Encoded: encodeAnswerSchema,
+  Decoded: decodeAnswerSchema,
+  ServerMetadata: serverMetadataSchema,
+  Live: liveSchema,
+  Ready: readySchema,
+  ModelReady: modelReadySchema,
+  ModelMetadata: modelMetadataSchema,
+  InferResponse: inferResponseSchema,
+} satisfies Record<string, z.ZodType>;
+
+export type ComponentName = keyof typeof REQUESTS | keyof typeof ANSWERS;
+
+/** Every named schema of the HTTP face. Requests are described as sent (defaults optional), answers as received. */
+export function componentSchemas(): Record<string, JsonSchema> {
+  return { ...convert(REQUESTS, "input"), ...convert(ANSWERS, "output") };
+}
+
+function convert(schemas: Record<string, z.ZodType>, io: "input" | "output"): Record<string, JsonSchema> {
+  const registry = z.registry<{ id: string }>();
+  for (const [id, schema] of Object.entries(schemas)) registry.add(schema, { id });
+  const converted = z.toJSONSchema(registry, {
+    io,
+    unrepresentable: "any",
+    uri: (id) => `#/components/schemas/${id}`,
+  });
+  return Object.fromEntries(Object.entries(converted.schemas).map(([id, schema]) => [id, clean(schema, io)]));
+}
+
+/** Drops what OpenAPI does not want; answers may grow new fields without breaking their readers. */
+function clean(schema: JsonSchema, io: "input" | "output"): JsonSchema {
+  const text = JSON.stringify(schema, (key, value) => {
+    if (key === "$schema" || key === "$id") return undefined;
+    if (io === "output" && key === "additionalProperties" && value === false) return undefined;
+    const isLimit = key === "maximum" || key === "minimum";
+    return isLimit && Math.abs(value) === Number.MAX_SAFE_INTEGER ? undefined : value;
+  });
+  return JSON.parse(text);
+}
+
+export type ParameterDoc = {
+  name: string;
+  in: "path" | "query" | "header";
+  required: boolean;
+  description?: string;
+  schema: JsonSchema;
+};
+
+/** The parameters that an object schema of query or path values stands for, with the types they parse to. */
+export function parametersOf(schema: z.ZodObject, place: "path" | "query"): ParameterDoc[] {
+  const json = clean(z.toJSONSchema(schema, { io: "output", unrepresentable: "any" }) as JsonSchema, "output");
+  const required = new Set(json.required as string[] | undefined);
+  return Object.entries(json.properties as Record<string, JsonSchema>).map(([name, property]) => {
+    const { description, ...rest } = property;
+    const wanted = place === "path" || (required.has(name) && rest.default === undefined);
+    const doc: ParameterDoc = { name, in: place, required: wanted, schema: rest };
+    return typeof description === "string" ? { ...doc, description } : doc;
+  });
+}

@@ -1,0 +1,87 @@
+import { z } from "zod";
+import { jobStateSchema } from "./job.ts";
+import { booleanText, integerText, numberText, pairText } from "./query_values.ts";
+
+/** Query strings of the HTTP face. Unknown names are refused: a misspelt option must not be silently the default. */
+const MAX_PIXEL = 1_000_000;
+const components = () => integerText(1, 64).default(8).meta({ description: "Number of components" });
+const seed = () => integerText(0, 0xffffffff).default(1).meta({ description: "Seed of the random starts" });
+const fit = () => booleanText().default(false).meta({ description: "Also the nine-parameter fit" });
+
+export const noQuerySchema = z.strictObject({});
+
+export const pageQuerySchema = z.strictObject({
+  limit: integerText(1, 500).default(50).meta({ description: "Most items on a page" }),
+  cursor: z.string().min(1).max(512).optional().meta({ description: "`nextCursor` of the page before" }),
+});
+
+export const jobsQuerySchema = pageQuerySchema.extend({ state: jobStateSchema.optional() });
+
+export const uploadQuerySchema = z.strictObject({
+  name: z.string().min(1).max(200).optional().meta({ description: "A name for people; default: the file's" }),
+  dataset: z.string().min(1).max(1024).optional().meta({ description: "Path of the dataset inside the file" }),
+  channel: z.string().min(1).max(256).optional().meta({ description: "Such as `field:out,cycle:0` or `Current`" }),
+  repair: z.enum(["robust", "off"]).default("robust").meta({ description: "`off` keeps outliers" }),
+});
+
+export const mapUploadQuerySchema = uploadQuerySchema.pick({ name: true, dataset: true });
+
+export const mapQuerySchema = z.strictObject({
+  at: numberText().optional().meta({ description: "Spectral value; the nearest step is taken" }),
+  index: integerText(0, MAX_PIXEL).optional().meta({ description: "Spectral step" }),
+  branch: z.enum(["first", "last"]).optional().meta({ description: "Where a sweep passes `at` twice" }),
+  map: z.string().min(1).max(200).optional().meta({ description: "A separate image channel by name" }),
+}).refine(
+  ({ at, index, map }) => [at, index, map].filter((value) => value !== undefined).length <= 1,
+  "wanted only one of at, index and map",
+);
+
+export const spectrumQuerySchema = z.strictObject({
+  row: integerText(0, MAX_PIXEL),
+  col: integerText(0, MAX_PIXEL),
+  radius: numberText(0, 1000).default(0).meta({ description: "Averages over pixels this near" }),
+});
+
+/** Parameters of what is derived from a cube alone, by result. */
+export const cubeResultQuerySchemas = {
+  pca: z.strictObject({ components: components() }),
+  nmf: z.strictObject({ components: components(), seed: seed() }),
+  loops: z.strictObject({ fit: fit() }),
+  sho: noQuerySchema,
+  patchGmm: z.strictObject({
+    window: integerText(2, 64).default(8),
+    components: components(),
+    seed: seed(),
+    at: numberText().optional(),
+    map: z.string().min(1).max(200).optional(),
+  }),
+  dbscan: z.strictObject({
+    window: integerText(2, 64).default(8),
+    radius: numberText(0).optional().meta({ description: "Default: from the k-distance curve" }),
+    minPoints: integerText(1, 10000).default(8),
+    at: numberText().optional(),
+    map: z.string().min(1).max(200).optional(),
+  }),
+};
+
+/** Parameters of what is derived from a model and a cube, by result. */
+export const modelResultQuerySchemas = {
+  predictions: z.strictObject({
+    row: integerText(0, MAX_PIXEL).optional(),
+    col: integerText(0, MAX_PIXEL).optional(),
+  }).refine(({ row, col }) => (row === undefined) === (col === undefined), "wanted row and col, or neither"),
+  errors: noQuerySchema,
+  latents: noQuerySchema,
+  gmm: z.strictObject({
+    components: components(),
+    seed: seed(),
+    covariance: z.enum(["full", "tied", "diagonal", "spherical"]).default("full"),
+  }),
+  manifold: z.strictObject({ steps: integerText(2, 64).default(16), dims: pairText().default([0, 1]) }),
+  suggest: z.strictObject({
+    count: integerText(1, 1000).default(10),
+    by: z.enum(["error", "uncertainty", "novelty", "diversity"]).default("error"),
+  }),
+  jacobian: z.strictObject({ steps: integerText(2, 64).default(16), dims: pairText().default([0, 1]) }),
+  loops: z.strictObject({ fit: fit() }),
+};

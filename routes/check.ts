@@ -1,0 +1,38 @@
+import type { z } from "@hono/zod-openapi";
+import { type FieldIssue, LoopscopeError } from "../lib/base/errors.ts";
+
+/**
+ * Checks a value against a schema and returns it parsed. Throws `invalid_PART` (422) whose issues say the value met
+ * and the value wanted; `part` is `query`, `body` or `path`.
+ */
+export function check<S extends z.ZodType>(schema: S, value: unknown, part: string): z.output<S> {
+  const parsed = schema.safeParse(value, { reportInput: true });
+  if (parsed.success) return parsed.data;
+  const issues = parsed.error.issues.slice(0, 20).flatMap(toFieldIssues);
+  const more = issues.length > 1 ? ` (and ${issues.length - 1} more)` : "";
+  const first = issues[0].path ? `${issues[0].path}: ${issues[0].message}` : issues[0].message;
+  throw new LoopscopeError("unprocessable", `invalid_${part}`, `Invalid ${part}: ${first}${more}`, { issues });
+}
+
+function toFieldIssues(issue: z.core.$ZodIssue): FieldIssue[] {
+  const path = issue.path.map(String).join(".");
+  if (issue.code === "unrecognized_keys") {
+    return issue.keys.map((key) => ({
+      path: path ? `${path}.${key}` : key,
+      message: "met a name that is not known here",
+    }));
+  }
+  const wanted = issue.message.replace(/^Invalid input: expected /, "wanted ")
+    .replace(/^Too (small|big): expected \w+ to (be|have) /, "wanted ")
+    .replace(/^Invalid option: expected /, "wanted ");
+  return [{ path, message: `met ${show(issue.input)}, ${wanted}` }];
+}
+
+/** A value in an error message: short, on one line. */
+export function show(value: unknown): string {
+  if (value === undefined) return "nothing";
+  const text = typeof value === "number" || typeof value === "bigint"
+    ? String(value)
+    : JSON.stringify(value) ?? typeof value;
+  return text.length > 60 ? `${text.slice(0, 57)}…` : text;
+}

@@ -1,0 +1,51 @@
+import type { Context } from "hono";
+import type { Clock } from "../lib/base/clock.ts";
+import type { Log } from "../lib/base/log.ts";
+import type { KeyVerifier, Scope } from "../lib/schemas/access.ts";
+import type { IdempotencyPort } from "../lib/schemas/idempotency.ts";
+import type { Services } from "../lib/service/services.ts";
+import type { AppSettings } from "./app_settings.ts";
+import type { BodyLease } from "./body_budget.ts";
+import type { Metrics } from "./metrics.ts";
+import type { StaticAssets } from "./static_assets.ts";
+
+/** Everything that the HTTP face is given. */
+export interface AppDeps {
+  services: Services;
+  settings: AppSettings;
+  log: Log;
+  clock: Clock;
+  idempotency: IdempotencyPort;
+  /** Without it everything is open (`main.ts` then listens on loopback only). */
+  keys?: KeyVerifier;
+  /** The web page at `/`. */
+  page?: StaticAssets;
+  /** Default: a fresh registry. */
+  metrics?: Metrics;
+}
+
+/** What the server passes beside a request: `app.fetch(request, info)`. */
+export interface ConnectionInfo {
+  remoteAddr?: { hostname?: string };
+}
+
+export interface AppEnv {
+  Bindings: ConnectionInfo;
+  Variables: {
+    requestId: string;
+    /** `key:ID` or `address:IP`. */
+    callerId: string;
+    scopes: ReadonlySet<Scope>;
+    /** Fires when the client has gone or the request's time is over. */
+    signal: AbortSignal;
+    /** The declared path, for logs and metrics. */
+    route?: string;
+    /** Stands in for the request's own body while that is being hashed. */
+    body?: ReadableStream<Uint8Array>;
+    /** Told of a form's names and contents, and of its end (undefined); set where there is an idempotency key. */
+    formSeen?: (bytes: Uint8Array | undefined) => void;
+    budget: BodyLease;
+  };
+}
+
+export type AppContext = Context<AppEnv>;

@@ -1,0 +1,183 @@
+import { LoopscopeError, unprocessable } from "../lib/base/errors.ts";
+import { idParamsSchema, noParamsSchema } from "../lib/schemas/paths.ts";
+import {
+  mapQuerySchema,
+  mapUploadQuerySchema,
+  noQuerySchema,
+  pageQuerySchema,
+  spectrumQuerySchema,
+  uploadQuerySchema,
+} from "../lib/schemas/queries.ts";
+import { cacheHeaders, notModified, tagOf } from "./conditional.ts";
+import type { AppContext, AppDeps } from "./context.ts";
+import { type App, declare, json } from "./declare.ts";
+import { readForm } from "./read_form.ts";
+import { renderResult, resultTypeOf } from "./render.ts";
+import { bodyStream, mediaTypeOf } from "./request_body.ts";
+import { arrayAnswers, FILE_BODY } from "./result_docs.ts";
+
+const TAG = "Cubes";
+const RAW_TYPES = /^(application\/(octet-stream|x-hdf5?|hdf5|x-npy|x-npz|zip)|)$/;
+
+/** `/v1/cubes`: upload, list, look at, delete. */
+export function mountCubes(app: App, deps: AppDeps): void {
+  const { services } = deps;
+  declare(app, deps, {
+    method: "post",
+    path: "/v1/cubes",
+    tag: TAG,
+    summary: "Upload a hyperspectral cube",
+    description:
+      "The file as the body or as the form field `file`: HDF5 (NSID, USID, HyperSpy, NeXus, plain), NPY, NPZ " +
+      "and others. It is checked, repaired and stored; the same bytes and options again give the cube that is there.",
+    scope: "train",
+    params: noParamsSchema,
+    query: uploadQuerySchema,
+    body: FILE_BODY,
+    answers: {
+      200: { description: "The same bytes and options were there already", content: json("Cube") },
+      201: { description: "Stored", content: json("Cube") },
+    },
+    errors: [409],
+    untimed: true,
+  }, async ({ c, query, caller }) => {
+    const { cube, created } = await withFile(c, deps, (body, filename) => {
+      return services.cubes.add(body, { ...query, name: query.name ?? filename }, caller);
+    });
+    return Response.json(cube, { status: created ? 201 : 200, headers: { Location: `/v1/cubes/${cube.id}` } });
+  });
+
+  declare(app, deps, {
+    method: "get",
+    path: "/v1/cubes",
+    tag: TAG,
+    summary: "List cubes, newest first",
+    scope: "read",
+    params: noParamsSchema,
+    query: pageQuerySchema,
+    answers: { 200: { description: "One page", content: json("CubePage") } },
+  }, ({ query }) => Response.json(services.cubes.list(query)));
+
+  declare(app, deps, {
+    method: "get",
+    path: "/v1/cubes/{id}",
+    tag: TAG,
+    summary: "One cube: shape, axes, health, choices",
+    scope: "read",
+    params: idParamsSchema,
+    query: noQuerySchema,
+    answers: { 200: { description: "The cube", content: json("Cube") } },
+    errors: [404],
+  }, ({ c, params }) => {
+    const body = JSON.stringify(services.cubes.get(params.id));
+    const headers = cacheHeaders(tagOf(body), "revalidate");
+    return notModified(c, headers) ??
+      new Response(body, { headers: { ...headers, "Content-Type": "application/json", "Vary": "Accept" } });
+  });
+
+  declare(app, deps, {
+    method: "delete",
+    path: "/v1/cubes/{id}",
+    tag: TAG,
+    summary: "Delete a cube that no job uses",
+    scope: "admin",
+    params: idParamsSchema,
+    query: noQuerySchema,
+    answers: { 204: { description: "Deleted" } },
+    errors: [404, 409],
+  }, async ({ params }) => {
+    await services.cubes.remove(params.id);
+    return new Response(null, { status: 204 });
+  });
+  mountCubeViews(app, deps);
+}
+
+function mountCubeViews(app: App, deps: AppDeps): void {
+  const { cubes } = deps.services;
+  declare(app, deps, {
+    method: "post",
+    path: "/v1/cubes/{id}/maps",
+    tag: TAG,
+    summary: "Add a separate image channel on the cube's grid",
+    scope: "train",
+    params: idParamsSchema,
+    query: mapUploadQuerySchema,
+    body: FILE_BODY,
+    answers: { 201: { description: "The cube with its new channel", content: json("Cube") } },
+    errors: [404, 409],
+    untimed: true,
+  }, async ({ c, params, query, caller }) => {
+    cubes.get(params.id); // a missing cube is said before the file is read
+    const cube = await withFile(c, deps, (body, filename) => {
+      return cubes.addMap(params.id, body, { ...query, name: query.name ?? filename }, caller);
+    });
+    return Response.json(cube, { status: 201 });
+  });
+
+  declare(app, deps, {
+    method: "get",
+    path: "/v1/cubes/{id}/map",
+    tag: TAG,
+    summary: "The map at one spectral value, or a separate image channel",
+    scope: "read",
+    params: idParamsSchema,
+    query: mapQuerySchema,
+    answers: arrayAnswers("`{index, at, axis, values}`"),
+    errors: [404, 406],
+  }, ({ c, params, query }) => cubeView(c, deps, params.id, () => cubes.map(params.id, query)));
+
+  declare(app, deps, {
+    method: "get",
+    path: "/v1/cubes/{id}/spectrum",
+    tag: TAG,
+    summary: "The spectrum of one pixel, or the mean around it",
+    scope: "read",
+    params: idParamsSchema,
+    query: spectrumQuerySchema,
+    answers: arrayAnswers("`{row, col, axis, values, count}`"),
+    errors: [404, 406],
+  }, ({ c, params, query }) => cubeView(c, deps, params.id, () => cubes.spectrum(params.id, query)));
+}
+
+/** A view of a cube is as immutable as the cube: its tag needs no computing. */
+async function cubeView(
+  c: AppContext,
+  { services, settings }: AppDeps,
+  id: string,
+  view: () => ReturnType<AppDeps["services"]["cubes"]["map"]>,
+): Promise<Response> {
+  const { sha256 } = services.cubes.get(id);
+  const type = resultTypeOf(c.req.header("accept"));
+  const headers = cacheHeaders(tagOf(c.req.url, sha256, type, settings.version), "immutable");
+  return notModified(c, headers) ?? renderResult(type, await view(), { headers, main: "values" });
+}
+
+/** Calls `use` with the uploaded file's bytes, from the body itself or from the form's field `file`. */
+async function withFile<T>(
+  c: AppContext,
+  { settings }: AppDeps,
+  use: (body: ReadableStream<Uint8Array>, filename: string | undefined) => Promise<T>,
+): Promise<T> {
+  const type = mediaTypeOf(c);
+  if (RAW_TYPES.test(type)) return await use(bodyStream(c, settings, settings.maxUploadBytes), undefined);
+  if (type !== "multipart/form-data") {
+    const message =
+      `Met Content-Type ${type}, wanted application/octet-stream or multipart/form-data with the field file`;
+    throw new LoopscopeError("unsupportedType", "unsupported_media_type", message);
+  }
+  let done: { value: T } | undefined;
+  const names: string[] = [];
+  for await (const part of readForm(c, settings, settings.maxUploadBytes)) {
+    names.push(part.name);
+    if (part.name !== "file" || done) continue;
+    done = { value: await use(ReadableStream.from(part.body), plainName(part.filename)) };
+  }
+  if (done) return done.value;
+  throw unprocessable("file_missing", `Met a form with ${names.join(", ") || "no field"}, wanted the field file`);
+}
+
+/** The last piece of a path as browsers send it, without control characters. */
+function plainName(filename: string | undefined): string | undefined {
+  // deno-lint-ignore no-control-regex
+  return filename?.split(/[\\/]/).at(-1)?.replace(/[\x00-\x1f\x7f]/g, "").slice(0, 200) || undefined;
+}

@@ -1,0 +1,174 @@
+import { createRoute, type OpenAPIHono, type RouteConfig, type z } from "@hono/zod-openapi";
+import { LoopscopeError, unprocessable } from "../lib/base/errors.ts";
+import type { Scope } from "../lib/schemas/access.ts";
+import { type ComponentName, type ParameterDoc, parametersOf } from "../lib/schemas/openapi.ts";
+import type { Caller } from "../lib/service/services.ts";
+import { demandScope } from "./access.ts";
+import { check } from "./check.ts";
+import type { AppContext, AppDeps, AppEnv } from "./context.ts";
+import { answerOnce } from "./idempotency.ts";
+
+export type App = OpenAPIHono<AppEnv>;
+
+/** A body or answer of one media type. */
+export interface ContentDoc {
+  schema: { $ref: string } | Record<string, unknown>;
+  example?: unknown;
+}
+
+export interface Declaration<P extends z.ZodObject, Q extends z.ZodObject> {
+  method: "get" | "post" | "put" | "delete";
+  /** As OpenAPI writes it: `/v1/cubes/{id}`. */
+  path: string;
+  tag: string;
+  summary: string;
+  description?: string;
+  /** What a key must be allowed; `open` needs none. */
+  scope: Scope | "open";
+  params: P;
+  query: Q;
+  headers?: { name: string; description: string; schema: Record<string, unknown> }[];
+  body?: Record<string, ContentDoc>;
+  /** By status: a description and the answer's content. */
+  answers: Record<number, { description: string; content?: Record<string, ContentDoc> }>;
+  /** Statuses of the errors that this route can give, beside those that all can. */
+  errors?: readonly number[];
+  /** Streams are limited by their silence, not by their length. */
+  untimed?: boolean;
+}
+
+export interface RouteRequest<P, Q> {
+  c: AppContext;
+  params: P;
+  query: Q;
+  caller: Caller;
+}
+
+type Handler<P, Q> = (request: RouteRequest<P, Q>) => Response | Promise<Response>;
+
+/** `$ref` to a named schema. */
+export function ref(name: ComponentName): { $ref: string } {
+  return { $ref: `#/components/schemas/${name}` };
+}
+
+/** Content of type JSON with a named schema. */
+export function json(name: ComponentName, example?: unknown): Record<string, ContentDoc> {
+  return { "application/json": example === undefined ? { schema: ref(name) } : { schema: ref(name), example } };
+}
+
+/**
+ * Registers a route: its place in `/openapi.json`, the key's scope, the parsing of path and query, idempotency of POST
+ * and a time limit. The handler reads the body itself, since only it knows how much may be held.
+ */
+export function declare<P extends z.ZodObject, Q extends z.ZodObject>(
+  app: App,
+  deps: AppDeps,
+  declaration: Declaration<P, Q>,
+  handler: Handler<z.output<P>, z.output<Q>>,
+): void {
+  const { method, path, scope, params, query, untimed } = declaration;
+  app.openapi(createRoute(document(declaration)), async (c: AppContext) => {
+    c.set("route", path);
+    if (scope !== "open") demandScope(c, scope);
+    const answer = async () => {
+      const request = { c, params: check(params, c.req.param(), "path"), query: check(query, queryOf(c), "query") };
+      const caller = { id: c.get("callerId"), requestId: c.get("requestId"), signal: c.get("signal") };
+      return await handler({ ...request, caller });
+    };
+    const once = () => method === "post" ? answerOnce(c, deps, answer) : answer();
+    return untimed ? await once() : await inTime(c, deps.settings.requestTimeoutMs, once);
+  });
+}
+
+function document({ method, path, tag, summary, ...rest }: Declaration<z.ZodObject, z.ZodObject>): RouteConfig {
+  const headers = (rest.headers ?? []).map((header): ParameterDoc => ({ ...header, in: "header", required: false }));
+  const idempotency: ParameterDoc = {
+    name: "Idempotency-Key",
+    in: "header",
+    required: false,
+    description: "The same key and request gives the first answer again",
+    schema: { type: "string", maxLength: 255 },
+  };
+  const parameters = [
+    ...parametersOf(rest.params, "path"),
+    ...parametersOf(rest.query, "query"),
+    ...headers,
+    ...(method === "post" ? [idempotency] : []),
+  ];
+  return {
+    method,
+    path,
+    tags: [tag],
+    summary,
+    operationId: operationIdOf(method, path),
+    ...(rest.description ? { description: rest.description } : {}),
+    ...(parameters.length > 0 ? { parameters } : {}),
+    ...(rest.scope === "open" ? { security: [] } : {}),
+    "x-scope": rest.scope,
+    ...(rest.body ? { request: { body: { required: true, content: rest.body } } } : {}),
+    responses: { ...problems(rest), ...rest.answers },
+  };
+}
+
+/** Error answers: those that any route can give, and this route's own. */
+function problems(
+  { errors = [], scope, body }: Pick<Declaration<z.ZodObject, z.ZodObject>, "errors" | "scope" | "body">,
+) {
+  const statuses = new Set([...errors, 422, 429, 500, 503]);
+  if (scope !== "open") statuses.add(401).add(403);
+  if (body) { for (const status of [400, 408, 413, 415]) statuses.add(status); }
+  const content = { "application/problem+json": { schema: ref("Problem") } };
+  return Object.fromEntries([...statuses].sort().map((status) => [status, { description: TITLES[status], content }]));
+}
+
+const TITLES: Record<number, string> = {
+  400: "Cannot be parsed",
+  401: "A key is needed",
+  403: "The key may not do this",
+  404: "Not there",
+  406: "Not available in that form",
+  408: "The body came too slowly",
+  409: "The state does not allow it",
+  412: "It has changed meanwhile",
+  413: "Too large",
+  415: "Not a type that is taken here",
+  422: "Well-formed but wrong",
+  429: "Too many requests",
+  500: "Failed inside",
+  503: "Busy, starting or draining",
+};
+
+/** `get /v1/cubes/{id}/map` -> `get_v1_cubes_id_map`. */
+function operationIdOf(method: string, path: string): string {
+  return `${method}${path.replace(/[{}]/g, "").replace(/[^a-zA-Z0-9]+/g, "_")}`;
+}
+
+function queryOf(c: AppContext): Record<string, string> {
+  const entries = Object.entries(c.req.queries());
+  for (const [name, values] of entries) {
+    if (values.length === 1) continue;
+    const message = `met ${values.length} times, wanted once`;
+    throw unprocessable("invalid_query", `Invalid query: ${name}: ${message}`, { issues: [{ path: name, message }] });
+  }
+  return Object.fromEntries(entries.map(([name, [value]]) => [name, value]));
+}
+
+/** Ends the request with 503 when its time is over; what it started is told through the signal. */
+async function inTime(c: AppContext, timeoutMs: number, run: () => Promise<Response>): Promise<Response> {
+  const overtime = new AbortController();
+  c.set("signal", AbortSignal.any([c.get("signal"), overtime.signal]));
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const expired = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => {
+      const message = `Met a request of more than ${timeoutMs} ms, wanted less: try again or ask for less`;
+      const error = new LoopscopeError("unavailable", "request_timeout", message, { retryAfterS: 5 });
+      overtime.abort(error);
+      reject(error);
+    }, timeoutMs);
+  });
+  try {
+    return await Promise.race([run(), expired]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

@@ -1,0 +1,206 @@
+import { LoopscopeError, malformed, unprocessable } from "../lib/base/errors.ts";
+import { isNdArray, type NdArray, type ResultTree } from "../lib/base/nd_array.ts";
+import { type InferRequest, inferRequestSchema } from "../lib/schemas/inference_v2.ts";
+import { modelParamsSchema, noParamsSchema, versionParamsSchema } from "../lib/schemas/paths.ts";
+import { noQuerySchema } from "../lib/schemas/queries.ts";
+import type { Caller, ModelView } from "../lib/service/services.ts";
+import { check } from "./check.ts";
+import type { AppContext, AppDeps } from "./context.ts";
+import { type App, declare, json, ref } from "./declare.ts";
+import { inferAnswer, type OutputChoice } from "./infer_answer.ts";
+import { parseJson } from "./json_text.ts";
+import { bodyStream, readAll } from "./request_body.ts";
+import { demandReady } from "./system.ts";
+import { BinaryData, readTensor } from "./tensor_data.ts";
+
+const TAG = "Open Inference Protocol v2";
+const BINARY = { type: "string", format: "binary" };
+const LENGTH_HEADER = "Inference-Header-Content-Length";
+
+/** `/v2`: the Open Inference Protocol with the binary tensor extension. */
+export function mountInference(app: App, deps: AppDeps): void {
+  const nothing = { method: "get", tag: TAG, params: noParamsSchema, query: noQuerySchema } as const;
+  declare(app, deps, {
+    ...nothing,
+    path: "/v2",
+    summary: "Server metadata",
+    scope: "open",
+    answers: { 200: { description: "Name, version, extensions", content: json("ServerMetadata") } },
+  }, () => {
+    const { version } = deps.settings;
+    return Response.json({ name: "loopscope", version, extensions: ["binary_tensor_data"] });
+  });
+  declare(app, deps, {
+    ...nothing,
+    path: "/v2/health/live",
+    summary: "Whether the process is up",
+    scope: "open",
+    answers: { 200: { description: "It is", content: json("Live", { live: true }) } },
+  }, () => Response.json({ live: true }));
+  declare(app, deps, {
+    ...nothing,
+    path: "/v2/health/ready",
+    summary: "Whether models can be asked",
+    scope: "open",
+    answers: { 200: { description: "They can", content: json("Ready", { ready: true }) } },
+  }, () => {
+    demandReady(deps);
+    return Response.json({ ready: true });
+  });
+  mountModel(app, deps, "/v2/models/{name}", modelParamsSchema);
+  mountModel(app, deps, "/v2/models/{name}/versions/{version}", versionParamsSchema);
+}
+
+function mountModel(
+  app: App,
+  deps: AppDeps,
+  path: string,
+  params: typeof modelParamsSchema | typeof versionParamsSchema,
+): void {
+  const { models } = deps.services;
+  const one = { tag: TAG, params: params as typeof modelParamsSchema, query: noQuerySchema, errors: [404] };
+  const versionOf = (given: { name: string; version?: string }) => given.version ?? "latest";
+  declare(app, deps, {
+    ...one,
+    method: "get",
+    path,
+    summary: "Model metadata: inputs and outputs",
+    scope: "read",
+    answers: { 200: { description: "Tensors", content: json("ModelMetadata") } },
+  }, ({ params }) => {
+    const view = models.version(params.name, versionOf(params));
+    return Response.json(metadataOf(view, models.get(params.name).versions));
+  });
+  declare(app, deps, {
+    ...one,
+    method: "get",
+    path: `${path}/ready`,
+    summary: "Whether this model can be asked",
+    scope: "read",
+    answers: { 200: { description: "It can", content: json("ModelReady") } },
+  }, ({ params }) => {
+    demandReady(deps);
+    const { name } = models.version(params.name, versionOf(params));
+    return Response.json({ name, ready: true });
+  });
+  declare(app, deps, {
+    ...one,
+    method: "post",
+    path: `${path}/infer`,
+    summary: "Infer",
+    description: "Inputs `x` (patches or spectra) or, for im2spec, `image` (a whole map); outputs `y` and `latent`.",
+    scope: "predict",
+    headers: [{
+      name: LENGTH_HEADER,
+      description: "Bytes of the JSON part where binary tensors follow it",
+      schema: { type: "integer", minimum: 0 },
+    }],
+    body: { "application/json": { schema: ref("InferRequest") }, "application/octet-stream": { schema: BINARY } },
+    answers: {
+      200: {
+        description: "JSON, or JSON and then the binary tensors",
+        content: { ...json("InferResponse"), "application/octet-stream": { schema: BINARY } },
+      },
+    },
+  }, async ({ c, params, caller }) => {
+    const view = models.version(params.name, versionOf(params));
+    const { request, binary } = await readInfer(c, deps);
+    const choices = chooseOutputs(request);
+    const input = readInput(request, binary, view);
+    const tensors = await infer(deps, { view, input, choices, caller });
+    return inferAnswer({ name: view.name, version: view.version, id: request.id }, tensors, choices);
+  });
+}
+
+function metadataOf({ name, network }: ModelView, versions: number[]) {
+  const { direction, window, points, latent } = network;
+  const patch = [-1, window, window];
+  const tensor = (tensorName: string, shape: number[]) => ({ name: tensorName, datatype: "FP32", shape });
+  const toSpectra = direction === "im2spec";
+  return {
+    name,
+    versions: versions.map(String),
+    platform: `loopscope_${direction}`,
+    inputs: toSpectra ? [tensor("x", patch), tensor("image", [-1, -1])] : [tensor("x", [-1, points])],
+    outputs: [tensor("y", toSpectra ? [-1, points] : patch), tensor("latent", [-1, latent])],
+  };
+}
+
+/** Splits the body into its JSON header and the binary tensors after it. */
+async function readInfer(c: AppContext, { settings }: AppDeps): Promise<{ request: InferRequest; binary: BinaryData }> {
+  const bytes = await readAll(c, bodyStream(c, settings, settings.maxBodyBytes));
+  const header = c.req.header(LENGTH_HEADER);
+  if (header !== undefined && !/^[0-9]{1,12}$/.test(header)) {
+    throw malformed("invalid_header_length", `Met ${LENGTH_HEADER} ${header.slice(0, 40)}, wanted a whole number`);
+  }
+  const length = header === undefined ? bytes.length : Number(header);
+  if (length > bytes.length) {
+    throw malformed(
+      "invalid_header_length",
+      `Met ${LENGTH_HEADER} ${length}, wanted at most the body's ${bytes.length}`,
+    );
+  }
+  const request = check(inferRequestSchema, parseJson(bytes.subarray(0, length)), "body");
+  return { request, binary: new BinaryData(bytes.subarray(length)) };
+}
+
+interface Input {
+  name: "x" | "image";
+  array: NdArray;
+}
+
+function readInput(request: InferRequest, binary: BinaryData, { network }: ModelView): Input {
+  if (request.inputs.length !== 1) {
+    const names = request.inputs.map(({ name }) => name).join(", ");
+    throw unprocessable("invalid_inputs", `Met the inputs ${names}, wanted one of x and image`);
+  }
+  const [input] = request.inputs;
+  const wanted = network.direction === "im2spec" ? ["x", "image"] : ["x"];
+  if (!wanted.includes(input.name)) {
+    throw unprocessable("unknown_tensor", `Met the input ${input.name}, wanted ${wanted.join(" or ")}`);
+  }
+  const array = readTensor(input, binary);
+  binary.end();
+  return { name: input.name as Input["name"], array };
+}
+
+/** Which outputs are wanted and how; all of them as JSON where nothing is said. */
+function chooseOutputs({ outputs, parameters }: InferRequest): OutputChoice[] {
+  const allBinary = parameters?.binary_data_output === true;
+  const wanted = outputs?.length ? outputs : [{ name: "y" }, { name: "latent" }];
+  return wanted.map(({ name, parameters: own }: NonNullable<InferRequest["outputs"]>[number]) => {
+    if (name !== "y" && name !== "latent") {
+      throw unprocessable("unknown_tensor", `Met the output ${name}, wanted y or latent`);
+    }
+    const odd = Object.keys(own ?? {}).find((key) => key !== "binary_data");
+    if (odd) throw unprocessable("unknown_parameter", `Met the output parameter ${odd}, wanted only binary_data`);
+    return { name, binary: typeof own?.binary_data === "boolean" ? own.binary_data : allBinary };
+  });
+}
+
+interface Inference {
+  view: ModelView;
+  input: Input;
+  choices: OutputChoice[];
+  caller: Caller;
+}
+
+async function infer({ services }: AppDeps, { view, input, choices, caller }: Inference) {
+  const { predictions } = services;
+  const version = String(view.version);
+  if (input.name === "x" && choices.every(({ name }) => name === "latent")) {
+    const encoded = await predictions.encode(view.name, version, input.array, caller);
+    return { y: undefined, latent: arrayAt(encoded, "latents") };
+  }
+  const request = input.name === "image" ? { image: input.array } : { inputs: input.array };
+  const predicted = await predictions.predict(view.name, version, request, caller);
+  return { y: arrayAt(predicted, "outputs"), latent: arrayAt(predicted, "latents") };
+}
+
+function arrayAt(tree: ResultTree, key: string): NdArray {
+  const found = typeof tree === "object" && tree !== null && !isNdArray(tree) && !Array.isArray(tree)
+    ? tree[key]
+    : null;
+  if (isNdArray(found)) return found;
+  throw new LoopscopeError("internal", "internal_error", `Met no array ${key} in a prediction`);
+}

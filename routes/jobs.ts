@@ -1,0 +1,119 @@
+import type { JobRecord } from "../lib/schemas/job.ts";
+import { trainRequestSchema } from "../lib/schemas/job.ts";
+import { idParamsSchema, noParamsSchema } from "../lib/schemas/paths.ts";
+import { jobsQuerySchema, noQuerySchema } from "../lib/schemas/queries.ts";
+import { check } from "./check.ts";
+import type { AppDeps } from "./context.ts";
+import { type App, declare, json } from "./declare.ts";
+import { eventStream, lastEventId } from "./event_stream.ts";
+import { preferredWaitMs } from "./prefer.ts";
+import { readJson } from "./read_json.ts";
+import { PREFER_HEADER } from "./result_docs.ts";
+
+const TAG = "Jobs";
+const TRAIN_EXAMPLE = {
+  kind: "train",
+  direction: "im2spec",
+  cube: "demo",
+  window: 8,
+  latent: 2,
+  epochs: 60,
+  saveAs: "my-film",
+};
+
+/** `/v1/jobs`: train, watch, cancel. */
+export function mountJobs(app: App, deps: AppDeps): void {
+  const { jobs } = deps.services;
+  declare(app, deps, {
+    method: "post",
+    path: "/v1/jobs",
+    tag: TAG,
+    summary: "Train a model",
+    description:
+      "The region is where training pixels' centres lie; every other pixel is for testing, except a guard band.",
+    scope: "train",
+    params: noParamsSchema,
+    query: noQuerySchema,
+    headers: [PREFER_HEADER],
+    body: json("TrainRequest", TRAIN_EXAMPLE),
+    answers: { 202: { description: "Queued; Location names the job", content: json("Job") } },
+    errors: [404, 409],
+  }, async ({ c, caller }) => {
+    const request = check(trainRequestSchema.strict(), await readJson(c, deps.settings), "body");
+    const job = await jobs.submit(request, caller);
+    const waitMs = preferredWaitMs(c, deps.settings.maxWaitMs);
+    const seen = waitMs ? await jobs.waitFor(job.id, waitMs, caller.signal) : job;
+    return jobAnswer(seen, 202);
+  });
+
+  declare(app, deps, {
+    method: "get",
+    path: "/v1/jobs",
+    tag: TAG,
+    summary: "List jobs, newest first",
+    scope: "read",
+    params: noParamsSchema,
+    query: jobsQuerySchema,
+    answers: { 200: { description: "One page", content: json("JobPage") } },
+  }, ({ query }) => Response.json(jobs.list(query)));
+
+  declare(app, deps, {
+    method: "get",
+    path: "/v1/jobs/{id}",
+    tag: TAG,
+    summary: "One job: state, progress, history, result",
+    scope: "read",
+    params: idParamsSchema,
+    query: noQuerySchema,
+    headers: [PREFER_HEADER],
+    answers: { 200: { description: "The job", content: json("Job") } },
+    errors: [404],
+  }, async ({ c, params, caller }) => {
+    const waitMs = preferredWaitMs(c, deps.settings.maxWaitMs);
+    return jobAnswer(waitMs ? await jobs.waitFor(params.id, waitMs, caller.signal) : jobs.get(params.id), 200);
+  });
+
+  declare(app, deps, {
+    method: "delete",
+    path: "/v1/jobs/{id}",
+    tag: TAG,
+    summary: "Cancel a queued or running job",
+    scope: "train",
+    params: idParamsSchema,
+    query: noQuerySchema,
+    answers: { 200: { description: "The job as it now is", content: json("Job") } },
+    errors: [404, 409],
+  }, async ({ params }) => jobAnswer(await jobs.cancel(params.id), 200));
+  mountEvents(app, deps);
+}
+
+function mountEvents(app: App, deps: AppDeps): void {
+  const { jobs } = deps.services;
+  declare(app, deps, {
+    method: "get",
+    path: "/v1/jobs/{id}/events",
+    tag: TAG,
+    summary: "Watch a job: server-sent events state, epoch and done",
+    scope: "read",
+    params: idParamsSchema,
+    query: noQuerySchema,
+    headers: [{ name: "Last-Event-ID", description: "Resume after this event", schema: { type: "string" } }],
+    answers: {
+      200: {
+        description: "Events until `done`; the `id` of each serves as Last-Event-ID",
+        content: { "text/event-stream": { schema: { type: "string" } } },
+      },
+    },
+    errors: [404],
+    untimed: true,
+  }, ({ c, params, caller }) => {
+    jobs.get(params.id); // 404 before the stream starts
+    const after = lastEventId(c.req.header("last-event-id"));
+    const open = (signal: AbortSignal) => jobs.events(params.id, after, signal);
+    return eventStream(open, { heartbeatMs: deps.settings.heartbeatMs, signal: caller.signal });
+  });
+}
+
+function jobAnswer(job: JobRecord, status: number): Response {
+  return Response.json(job, { status, headers: { Location: `/v1/jobs/${job.id}`, "Cache-Control": "no-store" } });
+}

@@ -1,0 +1,45 @@
+import type { MiddlewareHandler } from "hono";
+import { newId } from "../lib/base/ids.ts";
+import { createBodyBudget } from "./body_budget.ts";
+import type { AppDeps, AppEnv } from "./context.ts";
+import type { Metrics } from "./metrics.ts";
+import { setSecurityHeaders } from "./security_headers.ts";
+
+/** Outermost: request id, one log line, metrics, security headers, and the return of what the request held. */
+export function observe({ log, settings, clock }: AppDeps, metrics: Metrics): MiddlewareHandler<AppEnv> {
+  const lease = createBodyBudget(settings.maxBufferedBytes);
+  return async (c, next) => {
+    const startMs = performance.now();
+    const requestId = requestIdOf(c.req.header("x-request-id"), clock.nowMs());
+    const held = lease();
+    c.set("requestId", requestId);
+    c.set("callerId", "unknown");
+    c.set("scopes", new Set());
+    c.set("signal", c.req.raw.signal);
+    c.set("budget", held);
+    try {
+      await next();
+    } finally {
+      held.release();
+    }
+    c.res.headers.set("X-Request-Id", requestId);
+    setSecurityHeaders(c.res.headers);
+    const method = c.req.method.length > 7 ? "OTHER" : c.req.method;
+    const route = c.get("route") ?? "unmatched";
+    const durationMs = performance.now() - startMs;
+    metrics.countRequest({ method, route, status: c.res.status }, durationMs / 1000);
+    const fields = {
+      requestId,
+      method,
+      path: c.req.path.slice(0, 500),
+      status: c.res.status,
+      caller: c.get("callerId"),
+    };
+    log.info("request", { ...fields, durationMs: Math.round(durationMs * 10) / 10 });
+  };
+}
+
+/** The caller's id where it is short and plain, else a new one. */
+function requestIdOf(given: string | undefined, nowMs: number): string {
+  return given && /^[A-Za-z0-9._:-]{1,128}$/.test(given) ? given : newId<string>("req", nowMs);
+}

@@ -1,0 +1,50 @@
+import { LoopscopeError, malformed } from "../lib/base/errors.ts";
+import type { AppSettings } from "./app_settings.ts";
+import type { AppContext } from "./context.ts";
+import { guardBody, tooLarge } from "./guarded_body.ts";
+
+/** The request's body as a stream with limits on size and slowness; `empty_body` where there is none. */
+export function bodyStream(c: AppContext, settings: AppSettings, maxBytes: number): ReadableStream<Uint8Array> {
+  const coding = c.req.header("content-encoding") ?? "identity";
+  if (coding !== "identity") {
+    const message = `Met Content-Encoding ${coding}, wanted none`;
+    throw new LoopscopeError("unsupportedType", "unsupported_encoding", message);
+  }
+  const declared = Number(c.req.header("content-length"));
+  if (declared > maxBytes) throw tooLarge(declared, maxBytes);
+  const source = c.get("body") ?? c.req.raw.body;
+  if (source === null || declared === 0) throw malformed("empty_body", "Met no body, wanted one");
+  return guardBody(source, {
+    maxBytes,
+    idleTimeoutMs: settings.bodyIdleTimeoutMs,
+    minBytesPerS: settings.minBodyBytesPerS,
+  });
+}
+
+/**
+ * A whole stream as bytes. What is held counts against the budget over all requests until the request has ended.
+ * Chunks are joined once, so memory stays under twice the body.
+ */
+export async function readAll(c: AppContext, stream: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
+  const budget = c.get("budget");
+  const chunks: Uint8Array[] = [];
+  let total = 0;
+  for await (const chunk of stream) {
+    budget.take(chunk.length);
+    chunks.push(chunk);
+    total += chunk.length;
+  }
+  if (chunks.length === 1) return chunks[0];
+  const bytes = new Uint8Array(total);
+  let at = 0;
+  for (const chunk of chunks) {
+    bytes.set(chunk, at);
+    at += chunk.length;
+  }
+  return bytes;
+}
+
+/** The media type without parameters, in lower case; empty where none was sent. */
+export function mediaTypeOf(c: AppContext): string {
+  return (c.req.header("content-type") ?? "").split(";")[0].trim().toLowerCase();
+}

@@ -1,0 +1,35 @@
+import { type ContentDoc, ref } from "./declare.ts";
+
+const BINARY = { type: "string", format: "binary" };
+
+/** A file as the body, or as a form's field `file`. */
+export const FILE_BODY: Record<string, ContentDoc> = {
+  "application/octet-stream": { schema: BINARY },
+  "multipart/form-data": { schema: { type: "object", required: ["file"], properties: { file: BINARY } } },
+};
+
+/** 200 with a result in all its forms. */
+export function arrayAnswers(description: string) {
+  const content: Record<string, ContentDoc> = {
+    "application/json": { schema: { type: "object" } },
+    "application/x-npy": { schema: BINARY },
+    "application/x-npz": { schema: BINARY },
+    "application/octet-stream": { schema: BINARY },
+  };
+  return { 200: { description, content }, 304: { description: "The client has it already" } };
+}
+
+/** As `arrayAnswers`, or 202 with the job that computes the result. */
+export function resultAnswers(description: string) {
+  const pending = {
+    description: "On its way: the job that computes it",
+    content: { "application/json": { schema: ref("Job") } },
+  };
+  return { ...arrayAnswers(description), 202: pending };
+}
+
+export const PREFER_HEADER = {
+  name: "Prefer",
+  description: "`wait=N` waits up to N seconds for the result",
+  schema: { type: "string" },
+};
