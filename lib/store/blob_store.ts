@@ -52,9 +52,9 @@ export class DiskBlobStore implements BlobStore {
         const message = `The body's SHA-256 is ${sha256}, wanted ${options.expectedSha256}`;
         throw unprocessable("checksum_mismatch", message);
       }
-      this.hold(sha256);
       const path = this.folder.blobPath(sha256);
       if (!exists(path)) this.#keep(partial, path);
+      this.hold(sha256);
       return { sha256, sizeBytes, path };
     } catch (error) {
       throw asStoreError(error);

@@ -15,6 +15,12 @@ export interface ResultCache {
   /** Keeps the bytes where there is room for them, and returns their ETag in any case. */
   put(scope: string, key: string, bytes: Uint8Array): Promise<string>;
   removeScope(scope: string): Promise<void>;
+  /** Where a worker process writes a result too large to pass around: to another name in `tmp/`, then renamed to this. */
+  filePath(scope: string, key: string): string;
+  /** Whether that file is there; being asked for counts as use. */
+  hasFile(scope: string, key: string): boolean;
+  /** Counts a file that a worker has written. */
+  keepFile(scope: string, key: string): void;
   readonly sizeBytes: number;
 }
 
@@ -89,6 +95,24 @@ export class DiskResultCache implements ResultCache {
       if (entry.startsWith(`${path}/`)) this.#forget(entry);
     }
     await this.folder.discard(path);
+  }
+
+  filePath(scope: string, key: string): string {
+    Deno.mkdirSync(`${this.folder.resultsPath}/${scope}`, { recursive: true });
+    return this.#path(scope, key);
+  }
+
+  hasFile(scope: string, key: string): boolean {
+    const path = this.#path(scope, key);
+    const size = this.#entries.get(path);
+    if (size !== undefined) this.#remember(path, size);
+    return size !== undefined;
+  }
+
+  keepFile(scope: string, key: string): void {
+    const path = this.#path(scope, key);
+    this.#remember(path, Deno.statSync(path).size);
+    this.#shrink();
   }
 
   #path(scope: string, key: string): string {

@@ -1,0 +1,292 @@
+import type { JobProgress, TrainRequest } from "../../lib/schemas/job.ts";
+import { trainRequestSchema } from "../../lib/schemas/job.ts";
+import { openCubeFile } from "../../lib/store/cube_file.ts";
+import type { Store } from "../../lib/store/open_store.ts";
+import { assert, assertEquals, assertFailsWith } from "../support/assert.ts";
+import { addCube } from "../support/stored_cube.ts";
+import type { TestClock } from "../support/temporary_store.ts";
+
+export type StoreUnderTest = Store & AsyncDisposable & { clock: TestClock };
+
+export function trainRequest(changes: Partial<TrainRequest> = {}): TrainRequest {
+  return trainRequestSchema.parse({ kind: "train", direction: "im2spec", cube: "cube_1", saveAs: "film", ...changes });
+}
+
+export function progressAt(epoch: number, trainLoss = 1 / epoch): JobProgress {
+  return { epoch, epochs: 10, trainLoss, testLoss: null, patchesPerSecond: 100, etaSeconds: 10 - epoch };
+}
+
+/** What every store of records does, whatever it keeps them in. */
+export function recordStoreContract(name: string, open: () => Promise<StoreUnderTest>): void {
+  const test = (what: string, run: (store: StoreUnderTest) => Promise<void> | void) =>
+    Deno.test(`${name}: ${what}`, async () => {
+      await using store = await open();
+      await run(store);
+    });
+  cubeTests(test);
+  jobTests(test);
+  answerTests(test);
+  keyTests(test);
+  resultTests(test);
+}
+
+type Test = (what: string, run: (store: StoreUnderTest) => Promise<void> | void) => void;
+
+function cubeTests(test: Test): void {
+  test("a cube is listed with its folder and found by its bytes and options", async (store) => {
+    const { cube, created } = await addCube(store, { id: "cube_1", optionsKey: "a" });
+    assert.ok(created);
+    assertEquals(store.cubes.get("cube_1"), cube);
+    assertEquals(store.cubes.findByContent(cube.sha256, "a"), cube);
+    assertEquals(store.cubes.findByContent(cube.sha256, "b"), undefined);
+    assertEquals(store.cubes.anyWithBytes(cube.sha256), cube);
+    const reader = openCubeFile(store.cubes.folderOf("cube_1"));
+    assertEquals(reader.readSpectrum(1, 2), Float32Array.of(20, 21, 22, 23));
+    reader.close();
+  });
+
+  test("the same bytes and options again give the cube there is and leave no second folder", async (store) => {
+    const first = await addCube(store, { id: "cube_1" });
+    const second = await addCube(store, { id: "cube_2" });
+    assertEquals(second, { cube: first.cube, created: false });
+    assertEquals((await addCube(store, { id: "cube_3", optionsKey: "other" })).created, true);
+    assertEquals([...Deno.readDirSync(`${store.folder.root}/cubes`)].length, 2);
+    assertEquals([...Deno.readDirSync(`${store.folder.root}/tmp`)].length, 0);
+  });
+
+  test("cubes are paged newest first, each once, also when one is deleted between pages", async (store) => {
+    for (let i = 1; i <= 5; i++) await addCube(store, { id: `cube_${i}`, optionsKey: String(i) });
+    const first = store.cubes.list({ limit: 2 });
+    assertEquals(first.items.map((cube) => cube.id), ["cube_5", "cube_4"]);
+    await store.cubes.remove("cube_4");
+    const second = store.cubes.list({ limit: 2, cursor: first.nextCursor });
+    assertEquals(second.items.map((cube) => cube.id), ["cube_3", "cube_2"]);
+    const third = store.cubes.list({ limit: 2, cursor: second.nextCursor });
+    assertEquals(third.items.map((cube) => cube.id), ["cube_1"]);
+    assertEquals(third.nextCursor, undefined);
+    await assertFailsWith("bad_cursor", () => store.cubes.list({ limit: 2, cursor: "1 OR 1" }));
+  });
+
+  test("a removed cube is gone with its folder and the bytes that only it needed", async (store) => {
+    const blob = await store.blobs.put(new Blob(["bytes"]).stream(), { maxBytes: 5 });
+    await addCube(store, { id: "cube_1", sha256: blob.sha256, optionsKey: "a" });
+    await addCube(store, { id: "cube_2", sha256: blob.sha256, optionsKey: "b" });
+    await store.blobs.release(blob.sha256);
+    assertEquals(await store.cubes.remove("cube_1"), true);
+    assertEquals(await store.cubes.remove("cube_1"), false);
+    assertEquals(store.cubes.get("cube_1"), undefined);
+    assertEquals(store.blobs.get(blob.sha256)?.sizeBytes, 5);
+    await store.cubes.remove("cube_2");
+    assertEquals(store.blobs.get(blob.sha256), undefined);
+    assertEquals([...Deno.readDirSync(`${store.folder.root}/cubes`)].length, 0);
+  });
+
+  test("usage counts the upload and the stored values by owner, and expiry lists what is due", async (store) => {
+    await addCube(store, { id: "cube_1", optionsKey: "1", owner: "key:a", expiresMs: 1000 });
+    await addCube(store, { id: "cube_2", optionsKey: "2", owner: "key:b", expiresMs: 2000 });
+    await addCube(store, { id: "cube_3", optionsKey: "3", owner: "key:b" });
+    assertEquals(store.cubes.usage("key:b"), { cubes: 2, bytes: 2 * (100 + 4 * 24) });
+    assertEquals(store.cubes.usage("key:c"), { cubes: 0, bytes: 0 });
+    assertEquals(store.cubes.usage().cubes, 3);
+    assertEquals(store.cubes.ownerOf("cube_1"), "key:a");
+    assertEquals(store.cubes.expired(1000), ["cube_1"]);
+  });
+
+  test("an image channel is added to the record and the files", async (store) => {
+    await addCube(store, { id: "cube_1" });
+    const channel = { name: "HAADF", quantity: "intensity", unit: "", values_HW: new Float32Array(6).fill(3) };
+    const record = store.cubes.addImage("cube_1", channel);
+    assertEquals(record.maps, [{ name: "HAADF", quantity: "intensity", unit: "" }]);
+    assertEquals(store.cubes.get("cube_1"), record);
+    const reader = openCubeFile(store.cubes.folderOf("cube_1"));
+    assertEquals(reader.readImage("HAADF"), channel);
+    reader.close();
+    await assertFailsWith("map_exists", () => store.cubes.addImage("cube_1", channel));
+    await assertFailsWith("cube_missing", () => store.cubes.addImage("cube_2", channel));
+  });
+}
+
+function jobTests(test: Test): void {
+  const admission = { caller: "key:a", priority: 5, createdMs: 0 };
+
+  test("a job is stored as it was asked for", ({ jobs }) => {
+    const request = trainRequest({ notes: "first" });
+    const { job, created } = jobs.insert("job_1", request, { ...admission, createdMs: 1000 });
+    assert.ok(created);
+    assertEquals(job.request, request);
+    assertEquals([job.state, job.createdAt, job.attempts], ["queued", "1970-01-01T00:00:01.000Z", 0]);
+    assertEquals(jobs.get("job_1"), job);
+    assertEquals(jobs.get("job_2"), undefined);
+    assertEquals(jobs.callerOf("job_1"), "key:a");
+  });
+
+  test("an update applies in the expected state only, together with its events", ({ jobs }) => {
+    jobs.insert("job_1", trainRequest(), admission);
+    assertEquals(jobs.update("job_1", "running", { state: "succeeded" }, [{ event: "done", data: {} }]), undefined);
+    assertEquals(jobs.get("job_1")?.state, "queued");
+    const event = { event: "state" as const, data: { state: "running" } };
+    assertEquals(jobs.update("job_1", "queued", { state: "running", startedMs: 5 }, [event])?.state, "running");
+    assertEquals(jobs.eventsAfter("job_1", 0), [
+      { sequence: 1, event: "state", data: { state: "queued" } },
+      { sequence: 2, ...event },
+    ]);
+    assertEquals(jobs.eventsAfter("job_1", 2), []);
+  });
+
+  test("the history holds each epoch once, with the values of its last run", ({ jobs }) => {
+    jobs.insert("job_1", trainRequest(), admission);
+    jobs.update("job_1", "queued", { state: "running" });
+    const epochs = (...numbers: [number, number][]) =>
+      jobs.update(
+        "job_1",
+        "running",
+        { progress: progressAt(...numbers.at(-1)!) },
+        numbers.map(([epoch, loss]) => ({ event: "epoch", data: { ...progressAt(epoch, loss) } })),
+      );
+    epochs([1, 0.5], [2, 0.4], [3, 0.3]);
+    epochs([2, 0.41], [4, 0.2]);
+    assertEquals(jobs.get("job_1")?.history, { trainLoss: [0.5, 0.41, 0.3, 0.2], testLoss: [null, null, null, null] });
+    assertEquals(jobs.get("job_1")?.progress, progressAt(4, 0.2));
+    assertEquals(jobs.get("job_1", { bare: true })?.history, undefined);
+  });
+
+  test("the next job: higher priority, then the caller with fewest running, then the longest waiting", ({ jobs }) => {
+    const add = (id: string, caller: string, priority = 5) =>
+      jobs.insert(id, trainRequest(), { caller, priority, createdMs: 0 });
+    const start = (startedMs: number) => {
+      const job = jobs.next(["train"])!;
+      jobs.update(job.id, "queued", { state: "running", startedMs });
+      return job.id;
+    };
+    for (const id of ["a1", "a2", "a3"]) add(id, "a");
+    for (const id of ["b1", "b2"]) add(id, "b");
+    add("c9", "c", 9);
+    assertEquals([start(1), start(2), start(3), start(4), start(5)], ["c9", "a1", "b1", "a2", "b2"]);
+    assertEquals(jobs.next(["result"]), undefined);
+    assertEquals(jobs.countByState(), { queued: 1, running: 5, succeeded: 0, failed: 0, cancelled: 0 });
+  });
+
+  test("callers that run nothing take turns", ({ jobs }) => {
+    for (const id of ["a1", "a2", "b1", "b2"]) {
+      jobs.insert(id, trainRequest(), { caller: id[0], priority: 5, createdMs: 0 });
+    }
+    const order = [1, 2, 3, 4].map((ms) => {
+      const { id } = jobs.next(["train"])!;
+      jobs.update(id, "queued", { state: "running", startedMs: ms });
+      jobs.update(id, "running", { state: "succeeded", finishedMs: ms });
+      return id;
+    });
+    assertEquals(order, ["a1", "b1", "a2", "b2"]);
+  });
+
+  test("a job with the same key is not made twice, until the first has ended", ({ jobs }) => {
+    const submit = (id: string, createdMs = 0) =>
+      jobs.insert(id, trainRequest(), { ...admission, createdMs, dedupeKey: "gmm of cube_1" });
+    assertEquals(submit("job_1").created, true);
+    const again = submit("job_2");
+    assertEquals([again.created, again.job.id], [false, "job_1"]);
+    jobs.update("job_1", "queued", { state: "cancelled", finishedMs: 0 });
+    assertEquals(submit("job_3").created, true);
+    const error = { code: "worker_lost", detail: "" };
+    jobs.update("job_3", "queued", { state: "failed", finishedMs: 0, error });
+    assertEquals(submit("job_4").job.id, "job_3");
+    assertEquals(submit("job_5", 3600 * 1000 + 1).job.id, "job_5");
+  });
+
+  test("active jobs are found by cube, model and caller", ({ jobs }) => {
+    jobs.insert("job_1", trainRequest({ cube: "cube_1", from: "film@2" }), admission);
+    jobs.insert("job_2", trainRequest({ cube: "cube_2" }), admission);
+    jobs.update("job_2", "queued", { state: "cancelled" });
+    assertEquals(jobs.activeUsing({ cube: "cube_1" }), ["job_1"]);
+    assertEquals(jobs.activeUsing({ cube: "cube_2" }), []);
+    assertEquals(jobs.activeUsing({ model: "film@2" }), ["job_1"]);
+    assertEquals(jobs.activeUsing({ model: "film@1" }), []);
+    assertEquals(jobs.countActive("key:a"), 1);
+  });
+
+  test("old finished jobs are pruned with their events, unfinished ones never", ({ jobs }) => {
+    for (let i = 1; i <= 4; i++) {
+      jobs.insert(`job_${i}`, trainRequest(), admission);
+      if (i < 4) jobs.update(`job_${i}`, "queued", { state: "cancelled", finishedMs: i * 100 });
+    }
+    assertEquals(jobs.prune({ finishedBeforeMs: 150, keep: 10 }), ["job_1"]);
+    assertEquals(jobs.prune({ finishedBeforeMs: 0, keep: 1 }), ["job_2"]);
+    assertEquals(jobs.list({ limit: 10 }).items.map((job) => job.id), ["job_4", "job_3"]);
+    assertEquals(jobs.list({ limit: 10, state: "queued" }).items.map((job) => job.id), ["job_4"]);
+    assertEquals(jobs.eventsAfter("job_1", 0), []);
+  });
+}
+
+function answerTests(test: Test): void {
+  const answer = { status: 202, headers: { location: "/v1/jobs/1" }, body: Uint8Array.of(1, 2, 0, 255) };
+
+  test("the first answer is given again, to its caller only", async ({ idempotency }) => {
+    assertEquals(await idempotency.begin("key:a", "k"), { state: "new" });
+    assertEquals(await idempotency.begin("key:a", "k"), { state: "running" });
+    assertEquals(await idempotency.begin("key:b", "k"), { state: "new" });
+    await idempotency.finish("key:a", "k", "f", answer);
+    const again = await idempotency.begin("key:a", "k");
+    assertEquals(again, { state: "done", fingerprint: "f", answer });
+  });
+
+  test("an abandoned key is free again", async ({ idempotency }) => {
+    await idempotency.begin("key:a", "k");
+    await idempotency.abandon("key:a", "k");
+    assertEquals(await idempotency.begin("key:a", "k"), { state: "new" });
+  });
+
+  test("an answer is forgotten after a day", async ({ idempotency, clock }) => {
+    await idempotency.begin("key:a", "k");
+    await idempotency.finish("key:a", "k", "f", answer);
+    clock.passMs(24 * 3600 * 1000 - 1);
+    assertEquals((await idempotency.begin("key:a", "k")).state, "done");
+    clock.passMs(1);
+    assertEquals((await idempotency.begin("key:a", "k")).state, "new");
+  });
+}
+
+function keyTests(test: Test): void {
+  test("a key is recognised by its whole secret until it is revoked", ({ keys }) => {
+    const { key, secret } = keys.add("microscope", ["read", "predict"]);
+    assertEquals(keys.verify(secret), { id: key.id, scopes: ["read", "predict"] });
+    for (
+      const wrong of [
+        "",
+        "x",
+        secret.slice(0, -1),
+        secret + "x",
+        secret.replace(/.$/, (c) => c === "A" ? "B" : "A"),
+      ]
+    ) {
+      assertEquals(keys.verify(wrong), undefined);
+    }
+    assertEquals(keys.list().map(({ id, name, revokedAt }) => [id, name, revokedAt]), [[
+      key.id,
+      "microscope",
+      undefined,
+    ]]);
+    assertEquals([keys.revoke(key.id), keys.revoke(key.id)], [true, false]);
+    assertEquals(keys.verify(secret), undefined);
+    assert.ok(keys.list()[0].revokedAt);
+  });
+
+  test("the secret of a key is kept nowhere", ({ keys, folder, db }) => {
+    const { secret } = keys.add("microscope", ["admin"]);
+    assert.ok(!JSON.stringify(db.all("SELECT id, name, scopes, hex(hmac) FROM api_keys")).includes(secret));
+    const log = Deno.readFileSync(`${folder.databasePath}-wal`);
+    assert.ok(!new TextDecoder("latin1").decode(log).includes(secret.split("_")[2]));
+  });
+}
+
+function resultTests(test: Test): void {
+  test("a result comes back with its ETag, by cube and key", async ({ results }) => {
+    const bytes = new TextEncoder().encode("result");
+    const etag = await results.put("cube_1", "gmm", bytes);
+    assertEquals(await results.get("cube_1", "gmm"), { bytes, etag });
+    assertEquals(etag, "f6a214f7a5fcda0c2cee9660b7fc29f5649e3c68aad48e20e950137c98913a68"); // SHA-256 of "result"
+    assertEquals(await results.get("cube_2", "gmm"), undefined);
+    await results.removeScope("cube_1");
+    assertEquals(await results.get("cube_1", "gmm"), undefined);
+    assertEquals(results.sizeBytes, 0);
+  });
+}
