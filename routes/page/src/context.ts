@@ -1,0 +1,45 @@
+import { createContext } from "preact";
+import { useContext } from "preact/hooks";
+import type { ApiClient } from "./api_client.ts";
+import type { ResourceCache } from "./resource_cache.ts";
+import type { Store } from "./store.ts";
+import type { Pin, ViewState } from "./view_state.ts";
+
+/** What changes too often, or matters too little, for a permalink. */
+export interface UiState {
+  hover: Pin | null;
+  /** Pixels that the brush in the latent plane selects, row-major 0 or 1; null without a brush. */
+  selected: Uint8Array | null;
+  theme: "light" | "dark";
+  /** Scopes the service grants to this visitor, from `/v1/system`. */
+  access: Access;
+  message: { text: string; tone: "good" | "bad" } | null;
+  /** Step of the guided tour; -1 is closed. */
+  guide: number;
+  /** Counts changes of what the service holds, so that lists are read again. */
+  revision: number;
+}
+
+export interface Access {
+  mayUpload: boolean;
+  mayTrain: boolean;
+  mayManage: boolean;
+  /** Why something is hidden, in words. */
+  reason: string;
+}
+
+/** What every component may use; made once in `main.tsx`. */
+export interface App {
+  api: ApiClient;
+  cache: ResourceCache;
+  view: Store<ViewState>;
+  ui: Store<UiState>;
+}
+
+export const AppContext = createContext<App | null>(null);
+
+export function useApp(): App {
+  const app = useContext(AppContext);
+  if (!app) throw new Error("Components need an AppContext");
+  return app;
+}

@@ -1,0 +1,59 @@
+import type { Score } from "../../../lib/schemas/model.ts";
+import { percentText } from "./map_card.tsx";
+import { type Derived, learnedFrom, type Session } from "./session.ts";
+
+/** One sentence on what goes in, what comes out and how well, above everything else. */
+export function Story({ session }: { session: Session; derived: Derived }) {
+  const { cube, model, models } = session;
+  const { record } = cube!;
+  if (!model) {
+    const none = models.state === "ready" && !models.value.some(({ network }) => network.points === record.shape[2]);
+    return (
+      <p class="story">
+        <strong>{record.name}</strong>: a {record.axes.spectral.name || "spectrum"} of {record.shape[2]}{" "}
+        steps was measured at each of {record.shape[0]} × {record.shape[1]} pixels.{" "}
+        {none && "No model fits it yet: train one to see what its images say about its spectra."}
+      </p>
+    );
+  }
+  const { network, scores } = model.model;
+  const forward = network.direction === "im2spec";
+  const what = session.isLoop ? "hysteresis loop" : "spectrum";
+  const image = `${network.window} × ${network.window} patch`;
+  return (
+    <div class="story">
+      <p>
+        <span class="step-tag tag-in">Input</span> {forward ? `the ${image} around a pixel` : `the ${what} at a pixel`}
+        {" "}
+        <span class="story-arrow" aria-hidden="true">→</span> <span class="step-tag tag-out">Predicted</span>{" "}
+        {forward ? `the ${what} there (${network.points} steps)` : `the ${image} around it`}, through {network.latent}
+        {" "}
+        latent numbers.
+      </p>
+      {scores && <ScoreBar test={scores.test} ridge={scores.baselines.ridge} mean={scores.baselines.mean} />}
+      {!learnedFrom(model.model, record) && model.model.training && (
+        <p class="notice">This model learned from another cube ({model.model.training.cubeName}).</p>
+      )}
+    </div>
+  );
+}
+
+/** Held-out variance explained, beside the linear baseline: whether structure predicts function here. */
+function ScoreBar({ test, ridge }: { test: Score; ridge: Score; mean: Score }) {
+  const share = (score: Score) => score.r2 === null ? NaN : Math.max(0, score.r2);
+  const bars: [string, Score, string][] = [["this model", test, "bar-model"], ["ridge regression", ridge, "bar-ridge"]];
+  return (
+    <dl class="score-bars" aria-label="Variance explained on held-out pixels">
+      <dt class="score-title">Explains of the held-out variance</dt>
+      {bars.map(([name, score, className]) => (
+        <dd key={name}>
+          <span class="score-name">{name}</span>
+          <span class="score-track">
+            <span class={`score-fill ${className}`} style={{ width: `${Math.min(1, share(score) || 0) * 100}%` }} />
+          </span>
+          <span class="score-value">{score.r2 === null ? "–" : percentText(score.r2)}</span>
+        </dd>
+      ))}
+    </dl>
+  );
+}
