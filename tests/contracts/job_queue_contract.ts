@@ -1,0 +1,135 @@
+import type { JobQueue } from "../../lib/jobs/job_queue.ts";
+import type { StoredJobEvent } from "../../lib/store/job_store.ts";
+import { assert, assertEquals, assertFailsWith } from "../support/assert.ts";
+import { progressAt, trainRequest } from "./record_store_contract.ts";
+
+export interface JobQueueUnderTest extends AsyncDisposable {
+  queue: JobQueue;
+  /** Another process on the same jobs. */
+  other: JobQueue;
+}
+
+async function collect(events: AsyncGenerator<StoredJobEvent>): Promise<string[]> {
+  const names: string[] = [];
+  for await (const { sequence, event, data } of events) {
+    names.push(`${sequence} ${event} ${event === "epoch" ? data.epoch : data.state}`);
+  }
+  return names;
+}
+
+/** What every queue does. */
+export function jobQueueContract(name: string, open: () => Promise<JobQueueUnderTest>): void {
+  const test = (what: string, run: (under: JobQueueUnderTest) => Promise<void> | void) =>
+    Deno.test(`${name}: ${what}`, async () => {
+      await using under = await open();
+      await run(under);
+    });
+  const caller = "key:a";
+
+  test("a job goes from queued over running to succeeded", ({ queue }) => {
+    const { job } = queue.submit(trainRequest(), { caller });
+    assertEquals(job.state, "queued");
+    const claimed = queue.claim(["train"]);
+    assertEquals([claimed?.id, claimed?.state, claimed?.startedAt !== undefined], [job.id, "running", true]);
+    assertEquals(queue.claim(["train"]), undefined);
+    assert.ok(queue.recordEpochs(job.id, [progressAt(1), progressAt(2)]));
+    const ended = queue.apply(job.id, { type: "succeed" }, { model: "film", version: 3 });
+    assertEquals([ended?.state, ended?.result, ended?.finishedAt !== undefined], [
+      "succeeded",
+      { model: "film", version: 3 },
+      true,
+    ]);
+    assertEquals(queue.get(job.id).history?.trainLoss, [1, 0.5]);
+  });
+
+  test("cancelling is final: late epochs and results are not taken", async ({ queue }) => {
+    const { job } = queue.submit(trainRequest(), { caller });
+    queue.claim(["train"]);
+    assertEquals(queue.cancel(job.id).state, "cancelled");
+    assertEquals(queue.cancel(job.id).state, "cancelled");
+    assertEquals(queue.recordEpochs(job.id, [progressAt(1)]), false);
+    assertEquals(queue.apply(job.id, { type: "succeed" }, { model: "film", version: 1 }), undefined);
+    assertEquals([queue.get(job.id).state, queue.get(job.id).result], ["cancelled", undefined]);
+    await assertFailsWith("job_missing", () => queue.cancel("job_0"));
+  });
+
+  test("a finished job cannot be cancelled", async ({ queue }) => {
+    const { job } = queue.submit(trainRequest(), { caller });
+    queue.claim(["train"]);
+    queue.apply(job.id, { type: "fail", code: "loss_is_nan", detail: "The loss is NaN at epoch 3" });
+    const error = await assertFailsWith("job_finished", () => queue.cancel(job.id));
+    assert.match(error.message, /failed already/);
+    assertEquals(queue.get(job.id).error, { code: "loss_is_nan", detail: "The loss is NaN at epoch 3" });
+  });
+
+  test("what was running at a start waits again and is first in line", ({ queue, other }) => {
+    const [first, second] = [queue.submit(trainRequest(), { caller }), queue.submit(trainRequest(), { caller })];
+    queue.claim(["train"]);
+    assertEquals(other.restartRunning(), 1);
+    assertEquals(other.get(first.job.id).attempts, 0);
+    assertEquals(other.claim(["train"])?.id, first.job.id);
+    assertEquals(other.claim(["train"])?.id, second.job.id);
+  });
+
+  test("two processes never run the same job", ({ queue, other }) => {
+    const ids = Array.from({ length: 20 }, () => queue.submit(trainRequest(), { caller }).job.id);
+    const claimed = ids.map((_, i) => (i % 2 ? queue : other).claim(["train"])?.id);
+    assertEquals(new Set(claimed), new Set(ids));
+    assertEquals([queue.claim(["train"]), other.claim(["train"])], [undefined, undefined]);
+  });
+
+  test("events come live until done, and resume after any of them", async ({ queue }) => {
+    const { job } = queue.submit(trainRequest(), { caller });
+    const live = collect(queue.events(job.id, 0, new AbortController().signal));
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    queue.claim(["train"]);
+    queue.recordEpochs(job.id, [progressAt(1)]);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    queue.recordEpochs(job.id, [progressAt(2)]);
+    queue.apply(job.id, { type: "succeed" }, {});
+    const all = [
+      "1 state queued",
+      "2 state running",
+      "3 epoch 1",
+      "4 epoch 2",
+      "5 state succeeded",
+      "6 done succeeded",
+    ];
+    assertEquals(await live, all);
+    for (let after = 0; after <= 6; after++) {
+      assertEquals(await collect(queue.events(job.id, after, new AbortController().signal)), all.slice(after));
+    }
+  });
+
+  test("a listener who goes is let go, and events of no job are an error", async ({ queue }) => {
+    const { job } = queue.submit(trainRequest(), { caller });
+    const gone = new AbortController();
+    const events = collect(queue.events(job.id, 0, gone.signal));
+    setTimeout(() => gone.abort(), 5);
+    assertEquals(await events, ["1 state queued"]);
+    await assertFailsWith("job_missing", () => collect(queue.events("job_0", 0, gone.signal)));
+  });
+
+  test("waiting ends with the job, the time or the caller", async ({ queue }) => {
+    const { job } = queue.submit(trainRequest(), { caller });
+    assertEquals((await queue.waitFor(job.id, 0)).state, "queued");
+    assertEquals((await queue.waitFor(job.id, 5)).state, "queued");
+    assertEquals((await queue.waitFor(job.id, 60_000, AbortSignal.abort())).state, "queued");
+    const waited = queue.waitFor(job.id, 60_000);
+    queue.cancel(job.id);
+    assertEquals((await waited).state, "cancelled");
+  });
+
+  test("news from another process arrives without being told", async ({ queue, other }) => {
+    const { job } = queue.submit(trainRequest(), { caller });
+    const waited = queue.waitFor(job.id, 60_000);
+    other.cancel(job.id);
+    assertEquals((await waited).state, "cancelled");
+  });
+
+  test("a job with the same key is the one that is there", ({ queue }) => {
+    const submit = () => queue.submit(trainRequest(), { caller, dedupeKey: "k" });
+    const first = submit(), second = submit();
+    assertEquals([second.created, second.job.id], [false, first.job.id]);
+  });
+}
