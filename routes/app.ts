@@ -17,6 +17,7 @@ import { observe } from "./observe.ts";
 import { mountPredictions } from "./predictions.ts";
 import { createRateLimit } from "./rate_limit.ts";
 import { mountResults } from "./results.ts";
+import { assetResponse } from "./static_assets.ts";
 import { mountSystem } from "./system.ts";
 
 /** The whole HTTP face as `fetch(request, connection)`: parse, call one use case, render. */
@@ -69,11 +70,7 @@ function fallBack(c: AppContext, app: App, { page }: AppDeps): Response {
   const about = { path: c.req.path, requestId: c.get("requestId") };
   const reading = c.req.method === "GET" || c.req.method === "HEAD";
   const asset = reading ? page?.(c.req.path) : undefined;
-  if (asset) {
-    const headers = { "Content-Type": asset.contentType, "ETag": `"${asset.tag}"`, "Cache-Control": "no-cache" };
-    const known = c.req.header("if-none-match") === headers.ETag;
-    return new Response(known ? null : asset.body, { status: known ? 304 : 200, headers });
-  }
+  if (asset) return assetResponse(asset, c.req.raw.headers);
   const allowed = allowedMethods(app, c.req.path);
   if (allowed.length === 0) {
     return problemResponse(missing("unknown_path", `Met ${c.req.path.slice(0, 200)}, wanted a path of /docs`), about);

@@ -1,4 +1,5 @@
 import { LoopscopeError } from "../lib/base/errors.ts";
+import type { ResultTree } from "../lib/base/nd_array.ts";
 import { noParamsSchema } from "../lib/schemas/paths.ts";
 import { noQuerySchema } from "../lib/schemas/queries.ts";
 import type { AppDeps } from "./context.ts";
@@ -51,7 +52,15 @@ export function mountSystem(app: App, deps: AppDeps, metrics: Metrics): void {
     summary: "Version, engine, engines available, limits",
     scope: "read",
     answers: { 200: { description: "The system", content: json("System") } },
-  }, () => renderResult("application/json", system.describe(), { headers: { "Cache-Control": "no-store" } }));
+  }, ({ c }) => {
+    const access = {
+      scopes: [...c.get("scopes")],
+      keys: deps.keys !== undefined,
+      publicRead: deps.settings.publicRead,
+    };
+    const body = { ...system.describe() as { [key: string]: ResultTree }, access };
+    return renderResult("application/json", body, { headers: { "Cache-Control": "no-store" } });
+  });
 }
 
 /** Throws `not_ready` (503) while starting or draining. */

@@ -35,5 +35,12 @@ async function listNames(folder: URL): Promise<string[]> {
 async function read(folder: URL, name: string, contentType: string): Promise<StaticAsset> {
   const body = await Deno.readFile(new URL(name, folder));
   const digest = encodeHex(new Uint8Array(await crypto.subtle.digest("SHA-256", body)));
-  return { body, contentType, tag: digest.slice(0, 24) };
+  const variant = (ending: string) => Deno.readFile(new URL(name + ending, folder)).catch(() => undefined);
+  return {
+    body,
+    contentType,
+    tag: digest.slice(0, 24),
+    immutable: /-[0-9a-f]{12}\./.test(name),
+    encoded: { br: await variant(".br"), gzip: await variant(".gz") },
+  };
 }
