@@ -7,6 +7,7 @@ import type { Hdf5Claim, Hdf5Context } from "./hdf5_dialect.ts";
 import type { Hdf5Dataset } from "./hdf5_file.ts";
 import { hdf5Images } from "./hdf5_images.ts";
 import { imagesOnGrid } from "./image_channels.ts";
+import { wordsForShape } from "./words_for_shape.ts";
 
 export interface ArrayClaimOptions {
   format: string;
@@ -15,16 +16,8 @@ export interface ArrayClaimOptions {
   unit: string;
   rank: number;
   notes?: string[];
-}
-
-/** Words for an array that is no cube: `an image of 256 x 256`, `a curve of 2048 points`. */
-export function wordsForShape(shape: readonly number[]): string {
-  const lengths = shape.filter((length) => length !== 1);
-  if (lengths.includes(0)) return `an empty array of shape [${shape}]`;
-  if (lengths.length === 0) return "a single number";
-  if (lengths.length === 1) return `a curve of ${lengths[0]} points`;
-  if (lengths.length === 2) return `an image of ${lengths[0]} x ${lengths[1]}`;
-  return `an array of ${lengths.join(" x ")}`;
+  /** Axes are stored in reverse. */
+  reversed?: boolean;
 }
 
 /** The claim of a dataset that is one plain n-dimensional array. */
@@ -41,13 +34,14 @@ export function arrayClaim(context: Hdf5Context, dataset: Hdf5Dataset, options: 
     quantity,
     unit,
     notes: options.notes ?? [],
+    reversed: options.reversed,
     maps: (grid) => imagesOnGrid(hdf5Images(context), grid),
   };
   const words = wordsForShape(shape) + (readable ? "" : ` holding ${element.words}`);
   return {
     path,
     dataset: displayName(path),
-    shape,
+    shape: options.reversed ? [...shape].reverse() : shape,
     quantity: displayName(quantity),
     unit: displayName(unit),
     rank,

@@ -40,3 +40,10 @@ export function channelIndex({ pairs }: Channel, name: string, length: number): 
     `Met ${displayName(name)}:${displayName(text)}, wanted 0 to ${length - 1} or last`,
   );
 }
+
+/** A channel text without the pairs of these names, and those alone. */
+export function withoutNames(text: string | undefined, names: readonly string[]): { rest: string; own: string } {
+  const parts = (text ?? "").split(",");
+  const isOwn = (part: string) => names.includes(part.slice(0, part.lastIndexOf(":")).trim().toLowerCase());
+  return { rest: parts.filter((part) => !isOwn(part)).join(","), own: parts.filter(isOwn).join(",") };
+}

@@ -116,14 +116,14 @@ function spectralAxis(array: DescribedArray, used: number[], { pairs }: Channel)
     throw unprocessable("channel_unknown", `Met spectral:${displayName(asked)}, wanted one of ${names}`);
   }
   const { shape } = array.source;
-  const longest = (axes: number[]) => axes.reduce((best, axis) => (shape[axis] >= shape[best] ? axis : best), axes[0]);
+  const longest = (axes: number[]) => axes.reduce((best, axis) => (shape[axis] > shape[best] ? axis : best), axes[0]);
   const spectral = used.filter((axis) => array.axes[axis].role === "spectral");
   if (spectral.length > 0) return longest(spectral);
   const open = used.filter((axis) => array.axes[axis].role === undefined);
-  const positions = used.filter((axis) => array.axes[axis].role === "position");
-  // With the two positions known, the longest of the others; with nothing known, the last axis.
-  if (positions.length >= 2 && open.length > 0) return longest(open);
-  return used[used.length - 1];
+  const positions = used.filter((axis) => array.axes[axis].role === "position").length;
+  // The two positions are told, or the first axes of those that say nothing; of what remains the longest is spectral.
+  const candidates = open.slice(Math.max(0, 2 - positions));
+  return candidates.length > 0 ? longest(candidates) : used[used.length - 1];
 }
 
 function positionRank(array: DescribedArray, axis: number): number {

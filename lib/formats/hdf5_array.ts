@@ -6,7 +6,7 @@ import type { Hdf5Dataset, Hdf5File } from "./hdf5_file.ts";
 import type { NdSource } from "./nd_cube.ts";
 import { decodeRun, type FloatArray, type ScalarType } from "./scalar_type.ts";
 
-const MAX_SMALL_VALUES = 2 ** 22;
+const MAX_SMALL_VALUES = 2 ** 25;
 
 /** The numbers of a dataset, or of one field of its records, as an array outside memory. */
 export function hdf5Array(file: Hdf5File, dataset: Hdf5Dataset, field?: string): NdSource {
@@ -38,7 +38,7 @@ function numbersOf({ path, element }: Hdf5Dataset, field?: string): { type: Scal
   throw unprocessable("not_numeric", `${displayName(path)} holds ${element.words}, wanted numbers`);
 }
 
-/** All numbers of a small dataset (an axis, a scalar), or undefined where it holds none or more than 4 million. */
+/** All numbers of a small dataset (an axis, a scalar), or undefined where it holds none or more than 33 million. */
 export function smallNumbers(file: Hdf5File, dataset: Hdf5Dataset): FloatArray | undefined {
   const { scalar } = dataset.element;
   const count = sizeOf(dataset.shape);

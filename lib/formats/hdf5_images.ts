@@ -4,18 +4,24 @@ import { smallNumbers } from "./hdf5_array.ts";
 import { attributeText } from "./hdf5_attributes.ts";
 import type { Hdf5Context } from "./hdf5_dialect.ts";
 import type { Hdf5Dataset } from "./hdf5_file.ts";
+import { toRowMajor } from "./npy.ts";
 
 /** Every image of a file: datasets of numbers with two axes longer than 1. */
 export function hdf5Images({ file, tree }: Hdf5Context): StoredImage[] {
   return tree.datasets.filter(isImage).map((dataset) => {
-    const [rows, cols] = dataset.shape.filter((length) => length !== 1);
+    const stored = dataset.shape.filter((length) => length !== 1);
+    const reversed = attributeText(file, dataset.path, "MATLAB_class") !== undefined;
+    const [rows, cols] = reversed ? [...stored].reverse() : stored;
     return {
       dataset: displayName(dataset.path),
       rows,
       cols,
       quantity: displayName(attributeText(file, dataset.path, "quantity") ?? ""),
       unit: displayName(attributeText(file, dataset.path, "units") ?? ""),
-      read: () => smallNumbers(file, dataset) ?? new Float32Array(rows * cols).fill(NaN),
+      read() {
+        const values = smallNumbers(file, dataset) ?? new Float32Array(rows * cols).fill(NaN);
+        return reversed ? toRowMajor(values, [rows, cols]) : values;
+      },
     };
   });
 }

@@ -7,11 +7,15 @@ import type { Hdf5Claim, Hdf5Context, Hdf5Dialect } from "./hdf5_dialect.ts";
 import { Hdf5File } from "./hdf5_file.ts";
 import { walkHdf5 } from "./hdf5_tree.ts";
 import { hdf5Images } from "./hdf5_images.ts";
+import { hyperspy } from "./hyperspy.ts";
+import { matlabHdf5 } from "./matlab_hdf5.ts";
+import { nexus } from "./nexus.ts";
 import { nsid } from "./nsid.ts";
 import { plainHdf5 } from "./plain_hdf5.ts";
+import { usid } from "./usid.ts";
 
 /** Layouts in the order in which they are asked; a dataset belongs to the first that claims it. */
-const DIALECTS: readonly Hdf5Dialect[] = [nsid, plainHdf5];
+const DIALECTS: readonly Hdf5Dialect[] = [usid, hyperspy, nexus, matlabHdf5, nsid, plainHdf5];
 
 const SIGNATURE = [0x89, 0x48, 0x44, 0x46, 0x0d, 0x0a, 0x1a, 0x0a];
 
@@ -110,7 +114,8 @@ function noCube({ tree }: Hdf5Context, claims: Claimed[]): LoopscopeError {
     ? `. ${displayList(tree.external)} lead to other files, which are never followed: copy the data into one file`
     : "";
   const format = claims[0]?.format.toUpperCase() ?? "HDF5";
-  const holds = claims.filter(({ claim }) => !/single number|strings/.test(claim.otherwise ?? ""))
+  const own = claims.filter(({ format }) => format === claims[0].format);
+  const holds = own.filter(({ claim }) => !/single number|strings/.test(claim.otherwise ?? ""))
     .slice(0, 6).map(({ claim }) => {
       const quantity = claim.quantity ? ` (${claim.quantity})` : "";
       return `${claim.dataset}${quantity}, ${claim.otherwise}`;

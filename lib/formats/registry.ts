@@ -2,8 +2,12 @@ import { LoopscopeError, unprocessable } from "../base/errors.ts";
 import { type ByteFile, openByteFile } from "./byte_file.ts";
 import { type CubeSource, DEFAULT_FORMAT_LIMITS, type FormatLimits } from "./cube_source.ts";
 import { isHdf5, openHdf5Source } from "./hdf5_source.ts";
+import { isNanonisGrid } from "./nanonis_header.ts";
+import { openNanonisSource } from "./nanonis_source.ts";
 import { isNpy } from "./npy_header.ts";
 import { openNpySource } from "./npy_source.ts";
+import { openNpzSource } from "./npz_source.ts";
+import { isZip } from "./zip_archive.ts";
 
 const FORMATS = "HDF5 (NSID, USID, HyperSpy, NeXus, MATLAB 7.3, plain), NPY, NPZ, Nanonis 3ds, MATLAB 5";
 const ADVICE = "save the cube as NPY with numpy.save, rows x columns x points, and send that";
@@ -32,6 +36,8 @@ function openBytes(file: ByteFile, limits: FormatLimits): CubeSource {
   const first = file.read(0, 512);
   if (first.length === 0) throw unprocessable("file_empty", "The file is empty, wanted a measurement");
   if (isNpy(first)) return openNpySource(file, limits);
+  if (isZip(first)) return openNpzSource(file, limits);
+  if (isNanonisGrid(first)) return openNanonisSource(file, limits);
   throw unknownFormat(first);
 }
 
