@@ -11,6 +11,11 @@ export class AliasTable {
     return Object.fromEntries(rows.map(({ alias, version }) => [alias, version]));
   }
 
+  /** Models that have aliases. */
+  names(): string[] {
+    return this.db.all<{ name: string }>("SELECT DISTINCT name FROM aliases ORDER BY name").map((row) => row.name);
+  }
+
   /** 0 before the first change. */
   revision(name: string): number {
     const sql = "SELECT revision FROM alias_revisions WHERE name = ?";

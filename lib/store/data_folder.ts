@@ -96,6 +96,17 @@ export class DataFolder {
   }
 }
 
+/** Whether a running service holds the folder. */
+export function isDataFolderInUse(root: string): boolean {
+  try {
+    takeLock(root).close();
+    return false;
+  } catch (error) {
+    if (error instanceof LoopscopeError) return true;
+    throw error;
+  }
+}
+
 /** The kernel gives the lock back when the process ends, however it ends. */
 function takeLock(root: string): Deno.FsFile {
   const file = Deno.openSync(`${root}/loopscope.lock`, { read: true, write: true, create: true });

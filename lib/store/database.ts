@@ -10,7 +10,7 @@ export class Database {
   #depth = 0;
 
   /** Opens and migrates. Throws `schema_too_new` (conflict) for a folder that a later version has written. */
-  constructor(readonly path: string) {
+  constructor(readonly path: string, private readonly migrations: readonly string[] = MIGRATIONS) {
     this.#db = onDisk(() => new DatabaseSync(path, { timeout: 5000 }));
     onDisk(() => this.#db.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON"));
     onDisk(() => this.#migrate());
@@ -51,6 +51,16 @@ export class Database {
     onDisk(() => this.#db.prepare("VACUUM INTO ?").run(path));
   }
 
+  /** What SQLite finds wrong with the file; empty when it is sound. */
+  problems(): string[] {
+    const checks = this.#db.prepare("PRAGMA integrity_check").all() as { integrity_check: string }[];
+    const strangers = this.#db.prepare("PRAGMA foreign_key_check").all() as { table: string }[];
+    return [
+      ...checks.map((row) => row.integrity_check).filter((text) => text !== "ok"),
+      ...strangers.map((row) => `a row of ${row.table} refers to nothing`),
+    ];
+  }
+
   close(): void {
     this.#db.close();
   }
@@ -64,12 +74,12 @@ export class Database {
   #migrate(): void {
     this.transaction(() => {
       const { user_version: met } = this.#db.prepare("PRAGMA user_version").get() as { user_version: number };
-      if (met > MIGRATIONS.length) {
-        const message = `The data folder has schema version ${met}, this version knows up to ${MIGRATIONS.length}`;
+      if (met > this.migrations.length) {
+        const message = `The data folder has schema version ${met}, this version knows up to ${this.migrations.length}`;
         throw new LoopscopeError("conflict", "schema_too_new", message);
       }
-      for (const step of MIGRATIONS.slice(met)) this.#db.exec(step);
-      this.#db.exec(`PRAGMA user_version = ${MIGRATIONS.length}`);
+      for (const step of this.migrations.slice(met)) this.#db.exec(step);
+      this.#db.exec(`PRAGMA user_version = ${this.migrations.length}`);
     });
   }
 }

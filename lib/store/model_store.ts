@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { conflict, LoopscopeError, missing } from "../base/errors.ts";
-import { type ModelManifest, modelManifestSchema } from "../schemas/model.ts";
+import { type ModelManifest, modelManifestSchema, modelNameSchema } from "../schemas/model.ts";
 import { AliasTable } from "./alias_table.ts";
 import type { Database } from "./database.ts";
 import type { DataFolder } from "./data_folder.ts";
@@ -40,6 +40,7 @@ export class ModelStore {
   }
 
   find(name: string): StoredModel | undefined {
+    if (!modelNameSchema.safeParse(name).success) return undefined;
     const shipped = versionsIn(`${this.zooPath}/${name}`), trained = versionsIn(`${this.folder.modelsPath}/${name}`);
     const versions = [...new Set([...shipped, ...trained])].sort((a, b) => a - b);
     if (versions.length === 0) return undefined;
@@ -57,7 +58,7 @@ export class ModelStore {
     const { versions, aliases } = this.get(name);
     const number = version === "latest"
       ? versions.at(-1)!
-      : /^[0-9]+$/.test(version)
+      : /^[1-9][0-9]*$/.test(version)
       ? Number(version)
       : aliases[version];
     if (number !== undefined && versions.includes(number)) return number;
@@ -66,6 +67,7 @@ export class ModelStore {
   }
 
   folderOf(name: string, version: number): ModelFolder {
+    if (!modelNameSchema.safeParse(name).success) throw missing("model_missing", "There is no model of such a name");
     for (const [root, readOnly] of [[this.folder.modelsPath, false], [this.zooPath, true]] as const) {
       const path = `${root}/${name}/${version}`;
       if (exists(`${path}/model.json`)) return { path, readOnly };

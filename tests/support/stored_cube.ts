@@ -29,19 +29,20 @@ export interface AddedCube {
   sha256?: string;
   optionsKey?: string;
   owner?: string;
+  sizeBytes?: number;
   expiresMs?: number;
 }
 
 /** Adds a small cube as the service would: its folder in `tmp/`, then the record. */
 export function addCube(store: Pick<Store, "cubes" | "folder">, added: AddedCube) {
-  const { id, sha256 = "ab".repeat(32), optionsKey = "{}", owner = "address:1", expiresMs } = added;
+  const { id, sha256 = "ab".repeat(32), optionsKey = "{}", owner = "address:1", sizeBytes = 100, expiresMs } = added;
   const shape: [number, number, number] = [2, 3, 4];
   const folder = store.folder.makeTmpFolder("cube");
   const writer = createCubeFile(folder, shape);
   writer.writeRows(0, Float32Array.from({ length: 24 }, (_, i) => i));
   writer.finish(describeCube(shape));
   writer.close();
-  const identity = { id, name: id, sha256, sizeBytes: 100, createdAt: "2026-01-01T00:00:00.000Z" };
+  const identity = { id, name: id, sha256, sizeBytes, createdAt: "2026-01-01T00:00:00.000Z" };
   const record: CubeRecord = { ...describeCube(shape), ...identity };
   return store.cubes.add(folder, record, { optionsKey, owner, expiresMs });
 }
