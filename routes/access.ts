@@ -53,6 +53,11 @@ export function demandScope(c: AppContext, scope: Scope): void {
   throw new LoopscopeError("unauthenticated", "key_required", `Met no key, wanted one with the scope ${scope}`);
 }
 
+/** Someone without a key at a public demo. */
+export function isVisitor(c: AppContext, { keys, settings }: AppDeps): boolean {
+  return keys !== undefined && settings.publicRead && c.get("callerId").startsWith("address:");
+}
+
 function anonymousScopes(settings: AppDeps["settings"]): ReadonlySet<Scope> {
   const scopes = new Set<Scope>();
   if (settings.publicRead) scopes.add("read").add("predict");

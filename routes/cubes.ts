@@ -31,6 +31,7 @@ export function mountCubes(app: App, deps: AppDeps): void {
       "The file as the body or as the form field `file`: HDF5 (NSID, USID, HyperSpy, NeXus, plain), NPY, NPZ " +
       "and others. It is checked, repaired and stored; the same bytes and options again give the cube that is there.",
     scope: "train",
+    publicWith: "publicUploads",
     params: noParamsSchema,
     query: uploadQuerySchema,
     body: FILE_BODY,

@@ -3,7 +3,7 @@ import { LoopscopeError, unprocessable } from "../lib/base/errors.ts";
 import type { Scope } from "../lib/schemas/access.ts";
 import { type ComponentName, type ParameterDoc, parametersOf } from "../lib/schemas/openapi.ts";
 import type { Caller } from "../lib/service/services.ts";
-import { demandScope } from "./access.ts";
+import { demandScope, isVisitor } from "./access.ts";
 import { check } from "./check.ts";
 import type { AppContext, AppDeps, AppEnv } from "./context.ts";
 import { answerOnce } from "./idempotency.ts";
@@ -25,6 +25,8 @@ export interface Declaration<P extends z.ZodObject, Q extends z.ZodObject> {
   description?: string;
   /** What a key must be allowed; `open` needs none. */
   scope: Scope | "open";
+  /** The setting that opens this route to visitors of a public demo. */
+  publicWith?: "publicUploads" | "publicTraining";
   params: P;
   query: Q;
   headers?: { name: string; description: string; schema: Record<string, unknown> }[];
@@ -66,10 +68,11 @@ export function declare<P extends z.ZodObject, Q extends z.ZodObject>(
   declaration: Declaration<P, Q>,
   handler: Handler<z.output<P>, z.output<Q>>,
 ): void {
-  const { method, path, scope, params, query, untimed } = declaration;
+  const { method, path, scope, publicWith, params, query, untimed } = declaration;
   app.openapi(createRoute(document(declaration)), async (c: AppContext) => {
     c.set("route", path);
-    if (scope !== "open") demandScope(c, scope);
+    const invited = publicWith !== undefined && isVisitor(c, deps) && deps.settings[publicWith];
+    if (scope !== "open" && !invited) demandScope(c, scope);
     const answer = async () => {
       const request = { c, params: check(params, c.req.param(), "path"), query: check(query, queryOf(c), "query") };
       const caller = { id: c.get("callerId"), requestId: c.get("requestId"), signal: c.get("signal") };

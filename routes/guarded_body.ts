@@ -9,8 +9,8 @@ export interface BodyLimits {
 }
 
 /**
- * The same bytes, never more than `maxBytes`, never slower than allowed. Fails with `body_too_large`, `body_too_slow`
- * or `body_incomplete` (the client went away); the source is cancelled then.
+ * The same bytes, never more than `maxBytes`, never slower than allowed. Fails with `empty_body`, `body_too_large`,
+ * `body_too_slow` or `body_incomplete` (the client went away); the source is cancelled then.
  */
 export function guardBody(source: ReadableStream<Uint8Array>, limits: BodyLimits): ReadableStream<Uint8Array> {
   const reader = source.getReader();
@@ -27,6 +27,7 @@ export function guardBody(source: ReadableStream<Uint8Array>, limits: BodyLimits
     async pull(controller) {
       try {
         const { done, value } = await readInTime(reader, limits);
+        if (done && total === 0) throw emptyBody();
         if (done) controller.close();
         else controller.enqueue(check(value));
       } catch (error) {
@@ -36,6 +37,10 @@ export function guardBody(source: ReadableStream<Uint8Array>, limits: BodyLimits
     },
     cancel: (reason) => reader.cancel(reason),
   }, { highWaterMark: 0 });
+}
+
+export function emptyBody(): LoopscopeError {
+  return malformed("empty_body", "Met no body, wanted one");
 }
 
 export function tooLarge(met: string | number, maxBytes: number): LoopscopeError {

@@ -32,6 +32,7 @@ export function mountJobs(app: App, deps: AppDeps): void {
     description:
       "The region is where training pixels' centres lie; every other pixel is for testing, except a guard band.",
     scope: "train",
+    publicWith: "publicTraining",
     params: noParamsSchema,
     query: noQuerySchema,
     headers: [PREFER_HEADER],

@@ -21,7 +21,7 @@ const HEADERS_END = Buffer.from("\r\n\r\n");
 
 /** The boundary of a `multipart/form-data` content type; throws `invalid_multipart`. */
 export function boundaryOf(contentType: string): string {
-  const match = /;\s*boundary=(?:"([^"]{1,70})"|([^\s;"]{1,70}))/i.exec(contentType);
+  const match = /;\s*boundary=(?:"([^"]{1,70})"|([^\s;"]{1,70}))(?=\s*(?:;|$))/i.exec(contentType);
   if (!match) throw broken("no boundary in Content-Type, wanted boundary=…");
   return match[1] ?? match[2];
 }

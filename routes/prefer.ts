@@ -2,6 +2,6 @@ import type { AppContext } from "./context.ts";
 
 /** Seconds of `Prefer: wait=N` (RFC 7240) as milliseconds, at most `maxMs`; undefined where none is asked for. */
 export function preferredWaitMs(c: AppContext, maxMs: number): number | undefined {
-  const match = /(?:^|[,;]\s*)wait\s*=\s*"?([0-9]{1,6})"?\s*(?:[,;]|$)/i.exec(c.req.header("prefer") ?? "");
+  const match = /(?:^|[,;]\s*)wait\s*=\s*"?([0-9]{1,9})"?\s*(?:[,;]|$)/i.exec(c.req.header("prefer") ?? "");
   return match ? Math.min(Number(match[1]) * 1000, maxMs) : undefined;
 }

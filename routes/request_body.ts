@@ -1,7 +1,7 @@
-import { LoopscopeError, malformed } from "../lib/base/errors.ts";
+import { LoopscopeError } from "../lib/base/errors.ts";
 import type { AppSettings } from "./app_settings.ts";
 import type { AppContext } from "./context.ts";
-import { guardBody, tooLarge } from "./guarded_body.ts";
+import { emptyBody, guardBody, tooLarge } from "./guarded_body.ts";
 
 /** The request's body as a stream with limits on size and slowness; `empty_body` where there is none. */
 export function bodyStream(c: AppContext, settings: AppSettings, maxBytes: number): ReadableStream<Uint8Array> {
@@ -13,7 +13,7 @@ export function bodyStream(c: AppContext, settings: AppSettings, maxBytes: numbe
   const declared = Number(c.req.header("content-length"));
   if (declared > maxBytes) throw tooLarge(declared, maxBytes);
   const source = c.get("body") ?? c.req.raw.body;
-  if (source === null || declared === 0) throw malformed("empty_body", "Met no body, wanted one");
+  if (source === null || declared === 0) throw emptyBody();
   return guardBody(source, {
     maxBytes,
     idleTimeoutMs: settings.bodyIdleTimeoutMs,

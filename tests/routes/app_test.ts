@@ -1,0 +1,161 @@
+import { assert, assertEquals } from "../support/assert.ts";
+import { postJson, testApp } from "./support/test_app.ts";
+
+Deno.test("an unknown path is 404 with a problem", async () => {
+  const problem = await testApp().problem(404, "/v1/nothing");
+  assertEquals(problem.code, "unknown_path");
+  assertEquals(problem.instance, "/v1/nothing");
+});
+
+Deno.test("a known path with another method is 405 and says which are allowed", async () => {
+  const app = testApp();
+  for (
+    const [path, method, allow] of [
+      ["/v1/cubes", "PUT", "GET, HEAD, POST"],
+      ["/v1/cubes/x", "POST", "DELETE, GET, HEAD"],
+      ["/predict", "GET", "POST"],
+      ["/v1/models/m/aliases/a", "GET", "DELETE, PUT"],
+    ]
+  ) {
+    const answer = await app.request(path, { method });
+    assertEquals(answer.status, 405);
+    assertEquals(answer.headers.get("allow"), allow);
+    assertEquals((await answer.json()).code, "method_not_allowed");
+  }
+});
+
+Deno.test("OPTIONS says which methods a path takes", async () => {
+  const answer = await testApp().request("/v1/cubes", { method: "OPTIONS" });
+  assertEquals([answer.status, answer.headers.get("allow")], [204, "GET, HEAD, POST"]);
+});
+
+Deno.test("HEAD is GET without its body", async () => {
+  const answer = await testApp().request("/healthz", { method: "HEAD" });
+  assertEquals([answer.status, await answer.text()], [200, ""]);
+});
+
+Deno.test("a request id is taken, or made where it is absent or odd", async () => {
+  const app = testApp();
+  const given = await app.request("/healthz", { headers: { "X-Request-Id": "lab-7:a.b_c" } });
+  assertEquals(given.headers.get("x-request-id"), "lab-7:a.b_c");
+  for (const odd of ["a b", "x".repeat(129), '"', "<script>"]) {
+    const made = await app.request("/healthz", { headers: { "X-Request-Id": odd } });
+    assert.match(made.headers.get("x-request-id")!, /^req_[0-9a-z]{26}$/);
+  }
+});
+
+Deno.test("each request is logged once with its id, route, status and caller", async () => {
+  const app = testApp();
+  await app.request("/v1/cubes/none", { headers: { "X-Request-Id": "abc" } }, {
+    remoteAddr: { hostname: "127.0.0.1" },
+  });
+  const lines = app.log.filter(({ event }) => event === "request");
+  assertEquals(lines.length, 1);
+  const { requestId, method, path, status, caller } = lines[0].fields;
+  assertEquals([requestId, method, path, status, caller], ["abc", "GET", "/v1/cubes/none", 404, "address:127.0.0.1"]);
+});
+
+Deno.test("an unexpected failure is 500, logged with its stack and shown without it", async () => {
+  const app = testApp({
+    services: {
+      system: {
+        describe: () => {
+          throw new TypeError("secret /etc/passwd");
+        },
+        ready: () => ({ ready: true }),
+      },
+    },
+  });
+  const problem = await app.problem(500, "/v1/system");
+  assert.ok(!JSON.stringify(problem).includes("secret"));
+  const [line] = app.log.filter(({ level }) => level === "error");
+  assertEquals(line.fields.message, "secret /etc/passwd");
+  assert.match(String(line.fields.stack), /app_test\.ts/);
+});
+
+Deno.test("every answer forbids scripts, sniffing and framing", async () => {
+  const app = testApp();
+  for (const path of ["/healthz", "/v1/nothing", "/openapi.json"]) {
+    const { headers } = await app.request(path);
+    assertEquals(headers.get("content-security-policy"), "default-src 'none'; frame-ancestors 'none'");
+    assertEquals(headers.get("x-content-type-options"), "nosniff");
+    assertEquals(headers.get("referrer-policy"), "no-referrer");
+  }
+  const page = (await app.request("/docs")).headers.get("content-security-policy")!;
+  assert.ok(page.includes("script-src 'self'") && !page.includes("unsafe"));
+});
+
+Deno.test("readyz is 503 with Retry-After while draining, healthz stays 200", async () => {
+  const ready = { ready: false, reason: "draining" };
+  const app = testApp({ services: { system: { describe: () => ({}), ready: () => ready } } });
+  const answer = await app.request("/readyz");
+  assertEquals([answer.status, answer.headers.get("retry-after")], [503, "2"]);
+  assert.match((await answer.json()).detail, /draining/);
+  assertEquals((await app.request("/healthz")).status, 200);
+});
+
+Deno.test("metrics count requests by route and status", async () => {
+  const app = testApp();
+  await app.request("/v1/cubes/a");
+  await app.request("/v1/cubes/b");
+  await app.request("/nowhere");
+  const text = await (await app.request("/metrics")).text();
+  assert.match(text, /loopscope_http_requests_total\{method="GET",route="\/v1\/cubes\/\{id\}",status="404"\} 2/);
+  assert.match(text, /loopscope_http_requests_total\{method="GET",route="unmatched",status="404"\} 1/);
+});
+
+Deno.test("the page's files are served with a tag, and only by GET", async () => {
+  const asset = { body: new TextEncoder().encode("<p>hello</p>"), contentType: "text/html; charset=utf-8", tag: "t1" };
+  const app = testApp({ page: (path) => path === "/" ? asset : undefined });
+  const answer = await app.request("/");
+  assertEquals([answer.status, await answer.text()], [200, "<p>hello</p>"]);
+  assertEquals((await app.request("/", { headers: { "If-None-Match": '"t1"' } })).status, 304);
+  assertEquals((await app.request("/", { method: "POST" })).status, 404);
+});
+
+Deno.test("a foreign web page cannot change anything, the service's own can", async () => {
+  const app = testApp();
+  const from = (origin: string) => app.request("/predict", postJson({}, { Origin: origin }));
+  assertEquals((await (await from("https://evil.example")).json()).code, "foreign_origin");
+  assertEquals((await (await from("null")).json()).code, "foreign_origin");
+  assertEquals((await from("http://localhost")).status, 422);
+});
+
+Deno.test("without keys a foreign host name is refused, since it may have been rebound", async () => {
+  const app = testApp();
+  for (const host of ["localhost:8080", "127.0.0.1", "[::1]:8080", "192.168.1.7"]) {
+    assertEquals((await app.request(`http://${host}/v1/cubes`)).status, 200, host);
+  }
+  const answer = await app.request("http://rebound.example/v1/cubes");
+  assertEquals([answer.status, (await answer.json()).code], [403, "unknown_host"]);
+});
+
+Deno.test("cross-origin reading is off unless one origin is allowed", async () => {
+  const origin = "https://lab.example";
+  const closed = await testApp().request("/v1/cubes", { headers: { Origin: origin } });
+  assertEquals(closed.headers.get("access-control-allow-origin"), null);
+  const open = await testApp({ settings: { corsOrigin: origin } }).request("/v1/cubes", {
+    headers: { Origin: origin },
+  });
+  assertEquals(open.headers.get("access-control-allow-origin"), origin);
+});
+
+Deno.test("a request over its time ends with 503 and its work is told", async () => {
+  let told: AbortSignal | undefined;
+  const services = testApp().services;
+  const app = testApp({
+    settings: { requestTimeoutMs: 20 },
+    services: {
+      predictions: {
+        ...services.predictions,
+        predict: (_name, _version, _request, caller) => {
+          told = caller.signal;
+          return new Promise(() => {});
+        },
+      },
+    },
+  });
+  const problem = await app.problem(503, "/predict", postJson({ model: "mean", inputs: [[1, 2], [3, 4]] }));
+  assertEquals(problem.code, "request_timeout");
+  assert.ok(told?.aborted);
+});

@@ -1,0 +1,54 @@
+import fc from "fast-check";
+import { assert, assertEquals, assertFailsWith } from "../support/assert.ts";
+import { readArray } from "../../routes/read_array.ts";
+
+const finite = fc.double({ noNaN: true, noDefaultInfinity: true });
+
+Deno.test("nested lists and the flat form give the same array", () => {
+  const shape = fc.tuple(
+    fc.integer({ min: 1, max: 4 }),
+    fc.integer({ min: 1, max: 4 }),
+    fc.integer({ min: 1, max: 4 }),
+  );
+  fc.assert(fc.property(shape, fc.array(finite, { minLength: 64, maxLength: 64 }), ([n, h, w], values) => {
+    const data = values.slice(0, n * h * w);
+    const nested = Array.from(
+      { length: n },
+      (_, i) => Array.from({ length: h }, (_, j) => data.slice((i * h + j) * w, (i * h + j + 1) * w)),
+    );
+    assertEquals(readArray(nested, "inputs"), readArray({ shape: [n, h, w], data }, "inputs"));
+    assertEquals(Array.from(readArray(nested, "inputs").data), data);
+  }));
+});
+
+Deno.test("null is a missing value", () => {
+  assert.ok(Number.isNaN(readArray([1, null], "inputs").data[1]));
+});
+
+Deno.test("a fault is named with its place, the value met and the value wanted", async () => {
+  const faults: [value: unknown, message: RegExp][] = [
+    [[[1, 2], [3]], /inputs\[1\]: met 1 entries, wanted 2 as in inputs\[0\]/],
+    [[[1, 2], [3, 4, 5]], /inputs\[1\]: met 3 entries, wanted 2/],
+    [[[1, 2], 3], /inputs\[1\]: met 3, wanted a list of 2/],
+    [[[1, 2], [3, "4"]], /inputs\[1\]\[1\]: met "4", wanted a finite number/],
+    [[1, Infinity], /inputs\[1\]: met Infinity/],
+    [[1, [2]], /inputs\[1\]: met \[2\], wanted a finite number/],
+    [[], /inputs: met an empty list/],
+    [[[[[[1]]]]], /inputs: met more than 4 levels/],
+    ["abc", /inputs: met "abc", wanted nested lists/],
+    [undefined, /inputs: met nothing/],
+    [null, /inputs: met null/],
+    [{ shape: [2], data: [1] }, /inputs\.data: met 1 values, wanted 2 for shape \[2\]/],
+    [{ shape: [-1], data: [1] }, /inputs\.shape: met \[-1\]/],
+    [{ shape: [1e9, 1e9], data: [1] }, /inputs\.shape: met/],
+    [{ shape: [1.5], data: [1] }, /inputs\.shape/],
+    [{ shape: [], data: [1] }, /inputs\.shape/],
+    [{ shape: [1], data: "1" }, /inputs\.data: met "1"/],
+    [{ dtype: "complex64", shape: [1], data: [1] }, /inputs\.dtype: met "complex64", wanted one of float32/],
+    [{ dtype: "toString", shape: [1], data: [1] }, /inputs\.dtype/],
+  ];
+  for (const [value, message] of faults) {
+    const error = await assertFailsWith("invalid_array", () => readArray(value, "inputs"));
+    assert.match(error.message, message);
+  }
+});
