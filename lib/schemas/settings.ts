@@ -21,7 +21,11 @@ export const settingsSchema = z.object({
   LOOPSCOPE_PUBLIC_UPLOADS: flag.default(false),
   LOOPSCOPE_PUBLIC_TRAINING: flag.default(false),
   LOOPSCOPE_CORS_ORIGIN: z.string().optional(),
-  LOOPSCOPE_WEBHOOK_HOSTS: z.string().default("").transform((text) => text.split(",").map((host) => host.trim()).filter(Boolean)),
+  LOOPSCOPE_WEBHOOK_HOSTS: z.string().default("").transform((text) =>
+    text.split(",").map((host) => host.trim()).filter(Boolean)
+  ),
+  /** Key of the signature on webhooks, shared with their receivers. */
+  LOOPSCOPE_WEBHOOK_SECRET: z.string().min(16).optional(),
   LOOPSCOPE_RATE_PER_MINUTE: wholeNumber(1, 1_000_000).default(600),
   LOOPSCOPE_ROLE: z.enum(["all", "web", "worker"]).default("all"),
   LOOPSCOPE_DATABASE_URL: z.string().optional(),
@@ -31,7 +35,9 @@ export type Settings = z.infer<typeof settingsSchema>;
 
 /** Reads the settings; throws with one line for each value that does not fit. */
 export function parseSettings(environment: Record<string, string | undefined>): Settings {
-  const set = Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== undefined && value !== ""));
+  const set = Object.fromEntries(
+    Object.entries(environment).filter(([, value]) => value !== undefined && value !== ""),
+  );
   const parsed = settingsSchema.safeParse(set);
   if (parsed.success) return parsed.data;
   const lines = parsed.error.issues.map((issue) => {

@@ -1,0 +1,20 @@
+import { ndArray, type ResultTree } from "../base/nd_array.ts";
+import { demoCube } from "../cube/demo_cube.ts";
+import { writeNsid } from "../formats/write_nsid.ts";
+import { computeResult, type ResultTask } from "./compute_result.ts";
+import { serveCalls } from "./worker_channel.ts";
+
+/** Entry of an analysis process: derived results of stored cubes, one at a time. */
+console.log = console.error;
+await serveCalls(
+  {
+    result: (value, context) => computeResult(value as unknown as ResultTask, context),
+    async demo(): Promise<ResultTree> {
+      const bytes = await writeNsid(demoCube().cube);
+      return ndArray(bytes, [bytes.length]);
+    },
+  },
+  Deno.stdin.readable,
+  Deno.stdout.writable,
+);
+Deno.exit(0);

@@ -1,0 +1,163 @@
+import { type NdArray, ndArray, type ResultTree } from "../base/nd_array.ts";
+import type { Engine } from "../compute/engine.ts";
+import type { CubeReader } from "../cube/cube.ts";
+import type { Axis } from "../schemas/cube.ts";
+import type { TrainRequest } from "../schemas/job.ts";
+import type { NetworkOptions, Scaler } from "../schemas/model.ts";
+import { openCubeFile } from "../store/cube_file.ts";
+import { applyModel } from "../training/apply.ts";
+import { importCheckpoint } from "../training/import_checkpoint.ts";
+import { decodePhysical, encodePhysical, predictImagePhysical, predictionWarnings } from "../training/predict.ts";
+import { trainModel } from "../training/train.ts";
+import { ModelShelf } from "./model_shelf.ts";
+import { trainedModelTree } from "./trained_model_tree.ts";
+import { encodeTree } from "./worker_channel.ts";
+
+type Floats = NdArray & { data: Float32Array };
+/** Models kept open, and samples gathered into one batch. */
+const OPEN_MODELS = 8;
+const BATCH_SAMPLES = 64;
+
+export interface ApplyTask {
+  modelFolder: string;
+  cubeFolder: string;
+  /** Written first … */
+  draft: string;
+  /** … and renamed to this when it is whole. */
+  file: string;
+}
+
+export interface TrainTask {
+  request: TrainRequest;
+  cubeFolder: string;
+  cubeName: string;
+  cubeSha256: string;
+  fromFolder?: string;
+  checkpoint?: NdArray & { data: Uint8Array };
+}
+
+export interface ImportTask {
+  network: NetworkOptions;
+  axis?: Axis;
+  scaler?: Scaler;
+  weights: NdArray & { data: Uint8Array };
+}
+
+/** What the compute process does on its one engine. */
+export class ComputeTasks {
+  readonly #shelf: ModelShelf;
+
+  constructor(private readonly engine: Engine) {
+    this.#shelf = new ModelShelf({ engine, limit: OPEN_MODELS, batchSamples: BATCH_SAMPLES });
+  }
+
+  /** samples: N x the input's shape. `{outputs, latents, spread?, warnings}` with sample axes. */
+  predict(folder: string, samples: Floats, signal: AbortSignal): Promise<ResultTree> {
+    return this.#shelf.use(folder, async (model) => {
+      const { manifest } = model.loaded;
+      const [latent, output, spread] = await model.predicting.submit(samples.data, signal);
+      const count = samples.shape[0];
+      const latents = ndArray(latent, [count, manifest.network.latent]);
+      const shape = [count, ...model.loaded.network.outputShape.slice(1)];
+      const warnings = predictionWarnings(manifest, samples.data, latent);
+      return { outputs: ndArray(output, shape), latents, spread: spread && ndArray(spread, shape), warnings };
+    });
+  }
+
+  predictImage(folder: string, image: Floats): Promise<ResultTree> {
+    return this.#shelf.use(folder, async (model) => {
+      const [rows, cols] = image.shape;
+      const met = await predictImagePhysical(model, image.data, rows, cols);
+      const { points, latent } = model.loaded.manifest.network;
+      const shape = [met.rows, met.cols, points];
+      return {
+        outputs: ndArray(met.output_HWS, shape),
+        latents: ndArray(met.latent_HWL, [met.rows, met.cols, latent]),
+        spread: met.spread_HWS && ndArray(met.spread_HWS, shape),
+        positions: { row0: met.row0, col0: met.col0, rows: met.rows, cols: met.cols },
+        warnings: met.warnings,
+      };
+    });
+  }
+
+  encode(folder: string, samples: Floats): Promise<ResultTree> {
+    return this.#shelf.use(folder, async (model) => {
+      const { latent_NL, warnings } = await encodePhysical(model, samples.data);
+      return { latents: ndArray(latent_NL, [samples.shape[0], model.loaded.manifest.network.latent]), warnings };
+    });
+  }
+
+  decode(folder: string, latents: Floats): Promise<ResultTree> {
+    return this.#shelf.use(folder, async (model) => {
+      const { output_NO, warnings } = await decodePhysical(model, latents.data);
+      const shape = [latents.shape[0], ...model.loaded.network.outputShape.slice(1)];
+      return { outputs: ndArray(output_NO, shape), warnings };
+    });
+  }
+
+  /** Applies a model to a whole cube into a file that `readAppliedFile` reads. */
+  apply({ modelFolder, cubeFolder, draft, file }: ApplyTask, signal: AbortSignal): Promise<ResultTree> {
+    return this.#shelf.use(modelFolder, async (model) => {
+      const { row0, col0, rows, cols, latent_HWL, output_HWO, spread_HWO } = await withCube(
+        cubeFolder,
+        (cube) => applyModel(cube, model, { signal }),
+      );
+      const arrays = { latent: flat(latent_HWL), output: flat(output_HWO), spread: spread_HWO && flat(spread_HWO) };
+      using target = await Deno.open(draft, { write: true, createNew: true });
+      const writer = target.writable.getWriter();
+      for (const piece of encodeTree({ row0, col0, rows, cols, ...arrays })) await writer.write(piece);
+      await writer.close();
+      await Deno.rename(draft, file);
+      return null;
+    });
+  }
+
+  /** Trains; progress is `{epoch}` or `{checkpoint}`. Returns what `writeTrainedModel` takes. */
+  async train(
+    task: TrainTask,
+    context: { signal: AbortSignal; progress(value: ResultTree): void },
+  ): Promise<ResultTree> {
+    const { request, cubeName, cubeSha256 } = task;
+    const run = (from?: Parameters<typeof trainModel>[0]["from"]) =>
+      withCube(task.cubeFolder, async (cube) => {
+        const events = trainModel({
+          ...{ cube, request, cubeName, cubeSha256, from, engine: this.engine, signal: context.signal },
+          checkpoint: task.checkpoint?.data,
+          nowMs: () => performance.now(),
+        });
+        while (true) {
+          const { done, value } = await events.next();
+          if (done) return trainedModelTree(value);
+          if (value.kind === "checkpoint") context.progress({ checkpoint: ndArray(value.bytes, [value.bytes.length]) });
+          else {
+            const { kind: _, ...epoch } = value;
+            context.progress({ epoch });
+          }
+        }
+      });
+    return task.fromFolder ? await this.#shelf.use(task.fromFolder, (model) => run(model.loaded)) : await run();
+  }
+
+  async import({ network, axis, scaler, weights }: ImportTask): Promise<ResultTree> {
+    return trainedModelTree(
+      await importCheckpoint({ network, axis, scaler, weights: weights.data, engine: this.engine }),
+    );
+  }
+
+  async totals(): Promise<ResultTree> {
+    return { ...await this.#shelf.totals() };
+  }
+}
+
+async function withCube<T>(folder: string, run: (cube: CubeReader) => Promise<T>): Promise<T> {
+  const cube = openCubeFile(folder);
+  try {
+    return await run(cube);
+  } finally {
+    cube.close();
+  }
+}
+
+function flat(values: Float32Array): NdArray {
+  return ndArray(values, [values.length]);
+}

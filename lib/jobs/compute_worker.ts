@@ -1,0 +1,59 @@
+import { LoopscopeError } from "../base/errors.ts";
+import { isNdArray, type NdArray, ndArray, type ResultTree } from "../base/nd_array.ts";
+import { describeEngines, openEngine } from "../compute/choose_engine.ts";
+import type { EngineName } from "../compute/engine.ts";
+import { ComputeTasks } from "./compute_tasks.ts";
+import { serveCalls } from "./worker_channel.ts";
+
+/**
+ * Entry of the compute process: owns the engine, trains, predicts, applies models to cubes. Its argument is
+ * `{engine, threads}` as JSON. Standard output belongs to the channel; what the program says goes to standard error.
+ */
+async function main(): Promise<void> {
+  console.log = console.error;
+  const { engine: wanted, threads } = JSON.parse(Deno.args[0]) as { engine: EngineName | "auto"; threads: number };
+  const opening = openEngine(wanted, { threads, log: (line) => console.error(line) });
+  opening.catch(() => {});
+  const tasks = opening.then((engine) => new ComputeTasks(engine));
+  tasks.catch(() => {});
+  const onTasks = (run: (tasks: ComputeTasks, value: Tree, context: Context) => Promise<ResultTree>) => {
+    return async (value: ResultTree, context: Context) => await run(await tasks, value as Tree, context);
+  };
+  await serveCalls(
+    {
+      async describe() {
+        const { name, device, threads } = await opening;
+        return { engine: { name, device, threads }, engines: await describeEngines() as unknown as ResultTree };
+      },
+      predict: onTasks((tasks, { folder, samples }, { signal }) =>
+        tasks.predict(text(folder), floats(samples), signal)
+      ),
+      predictImage: onTasks((tasks, { folder, image }) => tasks.predictImage(text(folder), floats(image))),
+      encode: onTasks((tasks, { folder, samples }) => tasks.encode(text(folder), floats(samples))),
+      decode: onTasks((tasks, { folder, samples }) => tasks.decode(text(folder), floats(samples))),
+      apply: onTasks((tasks, value, { signal }) => tasks.apply(value as never, signal)),
+      train: onTasks((tasks, value, context) => tasks.train(value as never, context)),
+      import: onTasks((tasks, value) => tasks.import(value as never)),
+      totals: onTasks((tasks) => tasks.totals()),
+    },
+    Deno.stdin.readable,
+    Deno.stdout.writable,
+  );
+  await opening.then((engine) => engine.close(), () => {});
+}
+
+type Tree = { [key: string]: ResultTree };
+type Context = { signal: AbortSignal; progress(value: ResultTree): void };
+
+function text(value: ResultTree): string {
+  if (typeof value === "string") return value;
+  throw new LoopscopeError("internal", "bad_call", "A folder is missing");
+}
+
+function floats(value: ResultTree): NdArray & { data: Float32Array } {
+  if (isNdArray(value) && value.data instanceof Float32Array) return ndArray(value.data, value.shape) as never;
+  throw new LoopscopeError("internal", "bad_call", "An array is missing");
+}
+
+await main();
+Deno.exit(0);

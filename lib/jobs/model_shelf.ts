@@ -1,0 +1,92 @@
+import type { Engine } from "../compute/engine.ts";
+import { loadModel, type ModelFiles } from "../training/artifact.ts";
+import { type OpenModel, openModel, predictPhysical, sizeOf } from "../training/predict.ts";
+import { RequestBatcher } from "./request_batcher.ts";
+
+/** A model on the engine, with the batches in which concurrent requests are answered. */
+export interface ShelvedModel extends OpenModel {
+  /** Inputs in physical units to latents, outputs and, for an ensemble, spreads. */
+  readonly predicting: RequestBatcher;
+}
+
+interface Place {
+  model: Promise<ShelvedModel>;
+  users: number;
+}
+
+export interface ModelShelfOptions {
+  engine: Engine;
+  /** Models kept open. */
+  limit: number;
+  /** Samples in one batch at most. */
+  batchSamples: number;
+}
+
+/** Models that were used last stay open; each is read and its check recomputed once. Model folders never change. */
+export class ModelShelf {
+  readonly #places = new Map<string, Place>();
+
+  constructor(private readonly options: ModelShelfOptions) {}
+
+  /** Runs with the model of a folder, which stays open until then. */
+  async use<T>(folder: string, run: (model: ShelvedModel) => Promise<T>): Promise<T> {
+    const place = this.#places.get(folder) ?? { model: this.#open(folder), users: 0 };
+    this.#places.delete(folder);
+    this.#places.set(folder, place);
+    place.users++;
+    try {
+      return await run(await place.model);
+    } catch (error) {
+      // A model that could not be opened may be whole the next time.
+      await place.model.catch(() => this.#places.delete(folder));
+      throw error;
+    } finally {
+      place.users--;
+      void this.#shrink();
+    }
+  }
+
+  /** Closes every model that nobody uses. */
+  async clear(): Promise<void> {
+    await this.#shrink(0);
+  }
+
+  /** Batches and samples so far, over all models that are open. */
+  async totals(): Promise<{ batches: number; samples: number }> {
+    const all = { batches: 0, samples: 0 };
+    for (const { model } of this.#places.values()) {
+      const { batches, samples } = (await model).predicting.totals;
+      all.batches += batches;
+      all.samples += samples;
+    }
+    return all;
+  }
+
+  async #open(folder: string): Promise<ShelvedModel> {
+    const files: ModelFiles = new Map();
+    for await (const { name } of Deno.readDir(folder)) files.set(name, await Deno.readFile(`${folder}/${name}`));
+    const model = await openModel(this.options.engine, await loadModel(files, this.options.engine));
+    return { ...model, predicting: this.#batcher(model) };
+  }
+
+  #batcher(model: OpenModel): RequestBatcher {
+    const sampleSize = sizeOf(model.loaded, "input");
+    return new RequestBatcher({
+      sampleSize,
+      maxSamples: this.options.batchSamples,
+      async run(samples) {
+        const { latent_NL, output_NO, spread_NO } = await predictPhysical(model, samples);
+        return spread_NO ? [latent_NL, output_NO, spread_NO] : [latent_NL, output_NO];
+      },
+    });
+  }
+
+  async #shrink(limit = this.options.limit): Promise<void> {
+    for (const [folder, place] of this.#places) {
+      if (this.#places.size <= limit) return;
+      if (place.users > 0) continue;
+      this.#places.delete(folder);
+      await place.model.then((model) => model.close(), () => {});
+    }
+  }
+}

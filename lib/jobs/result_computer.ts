@@ -1,0 +1,90 @@
+import type { ResultTree } from "../base/nd_array.ts";
+import { SharedWork } from "../base/shared_work.ts";
+import type { ResultRequest } from "../schemas/job.ts";
+import type { ModelManifest } from "../schemas/model.ts";
+import type { Store } from "../store/open_store.ts";
+import { resultKey } from "./result_key.ts";
+import { decodeTree, encodeTree } from "./worker_channel.ts";
+import type { WorkerPool } from "./worker_pool.ts";
+
+export interface ResultComputerOptions {
+  store: Store;
+  compute: WorkerPool;
+  analysis: WorkerPool;
+}
+
+/**
+ * Computes derived results in two steps: the compute process applies the model to the whole cube, once, into a file; an
+ * analysis process reads that and the cube. Both are kept in the result cache.
+ */
+export class ResultComputer {
+  readonly #options: ResultComputerOptions;
+  readonly #applying = new SharedWork<string>();
+
+  constructor(options: ResultComputerOptions) {
+    this.#options = options;
+  }
+
+  keyOf(request: ResultRequest, manifest: ModelManifest | undefined): string {
+    return resultKey(request, manifest?.weights.sha256);
+  }
+
+  async cached(request: ResultRequest, key: string): Promise<ResultTree | undefined> {
+    const found = await this.#options.store.results.get(request.cube, key);
+    return found && decodeTree(found.bytes);
+  }
+
+  /** Computes and keeps the result; `progress` is told fractions of the analysis. */
+  async compute(
+    request: ResultRequest,
+    manifest: ModelManifest | undefined,
+    signal: AbortSignal,
+    progress?: (fraction: number) => void,
+  ): Promise<ResultTree> {
+    const { store, analysis } = this.#options;
+    const model = manifest && await this.#modelInput(request.cube, manifest, signal);
+    const task = {
+      result: request.result,
+      cubeFolder: store.cubes.folderOf(request.cube),
+      parameters: request.parameters as { [name: string]: ResultTree },
+      model,
+    };
+    const value = await analysis.call("result", task, { signal, onProgress: (value) => progress?.(Number(value)) });
+    // The cube may have been deleted meanwhile: what is derived from it must not outlive it.
+    if (store.cubes.get(request.cube)) {
+      await store.results.put(request.cube, this.keyOf(request, manifest), joined(encodeTree(value)));
+    }
+    return value;
+  }
+
+  async #modelInput(cube: string, manifest: ModelManifest, signal: AbortSignal) {
+    const folder = this.#options.store.models.folderOf(manifest.name, manifest.version).path;
+    const key = JSON.stringify(["applied", manifest.name, manifest.version, manifest.weights.sha256]);
+    const file = await this.#applying.join(
+      `${cube} ${key}`,
+      signal,
+      (shared) => this.#apply(cube, key, folder, shared),
+    );
+    return { folder, applied: file };
+  }
+
+  async #apply(cube: string, key: string, modelFolder: string, signal: AbortSignal): Promise<string> {
+    const { store, compute } = this.#options;
+    const file = store.results.filePath(cube, key);
+    if (store.results.hasFile(cube, key)) return file;
+    const draft = store.folder.tmpPath("applied");
+    await compute.call("apply", { modelFolder, cubeFolder: store.cubes.folderOf(cube), draft, file }, { signal });
+    store.results.keepFile(cube, key);
+    return file;
+  }
+}
+
+function joined(pieces: Uint8Array[]): Uint8Array {
+  const all = new Uint8Array(pieces.reduce((sum, piece) => sum + piece.length, 0));
+  let at = 0;
+  for (const piece of pieces) {
+    all.set(piece, at);
+    at += piece.length;
+  }
+  return all;
+}

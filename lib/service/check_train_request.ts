@@ -1,0 +1,52 @@
+import { missing, unprocessable } from "../base/errors.ts";
+import { splitPixels } from "../cube/split.ts";
+import { buildNetwork } from "../../models/build_network.ts";
+import type { CubeRecord } from "../schemas/cube.ts";
+import type { TrainRequest } from "../schemas/job.ts";
+import type { ModelManifest } from "../schemas/model.ts";
+
+/** What one training job may hold: its patches and spectra, and the activations of one mini-batch. */
+const MAX_TRAINING_BYTES = 2 ** 31;
+/** Activations kept per filter and pixel for the backward pass, roughly: every stage of encoder and decoder once. */
+const STAGES = 10;
+
+/**
+ * Refuses at once what would fail later: a window or region that does not fit, an image channel that is not there, a
+ * model to start from that has another shape, more memory than a job may have.
+ */
+export function checkTrainRequest(request: TrainRequest, cube: CubeRecord, from: ModelManifest | undefined): void {
+  const { direction, window, latent, filters, map } = request;
+  const points = cube.shape[2];
+  buildNetwork({ direction, window, points, latent, filters });
+  const split = splitPixels(cube.shape, window, request.region);
+  if (map !== undefined && request.imageAt !== undefined) {
+    throw unprocessable("image_twice", "Wanted imageAt or map for the image side, met both");
+  }
+  if (map !== undefined && !cube.maps.some(({ name }) => name === map)) {
+    const names = cube.maps.map(({ name }) => name).join(", ") || "none";
+    throw missing("map_missing", `Cube ${cube.id} has no map ${map}, it has ${names}`);
+  }
+  if (from) checkSameNetwork(from, { direction, window, points, latent, filters });
+  checkMemory(request, points, split.train.length + split.test.length);
+}
+
+function checkSameNetwork(from: ModelManifest, wanted: ModelManifest["network"]): void {
+  const names = ["direction", "window", "points", "latent", "filters"] as const;
+  const differing = names.filter((name) => from.network[name] !== wanted[name]);
+  if (differing.length === 0) return;
+  const detail = differing.map((name) => `${name} ${wanted[name]}, the model has ${from.network[name]}`).join("; ");
+  throw unprocessable(
+    "model_mismatch",
+    `Training from ${from.name}@${from.version} wants its own shape, met ${detail}`,
+  );
+}
+
+function checkMemory({ window, filters, batchSize }: TrainRequest, points: number, pixels: number): void {
+  const largest = Math.max(window * window, points);
+  const bytes = 4 * (pixels * (window * window + points) + batchSize * largest * filters * STAGES);
+  if (bytes <= MAX_TRAINING_BYTES) return;
+  const detail =
+    `${pixels} pixels with window ${window}, ${points} steps, ${filters} filters and batch size ${batchSize} ` +
+    `need about ${Math.round(bytes / 2 ** 20)} MiB, the limit is ${MAX_TRAINING_BYTES / 2 ** 20} MiB`;
+  throw unprocessable("training_too_large", detail);
+}

@@ -1,0 +1,123 @@
+import { unprocessable } from "../base/errors.ts";
+import { isNdArray, type NdArray, ndArray, type ResultTree } from "../base/nd_array.ts";
+import type { WorkerPool } from "../jobs/worker_pool.ts";
+import type { ModelManifest } from "../schemas/model.ts";
+import type { Store } from "../store/open_store.ts";
+import type { Caller, PredictionService } from "./services.ts";
+
+export interface PredictionServiceOptions {
+  store: Store;
+  compute: WorkerPool;
+}
+
+/** Values of one request's outputs at most: what does not fit belongs into an upload and `/predictions`. */
+const MAX_OUTPUT_VALUES = 2 ** 26;
+const TIMEOUT_MS = 120_000;
+
+type Tree = { [key: string]: ResultTree };
+
+/** Predictions in physical units, answered by the compute process. */
+export function createPredictionService({ store, compute }: PredictionServiceOptions): PredictionService {
+  function find(name: string, version: string): { manifest: ModelManifest; folder: string } {
+    const number = store.models.resolve(name, version);
+    return { manifest: store.models.manifest(name, number), folder: store.models.folderOf(name, number).path };
+  }
+
+  async function ask(method: string, value: Tree, caller: Caller): Promise<Tree> {
+    return await compute.call(method, value, { signal: caller.signal, timeoutMs: TIMEOUT_MS }) as Tree;
+  }
+
+  return {
+    async predict(name, version, request, caller) {
+      const { manifest, folder } = find(name, version);
+      const head = { model: manifest.name, version: manifest.version, axis: manifest.axis };
+      if ("image" in request) {
+        const image = checkImage(request.image, manifest);
+        return { ...head, ...await ask("predictImage", { folder, image }, caller) };
+      }
+      const inputs = checkSamples(request.inputs, inputShape(manifest), "inputs");
+      checkSize(inputs.count * Math.max(outputSize(manifest), 1));
+      return { ...head, ...unstack(await ask("predict", { folder, samples: inputs.array }, caller), inputs.single) };
+    },
+    async encode(name, version, inputs, caller) {
+      const { manifest, folder } = find(name, version);
+      const { array, single } = checkSamples(inputs, inputShape(manifest), "inputs");
+      const answer = await ask("encode", { folder, samples: array }, caller);
+      return { model: manifest.name, version: manifest.version, ...unstack(answer, single) };
+    },
+    async decode(name, version, latents, caller) {
+      const { manifest, folder } = find(name, version);
+      const { array, single, count } = checkSamples(latents, [manifest.network.latent], "latents");
+      checkSize(count * outputSize(manifest));
+      const answer = await ask("decode", { folder, samples: array }, caller);
+      return { model: manifest.name, version: manifest.version, axis: manifest.axis, ...unstack(answer, single) };
+    },
+  };
+}
+
+function inputShape({ network: { direction, window, points } }: ModelManifest): number[] {
+  return direction === "im2spec" ? [window, window] : [points];
+}
+
+function outputSize({ network: { direction, window, points } }: ModelManifest): number {
+  return direction === "im2spec" ? points : window * window;
+}
+
+/** One sample or a stack of them as float32, every value finite. */
+function checkSamples(array: NdArray, wanted: number[], what: string) {
+  const { shape } = array;
+  const single = shape.length === wanted.length;
+  const sample = single ? shape : shape.slice(1);
+  const fits = sample.length === wanted.length && sample.every((length, i) => length === wanted[i]);
+  if (!fits || (!single && shape[0] === 0)) {
+    const one = wanted.join(" x ");
+    const detail = `The ${what} have shape ${
+      shape.join(" x ") || "of a scalar"
+    }, wanted ${one} for one or N x ${one} for a stack`;
+    throw unprocessable("wrong_shape", detail, { issues: [{ path: what, message: detail }] });
+  }
+  const count = single ? 1 : shape[0];
+  return { array: ndArray(finiteFloats(array, what), [count, ...wanted]), single, count };
+}
+
+function checkImage(array: NdArray, { network: { direction, window, points } }: ModelManifest): NdArray {
+  if (direction !== "im2spec") {
+    throw unprocessable("wrong_direction", "A spec2im model predicts patches from spectra, it takes no image");
+  }
+  const [rows, cols] = array.shape;
+  if (array.shape.length !== 2 || rows < window || cols < window) {
+    const detail = `The image has shape ${
+      array.shape.join(" x ")
+    }, wanted rows x cols of at least ${window} x ${window}`;
+    throw unprocessable("wrong_shape", detail, { issues: [{ path: "image", message: detail }] });
+  }
+  checkSize((rows - window + 1) * (cols - window + 1) * points);
+  return ndArray(finiteFloats(array, "image"), [rows, cols]);
+}
+
+function checkSize(values: number): void {
+  if (values <= MAX_OUTPUT_VALUES) return;
+  const detail =
+    `The answer would have ${values} values, one request may ask for ${MAX_OUTPUT_VALUES}: send less at a time`;
+  throw unprocessable("answer_too_large", detail);
+}
+
+function finiteFloats({ data }: NdArray, what: string): Float32Array {
+  const floats = data instanceof Float32Array ? data : Float32Array.from(data);
+  for (let i = 0; i < floats.length; i++) {
+    if (Number.isFinite(floats[i])) continue;
+    const detail = `The ${what} have ${data[i]} at position ${i}, wanted finite float32 values`;
+    throw unprocessable("not_finite", detail, { issues: [{ path: what, message: detail }] });
+  }
+  return floats;
+}
+
+/** The answer to one sample has no sample axis. */
+function unstack(answer: Tree, single: boolean): Tree {
+  if (!single) return answer;
+  return Object.fromEntries(
+    Object.entries(answer).map(([key, value]) => {
+      return [key, isNdArray(value) ? ndArray(value.data, value.shape.slice(1)) : value];
+    }),
+  );
+}

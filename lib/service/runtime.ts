@@ -1,0 +1,145 @@
+import { type Clock, systemClock } from "../base/clock.ts";
+import type { Log } from "../base/log.ts";
+import { executeTraining } from "../jobs/execute_training.ts";
+import { IngestProcesses } from "../jobs/ingest_process.ts";
+import { StoredJobQueue } from "../jobs/job_queue.ts";
+import { JobRunner } from "../jobs/job_runner.ts";
+import { ResultComputer } from "../jobs/result_computer.ts";
+import { checkWebhook, WebhookSender } from "../jobs/webhook.ts";
+import { WorkerPool } from "../jobs/worker_pool.ts";
+import type { Settings } from "../schemas/settings.ts";
+import { openCubeFile } from "../store/cube_file.ts";
+import { openStore, type Store } from "../store/open_store.ts";
+import { createCubeService } from "./cube_service.ts";
+import { createJobService } from "./job_service.ts";
+import { createModelService } from "./model_service.ts";
+import { OpenCubes } from "./open_cubes.ts";
+import { createPredictionService } from "./prediction_service.ts";
+import { createResultService } from "./result_service.ts";
+import type { Services } from "./services.ts";
+import { ServiceState } from "./system_service.ts";
+
+export interface RuntimeOptions {
+  settings: Settings;
+  version: string;
+  log: Log;
+  /** The shipped models. */
+  zooPath: string;
+  clock?: Clock;
+}
+
+/** A store, its worker processes and the use cases on them. */
+export interface Runtime {
+  store: Store;
+  services: Services;
+  state: ServiceState;
+  compute: WorkerPool;
+  analysis: WorkerPool;
+  /** Begins to take jobs. */
+  start(): void;
+  /** Takes no more work, saves what runs, ends the processes, closes the store. */
+  stop(graceMs: number): Promise<void>;
+}
+
+const OPEN_CUBES = 4;
+const WAITING_CALLS = 512;
+const CALLS_AT_ONCE = 256;
+const CANCEL_GRACE_MS = 1000;
+const PARSE_MEMORY_BYTES = 2 * 2 ** 30;
+
+/** Wires everything below HTTP. Throws what opening the store throws. */
+export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
+  const { settings, log, version, clock = systemClock } = options;
+  const threads = settings.LOOPSCOPE_THREADS ?? navigator.hardwareConcurrency;
+  const store = await openStore({ root: settings.LOOPSCOPE_DATA, zooPath: options.zooPath, clock });
+  const { compute, analysis, ingest } = createPools(options, store, threads);
+  const webhooks = createWebhooks(options, store, clock);
+  const queue = new StoredJobQueue(store.jobs, clock, (job) => webhooks.notify(job));
+  const computer = new ResultComputer({ store, compute, analysis });
+  const openCubes = new OpenCubes((id) => openCubeFile(store.cubes.folderOf(id)), OPEN_CUBES);
+  const results = createResultService({ store, queue, computer });
+  const limits = { maxUploadBytes: settings.LOOPSCOPE_MAX_UPLOAD_BYTES };
+  const state = new ServiceState({ version, compute, limits });
+  const runner = new JobRunner({
+    ...{ queue, store: store.jobs, checkpoints: store.checkpoints, clock, log },
+    lanes: [{ kinds: ["train"], concurrency: 1 }, { kinds: ["result"], concurrency: threads }],
+    async execute(job, context) {
+      const { request } = job;
+      if (request.kind === "train") return await executeTraining(job, request, { store, compute, context, clock });
+      await results.execute(request, context.signal, (fraction) => context.onEpoch(percent(fraction)));
+      return {};
+    },
+  });
+  const services: Services = {
+    cubes: createCubeService({
+      ...{ store, ingest, openCubes, clock },
+      maxUploadBytes: settings.LOOPSCOPE_MAX_UPLOAD_BYTES,
+      maxStoredBytes: settings.LOOPSCOPE_MAX_STORED_BYTES,
+    }),
+    jobs: createJobService({
+      store,
+      queue,
+      checkWebhook: (url) => checkWebhook(url, settings.LOOPSCOPE_WEBHOOK_HOSTS),
+    }),
+    models: createModelService({ store, compute, clock }),
+    predictions: createPredictionService({ store, compute }),
+    results,
+    system: state,
+  };
+  return {
+    ...{ store, services, state, compute, analysis },
+    start() {
+      runner.start();
+      webhooks.resume();
+    },
+    async stop(graceMs) {
+      state.drain();
+      await runner.drain(graceMs);
+      await Promise.all([compute.close(), analysis.close(), webhooks.close()]);
+      openCubes.closeAll();
+      store.close();
+    },
+  };
+}
+
+function createPools({ settings, log }: RuntimeOptions, store: Store, threads: number) {
+  const program = new URL("../../", import.meta.url).pathname;
+  const { root } = store.folder;
+  const read = `--allow-read=${program},${root}`;
+  const write = `--allow-write=${store.folder.resultsPath},${root}/tmp`;
+  const native = settings.LOOPSCOPE_ENGINE === "tensorflow" ? ["--allow-ffi", "--allow-env"] : ["--ignore-env"];
+  const lost = (worker: string) => (reason: string) => log.error("worker_lost", { worker, reason });
+  const compute = new WorkerPool({
+    worker: {
+      entry: new URL("../jobs/compute_worker.ts", import.meta.url),
+      permissions: [read, write, "--allow-sys", ...native],
+      args: [JSON.stringify({ engine: settings.LOOPSCOPE_ENGINE, threads })],
+    },
+    ...{ size: 1, callsPerWorker: CALLS_AT_ONCE, maxWaiting: WAITING_CALLS, onLost: lost("compute") },
+  });
+  const analysis = new WorkerPool({
+    worker: {
+      entry: new URL("../jobs/analysis_worker.ts", import.meta.url),
+      permissions: [read, "--allow-sys", "--ignore-env"],
+      cancelGraceMs: CANCEL_GRACE_MS,
+    },
+    ...{ size: threads, callsPerWorker: 1, maxWaiting: WAITING_CALLS, onLost: lost("analysis") },
+  });
+  const ingest = new IngestProcesses({
+    timeoutMs: settings.LOOPSCOPE_PARSE_TIMEOUT_S * 1000,
+    memoryBytes: PARSE_MEMORY_BYTES,
+    concurrency: Math.max(1, Math.floor(threads / 2)),
+  });
+  return { compute, analysis, ingest };
+}
+
+function createWebhooks({ settings, log }: RuntimeOptions, store: Store, clock: Clock): WebhookSender {
+  const secret = new TextEncoder().encode(settings.LOOPSCOPE_WEBHOOK_SECRET ?? "");
+  return new WebhookSender({ store: store.jobs, clock, log, allowedHosts: settings.LOOPSCOPE_WEBHOOK_HOSTS, secret });
+}
+
+/** Result jobs count percent where training jobs count epochs. */
+function percent(fraction: number) {
+  const epoch = Math.round(100 * fraction);
+  return { epoch, epochs: 100, trainLoss: null, testLoss: null, patchesPerSecond: null, etaSeconds: null };
+}

@@ -1,0 +1,41 @@
+import type { ResultTree } from "../base/nd_array.ts";
+import type { WorkerPool } from "../jobs/worker_pool.ts";
+import type { SystemService } from "./services.ts";
+
+export interface SystemServiceOptions {
+  version: string;
+  compute: WorkerPool;
+  limits: { [name: string]: ResultTree };
+}
+
+/** What the compute process says of itself, and whether this service takes work. */
+export class ServiceState implements SystemService {
+  #engine: ResultTree;
+  #engines: ResultTree = [];
+  #draining = false;
+
+  constructor(private readonly options: SystemServiceOptions) {}
+
+  /** Asks the compute process for its engine; rejects when it cannot be had. */
+  async start(): Promise<{ name: string; device: string; threads: number }> {
+    const { engine, engines } = await this.options.compute.call("describe", null) as { [key: string]: ResultTree };
+    this.#engine = engine;
+    this.#engines = engines;
+    return engine as unknown as { name: string; device: string; threads: number };
+  }
+
+  /** From now on `readyz` says 503. */
+  drain(): void {
+    this.#draining = true;
+  }
+
+  describe(): ResultTree {
+    const { version, limits } = this.options;
+    return { version, engine: this.#engine, engines: this.#engines, limits };
+  }
+
+  ready(): { ready: boolean; reason?: string } {
+    if (this.#draining) return { ready: false, reason: "The service is stopping" };
+    return this.#engine === undefined ? { ready: false, reason: "The compute process is starting" } : { ready: true };
+  }
+}

@@ -1,0 +1,98 @@
+import { systemClock } from "./lib/base/clock.ts";
+import { LoopscopeError } from "./lib/base/errors.ts";
+import { createLog, type Log } from "./lib/base/log.ts";
+import { parseSettings, type Settings } from "./lib/schemas/settings.ts";
+import { addDemoCube } from "./lib/service/demo.ts";
+import { createRuntime, type Runtime } from "./lib/service/runtime.ts";
+import { createApp } from "./routes/app.ts";
+import { appSettings } from "./routes/app_settings.ts";
+
+export const VERSION = "0.1.0";
+const DRAIN_MS = 10_000;
+const ZOO = new URL("./zoo", import.meta.url).pathname;
+
+/** Reads the settings, wires the service, listens, and stops on SIGTERM or SIGINT. */
+async function main(): Promise<void> {
+  const settings = orExit(() => parseSettings(Deno.env.toObject()));
+  const log = createLog((line) => console.log(line));
+  orExit(() => refuseOpenDoors(settings));
+  const runtime = await createRuntime({ settings, version: VERSION, log, zooPath: ZOO }).catch(exit);
+  const engine = await runtime.state.start().catch(exit);
+  log.info("engine_ready", { ...engine });
+  await addDemoCube(runtime, log);
+  const server = settings.LOOPSCOPE_ROLE === "worker" ? undefined : serve(settings, runtime, log);
+  if (settings.LOOPSCOPE_ROLE !== "web") runtime.start();
+  const stop = stopOnce(async () => {
+    log.info("stopping");
+    runtime.state.drain();
+    await Promise.race([server?.shutdown(), new Promise((resolve) => setTimeout(resolve, DRAIN_MS))]);
+    await runtime.stop(DRAIN_MS);
+    log.info("stopped");
+    Deno.exit(0);
+  });
+  for (const signal of ["SIGTERM", "SIGINT"] as const) Deno.addSignalListener(signal, stop);
+}
+
+function serve(settings: Settings, runtime: Runtime, log: Log): Deno.HttpServer {
+  const app = createApp({
+    services: runtime.services,
+    settings: appSettings({
+      version: VERSION,
+      maxUploadBytes: settings.LOOPSCOPE_MAX_UPLOAD_BYTES,
+      ratePerMinute: settings.LOOPSCOPE_RATE_PER_MINUTE,
+      publicRead: settings.LOOPSCOPE_PUBLIC_READ,
+      publicUploads: settings.LOOPSCOPE_PUBLIC_UPLOADS,
+      publicTraining: settings.LOOPSCOPE_PUBLIC_TRAINING,
+      corsOrigin: settings.LOOPSCOPE_CORS_ORIGIN,
+    }),
+    log,
+    clock: systemClock,
+    idempotency: runtime.store.idempotency,
+    keys: needsKeys(settings) ? runtime.store.keys : undefined,
+  });
+  const { LOOPSCOPE_HOST: hostname, LOOPSCOPE_PORT: port } = settings;
+  const handler = (request: Request, info: Deno.ServeHandlerInfo<Deno.NetAddr>) =>
+    app.fetch(request, { remoteAddr: info.remoteAddr });
+  const onListen = ({ hostname, port }: Deno.NetAddr) => log.info("listening", { url: `http://${hostname}:${port}` });
+  return Deno.serve({ hostname, port, onListen }, handler);
+}
+
+function needsKeys({ LOOPSCOPE_API_KEYS, LOOPSCOPE_PUBLIC_READ }: Settings): boolean {
+  return LOOPSCOPE_API_KEYS !== undefined || LOOPSCOPE_PUBLIC_READ;
+}
+
+/** Without keys whoever reaches the port may do everything: only this machine may reach it then. */
+function refuseOpenDoors(settings: Settings): void {
+  const loopback = ["127.0.0.1", "::1", "localhost"].includes(settings.LOOPSCOPE_HOST);
+  if (loopback || needsKeys(settings)) return;
+  throw new RangeError(
+    `LOOPSCOPE_HOST: met ${JSON.stringify(settings.LOOPSCOPE_HOST)} without LOOPSCOPE_API_KEYS, wanted 127.0.0.1, or ` +
+      "LOOPSCOPE_API_KEYS=on with keys made by `deno task keys add`",
+  );
+}
+
+function orExit<T>(run: () => T): T {
+  try {
+    return run();
+  } catch (error) {
+    return exit(error);
+  }
+}
+
+/** One plain line for a person, and exit code 2: nothing was started. */
+function exit(error: unknown): never {
+  const expected = error instanceof LoopscopeError || error instanceof RangeError;
+  console.error(expected ? `loopscope: ${error.message}` : error);
+  Deno.exit(2);
+}
+
+function stopOnce(stop: () => Promise<void>): () => void {
+  let stopping = false;
+  return () => {
+    if (stopping) return;
+    stopping = true;
+    void stop();
+  };
+}
+
+if (import.meta.main) await main();
