@@ -1,0 +1,131 @@
+import { checkDataFolder } from "../../lib/store/check_data_folder.ts";
+import { backupStore } from "../../lib/store/backup.ts";
+import { openCubeFile } from "../../lib/store/cube_file.ts";
+import { openStore, type Store } from "../../lib/store/open_store.ts";
+import { restoreStore } from "../../lib/store/restore.ts";
+import { assert, assertEquals, assertFailsWith } from "../support/assert.ts";
+import { trainRequest } from "../contracts/record_store_contract.ts";
+import { addCube } from "../support/stored_cube.ts";
+import { writeModel } from "../support/stored_model.ts";
+import { temporaryStore } from "../support/temporary_store.ts";
+
+const LONG_NAME = "a".repeat(64);
+
+async function fill(store: Store): Promise<string> {
+  const blob = await store.blobs.put(new Blob(["bytes"]).stream(), { maxBytes: 5 });
+  await addCube(store, { id: "cube_1", sha256: blob.sha256, sizeBytes: blob.sizeBytes, optionsKey: "1" });
+  await addCube(store, { id: "cube_2", sha256: blob.sha256, sizeBytes: blob.sizeBytes, optionsKey: "2" });
+  await store.blobs.release(blob.sha256);
+  const height = { name: "height", quantity: "height", unit: "m", values_HW: new Float32Array(6).fill(4) };
+  store.cubes.addImage("cube_2", height);
+  for (const name of ["film", LONG_NAME]) {
+    await store.models.add(
+      name,
+      (folder, version) => writeModel(folder, name, version, new Uint8Array(3_000_000).fill(5)),
+    );
+  }
+  store.models.setAlias("film", "stable", 1);
+  store.jobs.insert("job_1", trainRequest(), { caller: "key:a", priority: 5, createdMs: 0 });
+  await store.checkpoints.save("job_1", Uint8Array.of(1, 2, 3));
+  return store.keys.add("microscope", ["read"]).secret;
+}
+
+async function withFolder(run: (folder: string) => Promise<void>): Promise<void> {
+  const folder = await Deno.makeTempDir();
+  await run(folder);
+  await Deno.remove(folder, { recursive: true });
+}
+
+Deno.test("a backup of a running store restores to the same cubes, models, aliases, jobs and keys", () =>
+  withFolder(async (folder) => {
+    await using store = await temporaryStore();
+    const secret = await fill(store);
+    const beside = await openStore({ root: store.folder.root, zooPath: "", shared: true });
+    const report = await backupStore(beside, `${folder}/backup.tar`);
+    beside.close();
+    assertEquals([report.cubes, report.models], [2, 2]);
+    assertEquals(report.sizeBytes, Deno.statSync(`${folder}/backup.tar`).size);
+    assertEquals(Deno.statSync(`${folder}/backup.tar`).mode! & 0o777, 0o600);
+
+    await restoreStore(`${folder}/backup.tar`, `${folder}/new`);
+    const restored = await openStore({ root: `${folder}/new`, zooPath: "" });
+    assertEquals(await Array.fromAsync(checkDataFolder(restored, { deep: true })), []);
+    assertEquals(restored.cubes.list({ limit: 9 }), store.cubes.list({ limit: 9 }));
+    const cube = openCubeFile(restored.cubes.folderOf("cube_2"));
+    assertEquals([cube.readSpectrum(1, 2)[3], cube.readImage("height")?.values_HW[5]], [23, 4]);
+    cube.close();
+    assertEquals(restored.models.list(), store.models.list());
+    assertEquals(restored.jobs.get("job_1"), store.jobs.get("job_1"));
+    assertEquals(await restored.checkpoints.load("job_1"), Uint8Array.of(1, 2, 3));
+    assertEquals(restored.keys.verify(secret)?.scopes, ["read"]);
+    assertEquals(await restored.models.add("film", (path, version) => writeModel(path, "film", version)), 2);
+    restored.close();
+  }));
+
+Deno.test("tar reads a backup", () =>
+  withFolder(async (folder) => {
+    await using store = await temporaryStore();
+    await fill(store);
+    await backupStore(store, `${folder}/backup.tar`);
+    const { code, stdout } = await new Deno.Command("tar", { args: ["tf", `${folder}/backup.tar`] }).output();
+    const names = new TextDecoder().decode(stdout).trim().split("\n");
+    assertEquals(code, 0);
+    assert.ok(names.includes(`models/${LONG_NAME}/1/weights.safetensors`));
+    assertEquals(names.at(-1), "loopscope.db");
+  }));
+
+Deno.test("what is deleted while a backup runs is left out with its record", () =>
+  withFolder(async (folder) => {
+    await using store = await temporaryStore();
+    await fill(store);
+    const copyTo = store.db.copyTo.bind(store.db);
+    let deleted: Promise<unknown> = Promise.resolve();
+    store.db.copyTo = (path) => {
+      copyTo(path);
+      store.models.aliases.remove("film", "stable");
+      deleted = Promise.all([store.cubes.remove("cube_1"), store.models.removeVersion("film", 1)]);
+    };
+    assertEquals((await backupStore(store, `${folder}/backup.tar`)).cubes, 1);
+    await deleted;
+    await restoreStore(`${folder}/backup.tar`, `${folder}/new`);
+    const restored = await openStore({ root: `${folder}/new`, zooPath: "" });
+    assertEquals(await Array.fromAsync(checkDataFolder(restored, { deep: true })), []);
+    assertEquals(restored.cubes.list({ limit: 9 }).items.map((cube) => cube.id), ["cube_2"]);
+    assertEquals(restored.models.list().map((model) => model.name), [LONG_NAME]);
+    restored.close();
+  }));
+
+Deno.test("an archive that is cut off or changed anywhere is refused, and leaves no records", () =>
+  withFolder(async (folder) => {
+    await using store = await temporaryStore();
+    await fill(store);
+    await backupStore(store, `${folder}/backup.tar`);
+    const whole = Deno.readFileSync(`${folder}/backup.tar`);
+    const damage: [string, Uint8Array][] = [
+      ["cut in a header", whole.subarray(0, 700)],
+      ["cut in a file", whole.subarray(0, 4_000_000)],
+      ["without its end", whole.subarray(0, whole.length - 1024)],
+      ...[5, 2_000_000, whole.length - 5000].map((at): [string, Uint8Array] => {
+        const changed = whole.slice();
+        changed[at] ^= 1;
+        return [`byte ${at} changed`, changed];
+      }),
+    ];
+    for (const [what, bytes] of damage) {
+      Deno.writeFileSync(`${folder}/damaged.tar`, bytes);
+      await assertFailsWith("archive_damaged", () => restoreStore(`${folder}/damaged.tar`, `${folder}/new`));
+      assert.throws(() => Deno.statSync(`${folder}/new/loopscope.db`), Deno.errors.NotFound, what);
+    }
+    await restoreStore(`${folder}/backup.tar`, `${folder}/new`);
+    await assertFailsWith("data_folder_not_empty", () => restoreStore(`${folder}/backup.tar`, `${folder}/new`));
+  }));
+
+Deno.test("an archive with a path that leads elsewhere is refused", () =>
+  withFolder(async (folder) => {
+    Deno.mkdirSync(`${folder}/cubes/cube_1`, { recursive: true });
+    Deno.writeTextFileSync(`${folder}/outside`, "x");
+    const args = ["cf", `${folder}/evil.tar`, "--format=ustar", "-P", "cubes/../outside"];
+    assertEquals((await new Deno.Command("tar", { args, cwd: folder }).output()).code, 0);
+    const error = await assertFailsWith("archive_damaged", () => restoreStore(`${folder}/evil.tar`, `${folder}/new`));
+    assert.match(error.message, /an entry named "cubes\/\.\.\/outside"/);
+  }));
