@@ -117,7 +117,7 @@ function readChannel(
 function readPoints(file: ByteFile, header: NanonisHeader, first: number, count: number): DataView {
   const there = Math.max(0, Math.min(count, wholePoints(file, header) - first));
   const bytes = new Uint8Array(there * header.pointBytes);
-  file.readInto(header.dataOffset + first * header.pointBytes, bytes);
+  if (there > 0) file.readInto(header.dataOffset + first * header.pointBytes, bytes);
   return new DataView(bytes.buffer);
 }
 

@@ -2,6 +2,8 @@ import { LoopscopeError, unprocessable } from "../base/errors.ts";
 import { type ByteFile, openByteFile } from "./byte_file.ts";
 import { type CubeSource, DEFAULT_FORMAT_LIMITS, type FormatLimits } from "./cube_source.ts";
 import { isHdf5, openHdf5Source } from "./hdf5_source.ts";
+import { isMat5 } from "./mat5_arrays.ts";
+import { openMat5Source } from "./mat5_source.ts";
 import { isNanonisGrid } from "./nanonis_header.ts";
 import { openNanonisSource } from "./nanonis_source.ts";
 import { isNpy } from "./npy_header.ts";
@@ -38,6 +40,7 @@ function openBytes(file: ByteFile, limits: FormatLimits): CubeSource {
   if (isNpy(first)) return openNpySource(file, limits);
   if (isZip(first)) return openNpzSource(file, limits);
   if (isNanonisGrid(first)) return openNanonisSource(file, limits);
+  if (isMat5(first)) return openMat5Source(file, limits);
   throw unknownFormat(first);
 }
 
