@@ -1,0 +1,182 @@
+import type { Engine, NetworkState } from "../compute/engine.ts";
+import type { CubeReader } from "../cube/cube.ts";
+import { unstandardise } from "../cube/scale.ts";
+import type { TrainRequest } from "../schemas/job.ts";
+import type { ModelManifest, Scaler, Scores } from "../schemas/model.ts";
+import type { Network } from "../../models/network.ts";
+import type { LoadedModel, TrainedModel } from "./artifact.ts";
+import { predictBaselines } from "./baselines.ts";
+import type { Checkpoint } from "./checkpoint.ts";
+import { calibrateSpread, coverageOf, meanAndSpread } from "./ensemble.ts";
+import { evaluate } from "./evaluate.ts";
+import { makeCheck } from "./model_check.ts";
+import { createPause, type Pause } from "./pause.ts";
+import { predictAll } from "./session_loss.ts";
+import { thinPairs } from "./take_pairs.ts";
+import type { PairSet, TrainingData } from "./training_data.ts";
+
+interface Context {
+  cube: CubeReader;
+  request: TrainRequest;
+  cubeSha256: string;
+  cubeName: string;
+  engine: Engine;
+  from?: LoadedModel;
+  signal: AbortSignal;
+  nowMs: () => number;
+}
+
+interface Results {
+  network: Network;
+  data: TrainingData;
+  done: Checkpoint["done"];
+  seconds: () => number;
+}
+
+const MOST_TRAIN_PIXELS = 2048;
+
+/** Standardised outputs of every member for some pixels, and the first member's latents. */
+interface MemberOutputs {
+  latent_NL: Float32Array;
+  outputs: Float32Array[];
+}
+
+/** Scores the best epoch of each member against the baselines and puts the model together. */
+export async function finishTraining(context: Context, results: Results): Promise<TrainedModel> {
+  const { request, cube, engine } = context;
+  const { data, done, network } = results;
+  const pause = createPause(context.signal, context.nowMs);
+  const states = done.map((member) => member.best!.network);
+  const outputs = (pairs: PairSet) => memberOutputs(engine, network, states, pairs, pause);
+  const trainPairs = thinPairs(data.train, MOST_TRAIN_PIXELS);
+  const train = await outputs(trainPairs);
+  const test = meanAndSpread((await outputs(data.test)).outputs);
+  const calibrated = request.members > 1 ? meanAndSpread((await outputs(data.calibration)).outputs) : undefined;
+  const spreadFactor = calibrated && calibrateSpread(calibrated, data.calibration.target_NO);
+  const coverage = spreadFactor === undefined ? undefined : coverageOf(test, data.test.target_NO, spreadFactor);
+  const baselines = await predictBaselines(data.train, data.test, {
+    cols: cube.shape[1],
+    window: request.window,
+    pause,
+  });
+  const physical = (values: Float32Array) => unstandardise(values, data.scaler.output);
+  const scored = (pairs: PairSet, predicted: Float32Array) => ({
+    pixels: pairs.pixels,
+    predicted_NO: physical(predicted),
+    target_NO: physical(pairs.target_NO),
+  });
+  const scores = evaluate({
+    direction: request.direction,
+    cols: cube.shape[1],
+    window: request.window,
+    seed: request.seed,
+    test: scored(data.test, test.mean),
+    train: scored(trainPairs, meanAndSpread(train.outputs).mean),
+    baselines: {
+      mean: physical(baselines.mean),
+      ridge: physical(baselines.ridge),
+      nearest: physical(baselines.nearest),
+      kernelRidge: physical(baselines.kernelRidge),
+    },
+    coverage,
+  });
+  return {
+    manifest: {
+      ...manifestOf(context, results, scores),
+      novelty: noveltyOf(trainPairs, train.latent_NL, network.options.latent, data.scaler),
+      ...(spreadFactor === undefined ? {} : { spreadFactor }),
+    },
+    state: states[0],
+    last: done[0].last,
+    members: states.slice(1),
+    check: await checkOf(engine, network, states[0], data),
+  };
+}
+
+async function memberOutputs(
+  engine: Engine,
+  network: Network,
+  states: readonly NetworkState[],
+  pairs: PairSet,
+  pause: Pause,
+): Promise<MemberOutputs> {
+  const result: MemberOutputs = { latent_NL: new Float32Array(), outputs: [] };
+  for (const [member, state] of states.entries()) {
+    const session = await engine.open(network, state);
+    try {
+      const inputSize = pairs.input_NI.length / pairs.pixels.length;
+      const { latent_NL, output_NO } = await predictAll(session, pairs.input_NI, inputSize, pause);
+      if (member === 0) result.latent_NL = latent_NL;
+      result.outputs.push(output_NO);
+    } finally {
+      await session.close();
+    }
+  }
+  return result;
+}
+
+function manifestOf(
+  { request, cube, engine, cubeSha256, cubeName }: Context,
+  { network, data, done, seconds }: Results,
+  scores: Scores,
+): TrainedModel["manifest"] {
+  const [first] = done;
+  return {
+    network: network.options,
+    axis: cube.axes.spectral,
+    quantity: cube.quantity,
+    unit: cube.unit,
+    image: data.image,
+    scaler: data.scaler,
+    training: {
+      cubeSha256,
+      cubeName,
+      region: data.split.region,
+      guard: request.window - 1,
+      epochs: request.epochs,
+      bestEpoch: first.best!.epoch,
+      batchSize: request.batchSize,
+      learningRate: request.learningRate,
+      seed: request.seed,
+      ...(request.from ? { from: request.from } : {}),
+      trainPixels: data.train.pixels.length,
+      testPixels: data.test.pixels.length,
+      seconds: seconds(),
+      engine: engine.name,
+      device: engine.device,
+      history: first.history,
+    },
+    scores,
+    ...(request.notes ? { notes: request.notes } : {}),
+  };
+}
+
+function noveltyOf(
+  train: PairSet,
+  latent_NL: Float32Array,
+  latent: number,
+  scaler: Scaler,
+): NonNullable<ModelManifest["novelty"]> {
+  const input = unstandardise(train.input_NI, scaler.input);
+  const range = (values: Float32Array, start: number, stride: number) => {
+    let [low, high] = [Infinity, -Infinity];
+    for (let i = start; i < values.length; i += stride) {
+      low = Math.min(low, values[i]);
+      high = Math.max(high, values[i]);
+    }
+    return [low, high];
+  };
+  const [inputMin, inputMax] = range(input, 0, 1);
+  const latents = Array.from({ length: latent }, (_, l) => range(latent_NL, l, latent));
+  return { inputMin, inputMax, latentMin: latents.map(([low]) => low), latentMax: latents.map(([, high]) => high) };
+}
+
+async function checkOf(engine: Engine, network: Network, state: NetworkState, data: TrainingData) {
+  const session = await engine.open(network, state);
+  try {
+    const input = unstandardise(data.test.input_NI.subarray(0, data.inputSize), data.scaler.input);
+    return await makeCheck(session, data.scaler, input);
+  } finally {
+    await session.close();
+  }
+}

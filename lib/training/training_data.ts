@@ -1,0 +1,148 @@
+import type { CubeReader } from "../cube/cube.ts";
+import { gatherSpectra } from "../cube/gather_spectra.ts";
+import { type ImageChoice, imageSide } from "../cube/image_side.ts";
+import { cutPatches } from "../cube/patches.ts";
+import { fitStandardiser, standardise } from "../cube/scale.ts";
+import { PIXEL_LABEL, type PixelSplit, splitPixels } from "../cube/split.ts";
+import type { TrainRequest } from "../schemas/job.ts";
+import type { Scaler } from "../schemas/model.ts";
+import { calibrationRegion } from "./calibration_region.ts";
+import { thin } from "./thin.ts";
+
+/** Inputs and targets of some pixels, standardised; N x input size and N x output size. */
+export interface PairSet {
+  pixels: Int32Array;
+  input_NI: Float32Array;
+  target_NO: Float32Array;
+}
+
+export interface TrainingData {
+  /** With the region that was trained on: the part held out for calibration is cut off. */
+  split: PixelSplit;
+  image: ImageChoice;
+  scaler: Scaler;
+  inputSize: number;
+  outputSize: number;
+  train: PairSet;
+  test: PairSet;
+  /** Outer half of the guard band, on which the best epoch is chosen. */
+  guard: PairSet;
+  /** 1 where a guard target may be looked at, 0 where it is also part of a test target; N x output size. */
+  guardWeight_NO: Float32Array;
+  /** Block of the asked region on which an ensemble's spread is calibrated; empty for a single member. */
+  calibration: PairSet;
+}
+
+const MAX_TRAIN_BYTES = 256 * 2 ** 20;
+const MAX_TEST_PIXELS = 4096;
+const MAX_GUARD_PIXELS = 512;
+
+/**
+ * Splits a cube's pixels and cuts standardised pairs for each part. The scaler is fitted to the training part alone, or
+ * taken from `scaler` (fine-tuning). Very large parts are thinned evenly so that pairs stay under 256 MiB.
+ * Throws what `splitPixels` and `imageSide` throw.
+ */
+export function buildTrainingData(cube: CubeReader, request: TrainRequest, scaler?: Scaler): TrainingData {
+  const [rows, cols, points] = cube.shape;
+  const { window, direction } = request;
+  const { image_HW, choice } = imageSide(cube, request);
+  const asked = splitPixels(cube.shape, window, request.region);
+  const split = request.members > 1
+    ? splitPixels(cube.shape, window, calibrationRegion(asked, rows, cols, window).train)
+    : asked;
+  const raw = (pixels: Int32Array) => {
+    const patches_NHW = cutPatches(image_HW, rows, cols, window, pixels);
+    const spectra_NS = gatherSpectra(cube, pixels);
+    return direction === "im2spec" ? [patches_NHW, spectra_NS] : [spectra_NS, patches_NHW];
+  };
+  const [inputSize, outputSize] = direction === "im2spec" ? [window ** 2, points] : [points, window ** 2];
+  const trainPixels = thin(split.train, Math.floor(MAX_TRAIN_BYTES / 4 / (inputSize + outputSize)));
+  const [trainInput, trainTarget] = raw(trainPixels);
+  const used = scaler ?? fitScaler(trainInput, trainTarget, points, request);
+  const pairs = (pixels: Int32Array, [input, target] = raw(pixels)): PairSet => ({
+    pixels,
+    input_NI: standardise(input, used.input),
+    target_NO: standardise(target, used.output),
+  });
+  const guard = pairs(thin(outerGuard(split, cols, window), MAX_GUARD_PIXELS));
+  return {
+    split,
+    image: choice,
+    scaler: used,
+    inputSize,
+    outputSize,
+    train: pairs(trainPixels, [trainInput, trainTarget]),
+    test: pairs(thin(asked.test, MAX_TEST_PIXELS)),
+    guard,
+    guardWeight_NO: guardWeights(guard.pixels, asked, cols, request, outputSize),
+    calibration: pairs(request.members > 1 ? calibrationPixels(asked, split, rows, cols, window) : new Int32Array()),
+  };
+}
+
+/** Patches are standardised with one mean and deviation (their pixels are alike), spectra as asked. */
+function fitScaler(input: Float32Array, target: Float32Array, points: number, request: TrainRequest): Scaler {
+  const { direction, scaling } = request;
+  const image = (values: Float32Array) => fitStandardiser(values, 1, scaling === "none" ? "none" : "global");
+  const spectra = (values: Float32Array) => fitStandardiser(values, points, scaling);
+  return direction === "im2spec"
+    ? { input: image(input), output: spectra(target) }
+    : { input: spectra(input), output: image(target) };
+}
+
+/** Guard pixels at least half a window away from the training part. */
+function outerGuard(split: PixelSplit, cols: number, window: number): Int32Array {
+  const box = boundingBox(split.train, cols);
+  return split.guard.filter((pixel) => {
+    const [row, col] = [Math.floor(pixel / cols), pixel % cols];
+    return Math.max(box.top - row, row - box.bottom, box.left - col, col - box.right) >= window / 2;
+  });
+}
+
+function boundingBox(pixels: Int32Array, cols: number) {
+  const box = { top: Infinity, bottom: -Infinity, left: Infinity, right: -Infinity };
+  for (const pixel of pixels) {
+    const [row, col] = [Math.floor(pixel / cols), pixel % cols];
+    box.top = Math.min(box.top, row);
+    box.bottom = Math.max(box.bottom, row);
+    box.left = Math.min(box.left, col);
+    box.right = Math.max(box.right, col);
+  }
+  return box;
+}
+
+function guardWeights(
+  guard: Int32Array,
+  asked: PixelSplit,
+  cols: number,
+  { direction, window }: TrainRequest,
+  outputSize: number,
+): Float32Array {
+  const weight_NO = new Float32Array(guard.length * outputSize).fill(1);
+  if (direction === "im2spec") return weight_NO;
+  const tested = new Uint8Array(asked.label_HW.length);
+  for (const pixel of asked.test) eachPatchPixel(pixel, cols, window, (at) => tested[at] = 1);
+  let n = 0;
+  for (const pixel of guard) eachPatchPixel(pixel, cols, window, (at) => weight_NO[n++] = 1 - tested[at]);
+  return weight_NO;
+}
+
+function eachPatchPixel(pixel: number, cols: number, window: number, visit: (at: number) => void): void {
+  const first = pixel - (window / 2) * (cols + 1);
+  for (let r = 0; r < window; r++) for (let c = 0; c < window; c++) visit(first + r * cols + c);
+}
+
+/** Pixels that were to be trained on and whose patch shares no pixel with what is now trained on. */
+function calibrationPixels(
+  asked: PixelSplit,
+  kept: PixelSplit,
+  rows: number,
+  cols: number,
+  window: number,
+): Int32Array {
+  const { held } = calibrationRegion(asked, rows, cols, window);
+  return asked.train.filter((pixel) => {
+    const [row, col] = [Math.floor(pixel / cols), pixel % cols];
+    const inside = row >= held.row && row < held.row + held.rows && col >= held.col && col < held.col + held.cols;
+    return inside && kept.label_HW[pixel] === PIXEL_LABEL.test;
+  });
+}
