@@ -1,0 +1,43 @@
+/** Operations of kernels/program.ts; their arguments stand at the kernels. */
+export const OP = {
+  convolve: 0,
+  convolutionGradient: 1,
+  weightPoints: 2,
+  weightTaps: 3,
+  filterPoints: 4,
+  expand: 5,
+  correlateImage: 6,
+  contract: 7,
+  sumParts: 8,
+  denseDot: 9,
+  denseOuter: 10,
+  denseWeight: 11,
+  normMoments: 12,
+  normRunning: 13,
+  normGradient: 14,
+  lossSums: 15,
+  gatherRow: 16,
+  pyramidTotal: 17,
+  sumCells: 18,
+  upsample: 19,
+  lossGradient: 20,
+  scalarBack: 21,
+  adam: 22,
+  peak: 23,
+} as const;
+
+/** How a convolution's output is finished. */
+export const MODE = { train: 0, gradient: 1, evaluate: 2 } as const;
+
+export interface Command {
+  readonly op: keyof typeof OP;
+  /** Independent pieces of work. */
+  readonly jobs: number;
+  /** int32 words; a number in `float(x)` is its float32 bits. */
+  readonly args: readonly number[];
+}
+
+/** The bits of a float32 as an int32 argument. */
+export function float(value: number): number {
+  return new Int32Array(Float32Array.of(value).buffer)[0];
+}

@@ -1,0 +1,352 @@
+// One-dimensional Winograd transforms F(m, 3) for m = 1..4 on rows of up to 64 channels, four channels at a time.
+//
+// m outputs of a 3-tap convolution come from m + 2 products, one for each point of evaluation: the first m + 1 of
+// {0, 1, -1, 2, -2}, then infinity. The points of a smaller m are a subset of those of a larger one and the filter's
+// transform (1, a, a^2 at a point a) does not depend on m, so tiles of every size share one transformed filter.
+// Two passes, along x and along y, make the two-dimensional F(m x m', 3 x 3). (Lavin and Gray, arXiv:1509.09308;
+// Toom-Cook with the scale factors moved from the filter to the input.)
+import { fma } from "./vector";
+
+// @ts-ignore: decorator
+@inline
+function scaled(v: v128, factor: f32): v128 {
+  return f32x4.mul(v, f32x4.splat(factor));
+}
+
+/** v * factor + w */
+// @ts-ignore: decorator
+@inline
+function plus(v: v128, factor: f32, w: v128): v128 {
+  return fma(v, f32x4.splat(factor), w);
+}
+
+/**
+ * Input transform: the 6 inputs at p0..p5, as input * scale + shift; the first and last are masked (zero padding).
+ * Writes the 6 points to `to`, `step` bytes apart.
+ */
+export function input4(
+  p0: usize, p1: usize, p2: usize, p3: usize, p4: usize, p5: usize,
+  scale: usize, shift: usize, first: v128, last: v128, to: usize, step: usize, bytes: usize,
+): void {
+  for (let o: usize = 0; o < bytes; o += 16) {
+    const s = v128.load(scale + o), t = v128.load(shift + o);
+    const d0 = v128.and(fma(v128.load(p0 + o), s, t), first);
+    const d1 = fma(v128.load(p1 + o), s, t);
+    const d2 = fma(v128.load(p2 + o), s, t);
+    const d3 = fma(v128.load(p3 + o), s, t);
+    const d4 = fma(v128.load(p4 + o), s, t);
+    const d5 = v128.and(fma(v128.load(p5 + o), s, t), last);
+    const e1 = plus(d4, -1.0 / 6.0, scaled(d2, 2.0 / 3.0)), o1 = plus(d3, -1.0 / 6.0, scaled(d1, 2.0 / 3.0));
+    const e2 = scaled(f32x4.sub(d4, d2), 1.0 / 24.0), o2 = scaled(f32x4.sub(d3, d1), 1.0 / 12.0);
+    let q = to + o;
+    v128.store(q, plus(d4, 0.25, plus(d2, -1.25, d0))); q += step;
+    v128.store(q, f32x4.add(e1, o1)); q += step;
+    v128.store(q, f32x4.sub(e1, o1)); q += step;
+    v128.store(q, f32x4.add(e2, o2)); q += step;
+    v128.store(q, f32x4.sub(e2, o2)); q += step;
+    v128.store(q, plus(d1, 4, plus(d3, -5, d5)));
+  }
+}
+
+/** The same from rows `fromStep` bytes apart, as they are (second pass). */
+export function inputAgain4(from: usize, fromStep: usize, to: usize, step: usize, bytes: usize): void {
+  for (let o: usize = 0; o < bytes; o += 16) {
+    let p = from + o;
+    const d0 = v128.load(p); p += fromStep;
+    const d1 = v128.load(p); p += fromStep;
+    const d2 = v128.load(p); p += fromStep;
+    const d3 = v128.load(p); p += fromStep;
+    const d4 = v128.load(p); p += fromStep;
+    const d5 = v128.load(p);
+    const e1 = plus(d4, -1.0 / 6.0, scaled(d2, 2.0 / 3.0)), o1 = plus(d3, -1.0 / 6.0, scaled(d1, 2.0 / 3.0));
+    const e2 = scaled(f32x4.sub(d4, d2), 1.0 / 24.0), o2 = scaled(f32x4.sub(d3, d1), 1.0 / 12.0);
+    let q = to + o;
+    v128.store(q, plus(d4, 0.25, plus(d2, -1.25, d0))); q += step;
+    v128.store(q, f32x4.add(e1, o1)); q += step;
+    v128.store(q, f32x4.sub(e1, o1)); q += step;
+    v128.store(q, f32x4.add(e2, o2)); q += step;
+    v128.store(q, f32x4.sub(e2, o2)); q += step;
+    v128.store(q, plus(d1, 4, plus(d3, -5, d5)));
+  }
+}
+
+/**
+ * Input transform: the 5 inputs at p0..p4, as input * scale + shift; the first and last are masked (zero padding).
+ * Writes the 5 points to `to`, `step` bytes apart.
+ */
+export function input3(
+  p0: usize, p1: usize, p2: usize, p3: usize, p4: usize,
+  scale: usize, shift: usize, first: v128, last: v128, to: usize, step: usize, bytes: usize,
+): void {
+  for (let o: usize = 0; o < bytes; o += 16) {
+    const s = v128.load(scale + o), t = v128.load(shift + o);
+    const d0 = v128.and(fma(v128.load(p0 + o), s, t), first);
+    const d1 = fma(v128.load(p1 + o), s, t);
+    const d2 = fma(v128.load(p2 + o), s, t);
+    const d3 = fma(v128.load(p3 + o), s, t);
+    const d4 = v128.and(fma(v128.load(p4 + o), s, t), last);
+    let q = to + o;
+    v128.store(q, f32x4.sub(plus(f32x4.sub(d3, d1), 0.5, d0), d2)); q += step;
+    v128.store(q, plus(f32x4.sub(d2, d3), 0.5, d1)); q += step;
+    v128.store(q, plus(d3, -1.0 / 6.0, plus(d1, -1.0 / 3.0, scaled(d2, 0.5)))); q += step;
+    v128.store(q, scaled(f32x4.sub(d3, d1), 1.0 / 6.0)); q += step;
+    v128.store(q, f32x4.add(plus(f32x4.sub(d1, d3), 2, d4), f32x4.neg(d2)));
+  }
+}
+
+/** The same from rows `fromStep` bytes apart, as they are (second pass). */
+export function inputAgain3(from: usize, fromStep: usize, to: usize, step: usize, bytes: usize): void {
+  for (let o: usize = 0; o < bytes; o += 16) {
+    let p = from + o;
+    const d0 = v128.load(p); p += fromStep;
+    const d1 = v128.load(p); p += fromStep;
+    const d2 = v128.load(p); p += fromStep;
+    const d3 = v128.load(p); p += fromStep;
+    const d4 = v128.load(p);
+    let q = to + o;
+    v128.store(q, f32x4.sub(plus(f32x4.sub(d3, d1), 0.5, d0), d2)); q += step;
+    v128.store(q, plus(f32x4.sub(d2, d3), 0.5, d1)); q += step;
+    v128.store(q, plus(d3, -1.0 / 6.0, plus(d1, -1.0 / 3.0, scaled(d2, 0.5)))); q += step;
+    v128.store(q, scaled(f32x4.sub(d3, d1), 1.0 / 6.0)); q += step;
+    v128.store(q, f32x4.add(plus(f32x4.sub(d1, d3), 2, d4), f32x4.neg(d2)));
+  }
+}
+
+/**
+ * Input transform: the 4 inputs at p0..p3, as input * scale + shift; the first and last are masked (zero padding).
+ * Writes the 4 points to `to`, `step` bytes apart.
+ */
+export function input2(
+  p0: usize, p1: usize, p2: usize, p3: usize,
+  scale: usize, shift: usize, first: v128, last: v128, to: usize, step: usize, bytes: usize,
+): void {
+  for (let o: usize = 0; o < bytes; o += 16) {
+    const s = v128.load(scale + o), t = v128.load(shift + o);
+    const d0 = v128.and(fma(v128.load(p0 + o), s, t), first);
+    const d1 = fma(v128.load(p1 + o), s, t);
+    const d2 = fma(v128.load(p2 + o), s, t);
+    const d3 = v128.and(fma(v128.load(p3 + o), s, t), last);
+    let q = to + o;
+    v128.store(q, f32x4.sub(d0, d2)); q += step;
+    v128.store(q, scaled(f32x4.add(d1, d2), 0.5)); q += step;
+    v128.store(q, scaled(f32x4.sub(d2, d1), 0.5)); q += step;
+    v128.store(q, f32x4.sub(d3, d1));
+  }
+}
+
+/** The same from rows `fromStep` bytes apart, as they are (second pass). */
+export function inputAgain2(from: usize, fromStep: usize, to: usize, step: usize, bytes: usize): void {
+  for (let o: usize = 0; o < bytes; o += 16) {
+    let p = from + o;
+    const d0 = v128.load(p); p += fromStep;
+    const d1 = v128.load(p); p += fromStep;
+    const d2 = v128.load(p); p += fromStep;
+    const d3 = v128.load(p);
+    let q = to + o;
+    v128.store(q, f32x4.sub(d0, d2)); q += step;
+    v128.store(q, scaled(f32x4.add(d1, d2), 0.5)); q += step;
+    v128.store(q, scaled(f32x4.sub(d2, d1), 0.5)); q += step;
+    v128.store(q, f32x4.sub(d3, d1));
+  }
+}
+
+/**
+ * Input transform: the 3 inputs at p0..p2, as input * scale + shift; the first and last are masked (zero padding).
+ * Writes the 3 points to `to`, `step` bytes apart.
+ */
+export function input1(
+  p0: usize, p1: usize, p2: usize,
+  scale: usize, shift: usize, first: v128, last: v128, to: usize, step: usize, bytes: usize,
+): void {
+  for (let o: usize = 0; o < bytes; o += 16) {
+    const s = v128.load(scale + o), t = v128.load(shift + o);
+    const d0 = v128.and(fma(v128.load(p0 + o), s, t), first);
+    const d1 = fma(v128.load(p1 + o), s, t);
+    const d2 = v128.and(fma(v128.load(p2 + o), s, t), last);
+    let q = to + o;
+    v128.store(q, f32x4.sub(d0, d1)); q += step;
+    v128.store(q, d1); q += step;
+    v128.store(q, f32x4.sub(d2, d1));
+  }
+}
+
+/** The same from rows `fromStep` bytes apart, as they are (second pass). */
+export function inputAgain1(from: usize, fromStep: usize, to: usize, step: usize, bytes: usize): void {
+  for (let o: usize = 0; o < bytes; o += 16) {
+    let p = from + o;
+    const d0 = v128.load(p); p += fromStep;
+    const d1 = v128.load(p); p += fromStep;
+    const d2 = v128.load(p);
+    let q = to + o;
+    v128.store(q, f32x4.sub(d0, d1)); q += step;
+    v128.store(q, d1); q += step;
+    v128.store(q, f32x4.sub(d2, d1));
+  }
+}
+
+/** Output transform: 6 points `fromStep` bytes apart -> 4 outputs `step` bytes apart. */
+export function output4(from: usize, fromStep: usize, to: usize, step: usize, bytes: usize): void {
+  for (let o: usize = 0; o < bytes; o += 16) {
+    let p = from + o;
+    const v0 = v128.load(p); p += fromStep;
+    const v1 = v128.load(p); p += fromStep;
+    const v2 = v128.load(p); p += fromStep;
+    const v3 = v128.load(p); p += fromStep;
+    const v4 = v128.load(p); p += fromStep;
+    const v5 = v128.load(p);
+    const s1 = f32x4.add(v1, v2), d1 = f32x4.sub(v1, v2), s2 = f32x4.add(v3, v4), d2 = f32x4.sub(v3, v4);
+    let q = to + o;
+    v128.store(q, f32x4.add(f32x4.add(v0, s1), s2)); q += step;
+    v128.store(q, plus(d2, 2, d1)); q += step;
+    v128.store(q, plus(s2, 4, s1)); q += step;
+    v128.store(q, f32x4.add(plus(d2, 8, d1), v5));
+  }
+}
+
+/** Output transform: 5 points `fromStep` bytes apart -> 3 outputs `step` bytes apart. */
+export function output3(from: usize, fromStep: usize, to: usize, step: usize, bytes: usize): void {
+  for (let o: usize = 0; o < bytes; o += 16) {
+    let p = from + o;
+    const v0 = v128.load(p); p += fromStep;
+    const v1 = v128.load(p); p += fromStep;
+    const v2 = v128.load(p); p += fromStep;
+    const v3 = v128.load(p); p += fromStep;
+    const v4 = v128.load(p);
+    const s1 = f32x4.add(v1, v2), d1 = f32x4.sub(v1, v2);
+    let q = to + o;
+    v128.store(q, f32x4.add(f32x4.add(v0, s1), v3)); q += step;
+    v128.store(q, plus(v3, 2, d1)); q += step;
+    v128.store(q, f32x4.add(plus(v3, 4, s1), v4));
+  }
+}
+
+/** Output transform: 4 points `fromStep` bytes apart -> 2 outputs `step` bytes apart. */
+export function output2(from: usize, fromStep: usize, to: usize, step: usize, bytes: usize): void {
+  for (let o: usize = 0; o < bytes; o += 16) {
+    let p = from + o;
+    const v0 = v128.load(p); p += fromStep;
+    const v1 = v128.load(p); p += fromStep;
+    const v2 = v128.load(p); p += fromStep;
+    const v3 = v128.load(p);
+    let q = to + o;
+    v128.store(q, f32x4.add(f32x4.add(v0, v1), v2)); q += step;
+    v128.store(q, f32x4.add(f32x4.sub(v1, v2), v3));
+  }
+}
+
+/** Output transform: 3 points `fromStep` bytes apart -> 1 output `step` bytes apart. */
+export function output1(from: usize, fromStep: usize, to: usize, step: usize, bytes: usize): void {
+  for (let o: usize = 0; o < bytes; o += 16) {
+    let p = from + o;
+    const v0 = v128.load(p); p += fromStep;
+    const v1 = v128.load(p); p += fromStep;
+    const v2 = v128.load(p);
+    const q = to + o;
+    v128.store(q, f32x4.add(f32x4.add(v0, v1), v2));
+  }
+}
+
+/** The output transform's transpose, for weight gradients: 4 gradients -> 6 points. */
+export function spread4(from: usize, fromStep: usize, to: usize, step: usize, bytes: usize): void {
+  for (let o: usize = 0; o < bytes; o += 16) {
+    let p = from + o;
+    const v0 = v128.load(p); p += fromStep;
+    const v1 = v128.load(p); p += fromStep;
+    const v2 = v128.load(p); p += fromStep;
+    const v3 = v128.load(p);
+    const s1 = f32x4.add(v0, v2), s2 = f32x4.add(v1, v3), s3 = plus(v2, 4, v0), s4 = plus(v3, 8, scaled(v1, 2));
+    let q = to + o;
+    v128.store(q, v0); q += step;
+    v128.store(q, f32x4.add(s1, s2)); q += step;
+    v128.store(q, f32x4.sub(s1, s2)); q += step;
+    v128.store(q, f32x4.add(s3, s4)); q += step;
+    v128.store(q, f32x4.sub(s3, s4)); q += step;
+    v128.store(q, v3);
+  }
+}
+
+/** The output transform's transpose, for weight gradients: 3 gradients -> 5 points. */
+export function spread3(from: usize, fromStep: usize, to: usize, step: usize, bytes: usize): void {
+  for (let o: usize = 0; o < bytes; o += 16) {
+    let p = from + o;
+    const v0 = v128.load(p); p += fromStep;
+    const v1 = v128.load(p); p += fromStep;
+    const v2 = v128.load(p);
+    const s1 = f32x4.add(v0, v2);
+    let q = to + o;
+    v128.store(q, v0); q += step;
+    v128.store(q, f32x4.add(s1, v1)); q += step;
+    v128.store(q, f32x4.sub(s1, v1)); q += step;
+    v128.store(q, plus(v2, 4, plus(v1, 2, v0))); q += step;
+    v128.store(q, v2);
+  }
+}
+
+/** The output transform's transpose, for weight gradients: 2 gradients -> 4 points. */
+export function spread2(from: usize, fromStep: usize, to: usize, step: usize, bytes: usize): void {
+  for (let o: usize = 0; o < bytes; o += 16) {
+    let p = from + o;
+    const v0 = v128.load(p); p += fromStep;
+    const v1 = v128.load(p);
+    let q = to + o;
+    v128.store(q, v0); q += step;
+    v128.store(q, f32x4.add(v0, v1)); q += step;
+    v128.store(q, f32x4.sub(v0, v1)); q += step;
+    v128.store(q, v1);
+  }
+}
+
+/** The output transform's transpose, for weight gradients: 1 gradient -> 3 points. */
+export function spread1(from: usize, fromStep: usize, to: usize, step: usize, bytes: usize): void {
+  for (let o: usize = 0; o < bytes; o += 16) {
+    const p = from + o;
+    const v0 = v128.load(p);
+    let q = to + o;
+    v128.store(q, v0); q += step;
+    v128.store(q, v0); q += step;
+    v128.store(q, v0);
+  }
+}
+
+/** How many bytes of points a tile of m outputs has in one dimension; 1 stands for no transform at all (m = 0). */
+// @ts-ignore: decorator
+@inline
+export function pointCount(m: i32): i32 {
+  return m == 0 ? 1 : m + 2;
+}
+
+/** Index among all six points of the q-th point of F(m, 3): the last one is infinity. */
+// @ts-ignore: decorator
+@inline
+export function globalPoint(m: i32, q: i32): i32 {
+  return m == 0 ? 0 : q == m + 1 ? 5 : q;
+}
+
+/** The inverse of globalPoint; -1 where F(m, 3) does not use the point. */
+// @ts-ignore: decorator
+@inline
+export function localPoint(m: i32, point: i32): i32 {
+  if (m == 0) return 0;
+  return point == 5 ? m + 1 : point <= m ? point : -1;
+}
+
+export function inputAgain(m: i32, from: usize, fromStep: usize, to: usize, step: usize, bytes: usize): void {
+  if (m == 4) inputAgain4(from, fromStep, to, step, bytes);
+  else if (m == 3) inputAgain3(from, fromStep, to, step, bytes);
+  else if (m == 2) inputAgain2(from, fromStep, to, step, bytes);
+  else inputAgain1(from, fromStep, to, step, bytes);
+}
+
+export function output(m: i32, from: usize, fromStep: usize, to: usize, step: usize, bytes: usize): void {
+  if (m == 4) output4(from, fromStep, to, step, bytes);
+  else if (m == 3) output3(from, fromStep, to, step, bytes);
+  else if (m == 2) output2(from, fromStep, to, step, bytes);
+  else output1(from, fromStep, to, step, bytes);
+}
+
+export function spread(m: i32, from: usize, fromStep: usize, to: usize, step: usize, bytes: usize): void {
+  if (m == 4) spread4(from, fromStep, to, step, bytes);
+  else if (m == 3) spread3(from, fromStep, to, step, bytes);
+  else if (m == 2) spread2(from, fromStep, to, step, bytes);
+  else spread1(from, fromStep, to, step, bytes);
+}

@@ -1,0 +1,283 @@
+import { LoopscopeError, unprocessable } from "../../base/errors.ts";
+import { sizeOf } from "../../base/nd_array.ts";
+import type { Network } from "../../../models/network.ts";
+import type { ImagePrediction, NetworkState, Prediction, Session, SessionOptions, TrainingState } from "../engine.ts";
+import { checkBatches, countPairs, countSamples, gatherPatches, imagePositions } from "../session_input.ts";
+import { ADAM } from "../step.ts";
+import { convolveScratch } from "./conv_commands.ts";
+import { allocateInference, decoding, encoding, preparation } from "./inference_program.ts";
+import type { InferenceBuffers } from "./inference_program.ts";
+import { writeProgram } from "./program.ts";
+import { Arena } from "./shared_heap.ts";
+import type { ThreadPool } from "./thread_pool.ts";
+import { allocateTraining, STEPS_PER_CALL } from "./training_buffers.ts";
+import type { TrainingBuffers } from "./training_buffers.ts";
+import { trainingProgram } from "./training_program.ts";
+import { WasmModel } from "./wasm_model.ts";
+
+/** Samples that go through the network together in evaluation, and the memory that bounds them. */
+const INFERENCE_BATCH = 64;
+const INFERENCE_BYTES = 2 ** 26;
+/** Below this many samples the other threads cost more to wake than they save. */
+const ALONE_BELOW = 2;
+
+/** A network on the CPU. Work is done on the calling thread (and the pool's) before the promise resolves. */
+export class WasmSession implements Session {
+  onClose: () => void = () => {};
+  private readonly arena: Arena;
+  private readonly programs: Arena;
+  private readonly setArena: Arena;
+  private readonly model: WasmModel;
+  private readonly inference: InferenceBuffers;
+  private readonly training?: TrainingBuffers;
+  private readonly written = new Map<string, number>();
+  private set?: { input: number; target: number; count: number };
+  private step: number;
+  /** Weights changed since evaluation's scales, shifts and filters were derived. */
+  private stale = true;
+  private closed = false;
+  private tail: Promise<unknown> = Promise.resolve();
+
+  constructor(
+    private readonly pool: ThreadPool,
+    readonly network: Network,
+    state: NetworkState,
+    private readonly options: SessionOptions,
+  ) {
+    const { heap } = pool;
+    this.arena = new Arena(heap);
+    this.programs = new Arena(heap);
+    this.setArena = new Arena(heap);
+    this.step = options.resume?.step ?? 0;
+    try {
+      const training = options.trainBatch > 0;
+      this.model = new WasmModel(network, this.arena, training);
+      this.inference = allocateInference(this.model, this.arena, inferenceBatch(this.model));
+      if (training) this.training = allocateTraining(this.model, this.arena, options.trainBatch);
+      pool.reserveScratch(scratchBytes(this.model));
+    } catch (error) {
+      this.arena.release();
+      throw error;
+    }
+    const { parameters } = this.model;
+    parameters.pack(state, heap.floats(this.model.state, parameters.size));
+    if (options.resume) {
+      parameters.pack(options.resume.adamM, this.moments("adamM"));
+      parameters.pack(options.resume.adamV, this.moments("adamV"));
+    }
+  }
+
+  setTrainingSet(input_NI: Float32Array, target_NO: Float32Array): Promise<void> {
+    return this.inOrder(() => {
+      const count = countPairs(this.network, input_NI, target_NO);
+      this.setArena.release();
+      this.set = undefined;
+      this.forgetPrograms();
+      const input = this.setArena.floats(input_NI.length), target = this.setArena.floats(target_NO.length);
+      this.write(input, input_NI);
+      this.write(target, target_NO);
+      this.set = { input, target, count };
+    });
+  }
+
+  trainSteps(batches: readonly Int32Array[]): Promise<Float64Array> {
+    return this.inOrder(() => {
+      const training = this.wantTraining();
+      if (!this.set) throw unprocessable("no_training_set", "There is no training set, wanted setTrainingSet before");
+      checkBatches(batches, this.set.count, this.options.trainBatch);
+      const losses = new Float64Array(batches.length);
+      for (let from = 0; from < batches.length;) {
+        const samples = batches[from].length;
+        let to = from + 1;
+        while (to < batches.length && batches[to].length === samples && to - from < STEPS_PER_CALL) to++;
+        losses.set(this.trainAlike(training, batches.slice(from, to)), from);
+        from = to;
+      }
+      return losses;
+    });
+  }
+
+  gradients(input_NI: Float32Array, target_NO: Float32Array) {
+    return this.inOrder(() => {
+      const training = this.wantTraining();
+      const samples = countPairs(this.network, input_NI, target_NO);
+      if (samples > training.samples) {
+        throw unprocessable("batch_size", `Mini-batch has ${samples} samples, wanted at most ${training.samples}`);
+      }
+      this.write(training.input, input_NI);
+      this.write(training.target, target_NO);
+      const options = { samples, update: false };
+      this.pool.run(this.program(`gradients ${samples}`, () => trainingProgram(this.model, training, options)));
+      this.stale = true;
+      const { heap } = this.pool;
+      const { parameters } = this.model;
+      return {
+        loss: heap.doubles(training.losses, 1)[0],
+        output_NO: heap.floats(training.output, target_NO.length).slice(),
+        gradients: parameters.unpack(heap.floats(this.model.gradients, parameters.trainedSize)),
+      };
+    });
+  }
+
+  predict(input_NI: Float32Array): Promise<Prediction> {
+    return this.inOrder(() => this.infer("all", input_NI));
+  }
+
+  encode(input_NI: Float32Array): Promise<Float32Array> {
+    return this.inOrder(() => this.infer("encode", input_NI).latent_NL);
+  }
+
+  decode(latent_NL: Float32Array): Promise<Float32Array> {
+    return this.inOrder(() => this.infer("decode", latent_NL).output_NO);
+  }
+
+  predictImage(
+    image_HW: Float32Array,
+    rows: number,
+    cols: number,
+    want: "latent" | "all" = "all",
+  ): Promise<ImagePrediction> {
+    return this.inOrder(() => {
+      const positions = imagePositions(this.network, image_HW, { rows, cols });
+      const { window, latent, points } = this.network.options;
+      const count = positions.rows * positions.cols;
+      const latent_HWL = new Float32Array(count * latent);
+      const output_HWS = new Float32Array(want === "all" ? count * points : 0);
+      for (let from = 0; from < count; from += 1024) {
+        const size = Math.min(1024, count - from);
+        const patches = gatherPatches(image_HW, { cols, window, gridCols: positions.cols, from, count: size });
+        const part = this.infer(want === "all" ? "all" : "encode", patches);
+        latent_HWL.set(part.latent_NL, from * latent);
+        if (want === "all") output_HWS.set(part.output_NO, from * points);
+      }
+      return { ...positions, latent_HWL, output_HWS };
+    });
+  }
+
+  state(): Promise<TrainingState> {
+    return this.inOrder(() => {
+      const { parameters, state } = this.model;
+      const network = parameters.unpack(this.pool.heap.floats(state, parameters.size));
+      if (!this.training) return { network, adamM: new Map(), adamV: new Map(), step: this.step };
+      const [adamM, adamV] = [this.moments("adamM"), this.moments("adamV")].map((flat) => parameters.unpack(flat));
+      return { network, adamM, adamV, step: this.step };
+    });
+  }
+
+  /** Waits for calls under way, then gives the memory back. Closing twice is fine. */
+  close(): Promise<void> {
+    if (this.closed) return this.tail.then(() => {});
+    const done = this.inOrder(() => {
+      this.setArena.release();
+      this.programs.release();
+      this.arena.release();
+      this.onClose();
+    });
+    this.closed = true;
+    return done;
+  }
+
+  /** Runs after all earlier calls; each call's work is synchronous once it is its turn. */
+  private inOrder<T>(work: () => T): Promise<T> {
+    if (this.closed) return Promise.reject(new LoopscopeError("conflict", "session_closed", "The session is closed"));
+    const result = this.tail.then(work);
+    this.tail = result.catch(() => {});
+    return result;
+  }
+
+  private trainAlike(training: TrainingBuffers, batches: readonly Int32Array[]): Float64Array {
+    const { heap } = this.pool;
+    const samples = batches[0].length;
+    const indices = heap.words(training.indices, STEPS_PER_CALL * training.samples);
+    batches.forEach((batch, i) => indices.set(batch, i * samples));
+    const table = heap.floats(training.adamTable, 2 * STEPS_PER_CALL);
+    batches.forEach((_, i) => table.set(this.adamFactors(this.step + i + 1), 2 * i));
+    const options = { samples, trainingSet: this.set, update: true };
+    const program = this.program(`train ${samples}`, () => trainingProgram(this.model, training, options));
+    this.pool.run(program, { steps: batches.length });
+    this.step += batches.length;
+    this.stale = true;
+    return heap.doubles(training.losses, batches.length).slice();
+  }
+
+  private adamFactors(step: number): [rate: number, correction: number] {
+    const { beta1, beta2 } = ADAM;
+    return [this.options.learningRate / (1 - beta1 ** step), 1 / Math.sqrt(1 - beta2 ** step)];
+  }
+
+  private infer(part: "all" | "encode" | "decode", data: Float32Array): Prediction {
+    const { network, inference: buffers } = this;
+    const { latent } = network.options;
+    const [inFloats, outFloats] = [
+      part === "decode" ? latent : sizeOf(network.inputShape),
+      sizeOf(network.outputShape),
+    ];
+    const count = countSamples(data, inFloats, part === "decode" ? "Latent" : "Input");
+    const latent_NL = new Float32Array(part === "decode" ? 0 : count * latent);
+    const output_NO = new Float32Array(part === "encode" ? 0 : count * outFloats);
+    this.prepareInference();
+    for (let from = 0; from < count; from += buffers.samples) {
+      const samples = Math.min(buffers.samples, count - from);
+      const { heap } = this.pool;
+      this.write(
+        part === "decode" ? buffers.latent : buffers.input,
+        data.subarray(from * inFloats, (from + samples) * inFloats),
+      );
+      this.pool.run(this.inferenceProgram(part, samples), { alone: samples < ALONE_BELOW });
+      if (part !== "decode") latent_NL.set(heap.floats(buffers.latent, samples * latent), from * latent);
+      if (part !== "encode") output_NO.set(heap.floats(buffers.output, samples * outFloats), from * outFloats);
+    }
+    return { latent_NL, output_NO };
+  }
+
+  private prepareInference(): void {
+    if (!this.stale) return;
+    this.pool.run(this.program("prepare", () => preparation(this.model)));
+    this.stale = false;
+  }
+
+  private inferenceProgram(part: "all" | "encode" | "decode", samples: number): number {
+    return this.program(`${part} ${samples}`, () => [
+      ...(part === "decode" ? [] : encoding(this.model, this.inference, samples)),
+      ...(part === "encode" ? [] : decoding(this.model, this.inference, samples)),
+    ]);
+  }
+
+  /** Address of a program, written at its first use. */
+  private program(name: string, stages: () => Parameters<typeof writeProgram>[1]): number {
+    const known = this.written.get(name);
+    if (known !== undefined) return known;
+    const { address } = writeProgram(this.programs, stages());
+    this.written.set(name, address);
+    return address;
+  }
+
+  private forgetPrograms(): void {
+    this.programs.release();
+    this.written.clear();
+  }
+
+  private wantTraining(): TrainingBuffers {
+    if (this.training) return this.training;
+    throw unprocessable("not_trainable", "The session was opened with trainBatch 0, wanted at least 1");
+  }
+
+  private moments(which: "adamM" | "adamV"): Float32Array {
+    return this.pool.heap.floats(this.model[which], this.training ? this.model.parameters.trainedSize : 0);
+  }
+
+  private write(address: number, data: Float32Array): void {
+    this.pool.heap.floats(address, data.length).set(data);
+  }
+}
+
+function inferenceBatch(model: WasmModel): number {
+  const pixels = Math.max(...[...model.encoder, ...model.decoder].map((stage) => stage.pixels));
+  const samples = Math.floor(INFERENCE_BYTES / (4 * pixels * model.channels));
+  return Math.max(1, Math.min(INFERENCE_BATCH, samples));
+}
+
+function scratchBytes(model: WasmModel): number {
+  const images = [...model.encoder, ...model.decoder].map(({ conv }) => 4 * (conv.rows + 2) * (conv.cols + 2));
+  return Math.max(convolveScratch(model.channels), 16384 + 16 * model.network.options.latent, ...images);
+}
