@@ -17,6 +17,14 @@ import { usid } from "./usid.ts";
 /** Layouts in the order in which they are asked; a dataset belongs to the first that claims it. */
 const DIALECTS: readonly Hdf5Dialect[] = [usid, hyperspy, nexus, matlabHdf5, nsid, plainHdf5];
 
+const FORMAT_NAMES: Record<string, string> = {
+  usid: "USID",
+  nsid: "NSID",
+  hyperspy: "HyperSpy",
+  nexus: "NeXus",
+  matlab: "MATLAB",
+};
+
 const SIGNATURE = [0x89, 0x48, 0x44, 0x46, 0x0d, 0x0a, 0x1a, 0x0a];
 
 /** True where the HDF5 signature stands at byte 0, 512, 1024, 2048, … (a user block may come first). */
@@ -113,7 +121,7 @@ function noCube({ tree }: Hdf5Context, claims: Claimed[]): LoopscopeError {
   const linked = tree.external.length > 0
     ? `. ${displayList(tree.external)} lead to other files, which are never followed: copy the data into one file`
     : "";
-  const format = claims[0]?.format.toUpperCase() ?? "HDF5";
+  const format = FORMAT_NAMES[claims[0]?.format] ?? "HDF5";
   const own = claims.filter(({ format }) => format === claims[0].format);
   const holds = own.filter(({ claim }) => !/single number|strings/.test(claim.otherwise ?? ""))
     .slice(0, 6).map(({ claim }) => {
