@@ -1,7 +1,7 @@
 import { systemClock } from "./lib/base/clock.ts";
 import { LoopscopeError } from "./lib/base/errors.ts";
 import { createLog, type Log } from "./lib/base/log.ts";
-import { parseSettings, type Settings } from "./lib/schemas/settings.ts";
+import { parseSettings, settingNames, type Settings } from "./lib/schemas/settings.ts";
 import { addDemoCube } from "./lib/service/demo.ts";
 import { createRuntime, type Runtime } from "./lib/service/runtime.ts";
 import { createApp } from "./routes/app.ts";
@@ -13,7 +13,7 @@ const ZOO = new URL("./zoo", import.meta.url).pathname;
 
 /** Reads the settings, wires the service, listens, and stops on SIGTERM or SIGINT. */
 async function main(): Promise<void> {
-  const settings = orExit(() => parseSettings(Deno.env.toObject()));
+  const settings = orExit(() => parseSettings(readEnvironment()));
   const log = createLog((line) => console.log(line));
   orExit(() => refuseOpenDoors(settings));
   const runtime = await createRuntime({ settings, version: VERSION, log, zooPath: ZOO }).catch(exit);
@@ -31,6 +31,10 @@ async function main(): Promise<void> {
     Deno.exit(0);
   });
   for (const signal of ["SIGTERM", "SIGINT"] as const) Deno.addSignalListener(signal, stop);
+}
+
+function readEnvironment(): Record<string, string | undefined> {
+  return Object.fromEntries(settingNames.map((name) => [name, Deno.env.get(name)]));
 }
 
 function serve(settings: Settings, runtime: Runtime, log: Log): Deno.HttpServer {

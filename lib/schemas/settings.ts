@@ -33,6 +33,9 @@ export const settingsSchema = z.object({
 });
 export type Settings = z.infer<typeof settingsSchema>;
 
+/** The only names that are read from the environment. */
+export const settingNames: readonly string[] = Object.keys(settingsSchema.shape);
+
 /** Reads the settings; throws with one line for each value that does not fit. */
 export function parseSettings(environment: Record<string, string | undefined>): Settings {
   const set = Object.fromEntries(

@@ -25,7 +25,7 @@ export async function startService(
     args: [
       "run",
       "-q",
-      `--allow-run=${Deno.execPath()}`,
+      `--allow-run=${Deno.execPath()},sh`,
       `--allow-read=${ROOT.pathname},${dataFolder}`,
       `--allow-write=${dataFolder}`,
       "-P=server",

@@ -1,5 +1,6 @@
 import type { CubeRecord, IngestedCube } from "../../lib/schemas/cube.ts";
 import { createCubeFile } from "../../lib/store/cube_file.ts";
+import { removeIfThere } from "../../lib/store/durable.ts";
 import type { Store } from "../../lib/store/open_store.ts";
 
 /** What a parser would say of a cube of this shape. */
@@ -34,15 +35,22 @@ export interface AddedCube {
 }
 
 /** Adds a small cube as the service would: its folder in `tmp/`, then the record. */
-export function addCube(store: Pick<Store, "cubes" | "folder">, added: AddedCube) {
+export async function addCube(store: Pick<Store, "cubes" | "folder">, added: AddedCube) {
   const { id, sha256 = "ab".repeat(32), optionsKey = "{}", owner = "address:1", sizeBytes = 100, expiresMs } = added;
   const shape: [number, number, number] = [2, 3, 4];
-  const folder = store.folder.makeTmpFolder("cube");
-  const writer = createCubeFile(folder, shape);
-  writer.writeRows(0, Float32Array.from({ length: 24 }, (_, i) => i));
-  writer.finish(describeCube(shape));
-  writer.close();
   const identity = { id, name: id, sha256, sizeBytes, createdAt: "2026-01-01T00:00:00.000Z" };
   const record: CubeRecord = { ...describeCube(shape), ...identity };
-  return store.cubes.add(folder, record, { optionsKey, owner, expiresMs });
+  const folder = store.folder.makeTmpFolder("cube");
+  try {
+    const writer = createCubeFile(folder, shape);
+    try {
+      writer.writeRows(0, Float32Array.from({ length: 24 }, (_, i) => i));
+      writer.finish(describeCube(shape));
+    } finally {
+      writer.close();
+    }
+    return await store.cubes.add(folder, record, { optionsKey, owner, expiresMs });
+  } finally {
+    removeIfThere(folder);
+  }
 }
