@@ -7,6 +7,7 @@ import type { Caller, ModelView } from "../lib/service/services.ts";
 import { check } from "./check.ts";
 import type { AppContext, AppDeps } from "./context.ts";
 import { type App, declare, json, ref } from "./declare.ts";
+import { INFER_EXAMPLE } from "./examples.ts";
 import { inferAnswer, type OutputChoice } from "./infer_answer.ts";
 import { parseJson } from "./json_text.ts";
 import { bodyStream, readAll } from "./request_body.ts";
@@ -87,7 +88,7 @@ function mountModel(
     ...one,
     method: "post",
     path: `${path}/infer`,
-    summary: "Infer",
+    summary: "Infer outputs from one input tensor",
     description: "Inputs `x` (patches or spectra) or, for im2spec, `image` (a whole map); outputs `y` and `latent`.",
     scope: "predict",
     headers: [{
@@ -95,7 +96,10 @@ function mountModel(
       description: "Bytes of the JSON part where binary tensors follow it",
       schema: { type: "integer", minimum: 0 },
     }],
-    body: { "application/json": { schema: ref("InferRequest") }, "application/octet-stream": { schema: BINARY } },
+    body: {
+      "application/json": { schema: ref("InferRequest"), example: INFER_EXAMPLE },
+      "application/octet-stream": { schema: BINARY },
+    },
     answers: {
       200: {
         description: "JSON, or JSON and then the binary tensors",

@@ -5,21 +5,13 @@ import { jobsQuerySchema, noQuerySchema } from "../lib/schemas/queries.ts";
 import { check } from "./check.ts";
 import type { AppDeps } from "./context.ts";
 import { type App, declare, json } from "./declare.ts";
+import { TRAIN_EXAMPLE } from "./examples.ts";
 import { eventStream, lastEventId } from "./event_stream.ts";
 import { preferredWaitMs } from "./prefer.ts";
 import { readJson } from "./read_json.ts";
 import { PREFER_HEADER } from "./result_docs.ts";
 
 const TAG = "Jobs";
-const TRAIN_EXAMPLE = {
-  kind: "train",
-  direction: "im2spec",
-  cube: "demo",
-  window: 8,
-  latent: 2,
-  epochs: 60,
-  saveAs: "my-film",
-};
 
 /** `/v1/jobs`: train, watch, cancel. */
 export function mountJobs(app: App, deps: AppDeps): void {

@@ -11,6 +11,7 @@ import {
 import { check } from "./check.ts";
 import type { AppContext, AppDeps } from "./context.ts";
 import { type App, type ContentDoc, declare, ref } from "./declare.ts";
+import { DECODE_EXAMPLE, ENCODE_EXAMPLE, PREDICT_EXAMPLE } from "./examples.ts";
 import { readArray } from "./read_array.ts";
 import { demandType, readJson } from "./read_json.ts";
 import { renderResult, type ResultType, resultTypeOf } from "./render.ts";
@@ -34,7 +35,7 @@ export function mountPredictions(app: App, deps: AppDeps): void {
     tag: TAG,
     scope: "predict",
     query: predictQuerySchema,
-    body: bodyOf(ref("PredictRequest")),
+    body: bodyOf(ref("PredictRequest"), PREDICT_EXAMPLE),
     answers: answersOf(
       "Prediction",
       "`{model, version, axis?, outputs, latents, warnings}`, for an image also positions",
@@ -58,6 +59,7 @@ export function mountPredictions(app: App, deps: AppDeps): void {
     ...predict,
     path: "/v1/models/{name}/versions/{version}/predict",
     summary: "Predict with this version",
+    body: bodyOf(ref("PredictRequest"), ENCODE_EXAMPLE),
     params: versionParamsSchema,
   }, async ({ c, params, query, caller }) => {
     const type = resultTypeOf(c.req.header("accept"));
@@ -76,7 +78,7 @@ function mountHalves(app: App, deps: AppDeps): void {
     path: "/v1/models/{name}/versions/{version}/encode",
     summary: "Only the latent variables",
     query: predictQuerySchema,
-    body: bodyOf(ref("EncodeRequest")),
+    body: bodyOf(ref("EncodeRequest"), ENCODE_EXAMPLE),
     answers: answersOf("Encoded", "`{latents}`"),
   }, async ({ c, params, query, caller }) => {
     const type = resultTypeOf(c.req.header("accept"));
@@ -93,7 +95,7 @@ function mountHalves(app: App, deps: AppDeps): void {
     path: "/v1/models/{name}/versions/{version}/decode",
     summary: "Outputs from latent variables",
     query: predictQuerySchema,
-    body: bodyOf(ref("DecodeRequest")),
+    body: bodyOf(ref("DecodeRequest"), DECODE_EXAMPLE),
     answers: answersOf("Decoded", "`{outputs}`"),
   }, async ({ c, params, query, caller }) => {
     const type = resultTypeOf(c.req.header("accept"));
@@ -167,8 +169,8 @@ function answer(type: ResultType, value: Parameters<typeof renderResult>[1], mai
   return renderResult(type, value, { main, headers: { "Cache-Control": "no-store" } });
 }
 
-function bodyOf(schema: { $ref: string }): Record<string, ContentDoc> {
-  return { "application/json": { schema }, "application/x-npy": { schema: BINARY } };
+function bodyOf(schema: { $ref: string }, example: unknown): Record<string, ContentDoc> {
+  return { "application/json": { schema, example }, "application/x-npy": { schema: BINARY } };
 }
 
 function answersOf(name: "Prediction" | "Encoded" | "Decoded", description: string) {

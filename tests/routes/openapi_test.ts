@@ -1,0 +1,132 @@
+import Ajv2020 from "ajv/dist/2020.js";
+import addFormats from "ajv-formats";
+import { assert, assertEquals } from "../support/assert.ts";
+import { testApp } from "./support/test_app.ts";
+
+interface Operation {
+  operationId: string;
+  tags: string[];
+  summary: string;
+  parameters?: { name: string; in: string; required: boolean; schema: Record<string, unknown> }[];
+  requestBody?: { required: boolean; content: Record<string, { schema: Record<string, unknown>; example?: unknown }> };
+  responses: Record<string, { description: string; content?: Record<string, { schema: unknown; example?: unknown }> }>;
+}
+
+interface OpenApi {
+  openapi: string;
+  paths: Record<string, Record<string, Operation>>;
+  components: { schemas: Record<string, Record<string, unknown>> };
+}
+
+async function openApi(): Promise<OpenApi> {
+  return await (await testApp().request("/openapi.json")).json();
+}
+
+function operationsOf(document: OpenApi): [name: string, path: string, operation: Operation][] {
+  return Object.entries(document.paths).flatMap(([path, methods]) =>
+    Object.entries(methods).map((
+      [method, operation],
+    ): [string, string, Operation] => [`${method} ${path}`, path, operation])
+  );
+}
+
+/** Checks values against a schema of the document, with its `$ref`s. */
+function createValidator(document: OpenApi) {
+  const ajv = new Ajv2020.default({ strict: false, allErrors: true });
+  addFormats.default(ajv);
+  ajv.addSchema({ $id: "https://api.test/openapi", components: document.components });
+  const absolute = (schema: unknown) =>
+    JSON.parse(JSON.stringify(schema, (key, value) => key === "$ref" ? `https://api.test/openapi${value}` : value));
+  return (schema: unknown, value: unknown) => {
+    const validate = ajv.compile(absolute(schema));
+    return validate(value) ? [] : validate.errors!.map(({ instancePath, message }) => `${instancePath} ${message}`);
+  };
+}
+
+Deno.test("every operation has an id of its own, a tag, a summary and its parameters", async () => {
+  const document = await openApi();
+  assertEquals(document.openapi, "3.1.0");
+  const operations = operationsOf(document);
+  assertEquals(new Set(operations.map(([, , { operationId }]) => operationId)).size, operations.length);
+  for (const [name, path, { tags, summary, parameters = [], responses }] of operations) {
+    assert.ok(tags.length === 1 && summary.length > 5, name);
+    const inPath = [...path.matchAll(/\{(\w+)\}/g)].map((match) => match[1]).sort();
+    const declared = parameters.filter((parameter) => parameter.in === "path");
+    assertEquals(declared.map((parameter) => parameter.name).sort(), inPath, name);
+    assert.ok(declared.every(({ required }) => required), name);
+    assert.ok(Object.keys(responses).some((status) => status.startsWith("2")), name);
+    assert.ok(responses["500"].content?.["application/problem+json"], name);
+    for (const { description } of Object.values(responses)) assert.ok(description, name);
+  }
+});
+
+Deno.test("every schema compiles and every $ref leads somewhere", async () => {
+  const document = await openApi();
+  const validate = createValidator(document);
+  for (const name of Object.keys(document.components.schemas)) {
+    validate({ $ref: `#/components/schemas/${name}` }, null);
+  }
+  for (const [name, , { requestBody, responses, parameters = [] }] of operationsOf(document)) {
+    const contents = [requestBody?.content ?? {}, ...Object.values(responses).map(({ content = {} }) => content)];
+    const schemas = [...contents.flatMap((content) => Object.values(content)), ...parameters].map(({ schema }) =>
+      schema
+    );
+    for (const schema of schemas) assert.doesNotThrow(() => validate(schema, null), name);
+  }
+});
+
+Deno.test("every example fits its schema", async () => {
+  const document = await openApi();
+  const validate = createValidator(document);
+  let count = 0;
+  for (const [name, , { requestBody, responses }] of operationsOf(document)) {
+    const contents = [requestBody?.content ?? {}, ...Object.values(responses).map(({ content = {} }) => content)];
+    for (const { schema, example } of contents.flatMap((content) => Object.values(content))) {
+      if (example === undefined) continue;
+      count++;
+      assertEquals(validate(schema, example), [], name);
+    }
+  }
+  assert.ok(count >= 10, `met ${count} examples`);
+});
+
+Deno.test("every JSON request body has an example", async () => {
+  for (const [name, , { requestBody }] of operationsOf(await openApi())) {
+    const json = requestBody?.content["application/json"];
+    if (json) assert.notEqual(json.example, undefined, name);
+  }
+});
+
+Deno.test("answers fit the schemas that the document promises", async () => {
+  const app = testApp();
+  const document = await openApi();
+  const validate = createValidator(document);
+  const paths = {
+    "/healthz": "/healthz",
+    "/v1/system": "/v1/system",
+    "/v1/cubes": "/v1/cubes",
+    "/v1/jobs": "/v1/jobs",
+    "/v1/models": "/v1/models",
+    "/v1/models/{name}": "/v1/models/mean",
+    "/v1/models/{name}/versions/{version}": "/v1/models/mean/versions/1",
+    "/v2": "/v2",
+    "/v2/health/live": "/v2/health/live",
+    "/v2/models/{name}": "/v2/models/mean",
+    "/v2/models/{name}/ready": "/v2/models/mean/ready",
+  };
+  for (const [declared, path] of Object.entries(paths)) {
+    const schema = document.paths[declared].get.responses["200"].content!["application/json"].schema;
+    assertEquals(validate(schema, await (await app.request(path)).json()), [], path);
+  }
+  const problem = document.components.schemas.Problem;
+  for (const path of ["/v1/cubes/none", "/v1/cubes?limit=0", "/v2/models/none", "/nowhere"]) {
+    assertEquals(validate(problem, await (await app.request(path)).json()), [], path);
+  }
+});
+
+Deno.test("the page for people shows every operation and needs no script", async () => {
+  const document = await openApi();
+  const html = await (await testApp().request("/docs")).text();
+  for (const path of Object.keys(document.paths)) assert.ok(html.includes(`<code>${path}</code>`), path);
+  assert.ok(!/<script|style=|https?:/i.test(html.replace("https://opensource.org", "")));
+});
