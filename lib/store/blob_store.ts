@@ -47,7 +47,8 @@ export class DiskBlobStore implements BlobStore {
   async put(stream: ReadableStream<Uint8Array>, options: PutOptions): Promise<StoredBlob> {
     const partial = this.folder.tmpPath("upload");
     try {
-      const { sha256, sizeBytes } = await receive(stream, partial, options);
+      const beforeWrite = (bytes: number) => this.folder.requireFree(bytes);
+      const { sha256, sizeBytes } = await receive(stream, partial, { ...options, beforeWrite });
       if (options.expectedSha256 && options.expectedSha256.toLowerCase() !== sha256) {
         const message = `The body's SHA-256 is ${sha256}, wanted ${options.expectedSha256}`;
         throw unprocessable("checksum_mismatch", message);
@@ -110,7 +111,12 @@ export class DiskBlobStore implements BlobStore {
   }
 }
 
-async function receive(stream: ReadableStream<Uint8Array>, path: string, options: PutOptions) {
+interface ReceiveOptions extends PutOptions {
+  /** Throws when the disk should not take so many bytes more. */
+  beforeWrite(bytes: number): void;
+}
+
+async function receive(stream: ReadableStream<Uint8Array>, path: string, options: ReceiveOptions) {
   const reader = stream.getReader();
   const onAbort = () => void reader.cancel(options.signal?.reason).catch(() => {});
   options.signal?.addEventListener("abort", onAbort);
@@ -128,11 +134,12 @@ async function receive(stream: ReadableStream<Uint8Array>, path: string, options
   }
 }
 
-async function copy(reader: ReadableStreamDefaultReader<Uint8Array>, file: Deno.FsFile, options: PutOptions) {
+async function copy(reader: ReadableStreamDefaultReader<Uint8Array>, file: Deno.FsFile, options: ReceiveOptions) {
   const hash = createHash("sha256");
   const buffer = new Uint8Array(BUFFER_BYTES);
   let filled = 0, sizeBytes = 0;
   const flush = async (bytes: Uint8Array) => {
+    options.beforeWrite(bytes.length);
     hash.update(bytes);
     for (let at = 0; at < bytes.length;) at += await file.write(bytes.subarray(at));
   };

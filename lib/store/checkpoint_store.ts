@@ -1,4 +1,5 @@
 import type { DataFolder } from "./data_folder.ts";
+import { onDisk } from "./disk_error.ts";
 import { exists, syncFolder, writeLargeFileDurably } from "./durable.ts";
 
 /** The last checkpoint of each unfinished job, replaced whole or not at all. */
@@ -9,7 +10,7 @@ export class CheckpointStore {
   async save(job: string, bytes: Uint8Array): Promise<void> {
     const path = this.folder.jobPath(job);
     if (!exists(path)) {
-      Deno.mkdirSync(path);
+      onDisk(() => Deno.mkdirSync(path));
       syncFolder(`${this.folder.root}/jobs`);
     }
     await writeLargeFileDurably(`${path}/checkpoint`, bytes);

@@ -5,6 +5,7 @@ import { readCubeJson, writeCubeJson, writeImage } from "./cube_json.ts";
 import type { BlobStore } from "./blob_store.ts";
 import type { Database } from "./database.ts";
 import type { DataFolder } from "./data_folder.ts";
+import { onDisk } from "./disk_error.ts";
 import { syncFolder } from "./durable.ts";
 import { type Listing, type ListingRequest, parseCursor, toListing } from "./paging.ts";
 
@@ -59,7 +60,7 @@ export class DiskCubeStore implements CubeStore {
 
   async add(finishedFolder: string, record: CubeRecord, admission: CubeAdmission) {
     const path = this.folder.cubePath(record.id);
-    Deno.renameSync(finishedFolder, path);
+    onDisk(() => Deno.renameSync(finishedFolder, path));
     syncFolder(`${this.folder.root}/cubes`);
     const [rows, cols, points] = record.shape;
     const changed = this.db.run(

@@ -4,21 +4,25 @@ import { onDisk } from "./disk_error.ts";
 import { removeIfThere, syncFolder } from "./durable.ts";
 
 const FOLDERS = ["blobs", "cubes", "models", "jobs", "results", "tmp"] as const;
-/** Kept free for the database and its log when an upload asks for space. */
+/** Uploads leave so much free for the records: otherwise nothing could be deleted on a full disk. */
 const RESERVE_BYTES = 64 * 2 ** 20;
 
 export interface DataFolderOptions {
   /** Opened beside a running service (keys, backup): no lock is taken and `tmp/` is left alone. */
   shared?: boolean;
+  /** What uploads leave free on the disk; default 64 MiB. */
+  reserveBytes?: number;
 }
 
 /** `LOOPSCOPE_DATA` as laid out in ARCHITECTURE.md; the only place that knows the paths in it. */
 export class DataFolder {
   #tmpCount = 0;
   readonly #lock?: Deno.FsFile;
+  readonly #reserveBytes: number;
 
   /** Throws `data_folder_in_use` (conflict) when another process holds the folder. */
   constructor(readonly root: string, options: DataFolderOptions = {}) {
+    this.#reserveBytes = options.reserveBytes ?? RESERVE_BYTES;
     onDisk(() => Deno.mkdirSync(root, { recursive: true }));
     if (!options.shared) this.#lock = takeLock(root);
     for (const name of FOLDERS) onDisk(() => Deno.mkdirSync(`${root}/${name}`, { recursive: true }));
@@ -82,8 +86,8 @@ export class DataFolder {
   /** Throws `disk_full` (unavailable) when so many bytes and a reserve do not fit. */
   requireFree(bytes: number): void {
     const free = this.freeBytes();
-    if (free >= bytes + RESERVE_BYTES) return;
-    const message = `The disk has ${free} bytes free, wanted ${bytes} and ${RESERVE_BYTES} in reserve`;
+    if (free >= bytes + this.#reserveBytes) return;
+    const message = `The disk has ${free} bytes free, wanted ${bytes} and ${this.#reserveBytes} in reserve`;
     throw new LoopscopeError("unavailable", "disk_full", message, { retryAfterS: 60 });
   }
 

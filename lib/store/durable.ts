@@ -38,14 +38,15 @@ export function syncTree(path: string): void {
 /** Replaces a file whole or not at all: written beside it, synced, renamed over it. */
 export function writeFileDurably(path: string, content: Uint8Array | string, mode = 0o644): void {
   const partial = `${path}.part`;
-  const file = onDisk(() => Deno.openSync(partial, { write: true, create: true, truncate: true, mode }));
   try {
+    using file = onDisk(() => Deno.openSync(partial, { write: true, create: true, truncate: true, mode }));
     writeAll(file, typeof content === "string" ? new TextEncoder().encode(content) : content);
     onDisk(() => file.syncSync());
-  } finally {
-    file.close();
+    onDisk(() => Deno.renameSync(partial, path));
+  } catch (error) {
+    removeIfThere(partial);
+    throw error;
   }
-  Deno.renameSync(partial, path);
   syncFolder(path.slice(0, path.lastIndexOf("/")) || "/");
 }
 

@@ -4,6 +4,7 @@ import { type ModelManifest, modelManifestSchema, modelNameSchema } from "../sch
 import { AliasTable } from "./alias_table.ts";
 import type { Database } from "./database.ts";
 import type { DataFolder } from "./data_folder.ts";
+import { asStoreError } from "./disk_error.ts";
 import { exists, removeIfThere, syncFolder, syncTree } from "./durable.ts";
 
 export interface StoredModel {
@@ -100,7 +101,7 @@ export class ModelStore {
   /**
    * Adds the next version of a model: `write` fills a new folder, told the version's number; the folder is checked, made
    * durable and moved to its place. Numbers are never used twice. `madeBy` (a job's id) makes it happen once: a second
-   * call with it returns the version that is there.
+   * call with it returns the version that is there. Throws `model_damaged` or `disk_full`, and keeps nothing then.
    */
   async add(
     name: string,
@@ -117,6 +118,8 @@ export class ModelStore {
       checkWeights(manifest, "weights.safetensors", await Deno.readFile(`${draft}/weights.safetensors`));
       syncTree(draft);
       this.#keep(draft, place);
+    } catch (error) {
+      throw asStoreError(error);
     } finally {
       removeIfThere(draft);
     }

@@ -35,6 +35,8 @@ export interface StoreOptions {
   resultBytes?: number;
   /** Beside a running service: no lock, no sweep. */
   shared?: boolean;
+  /** What uploads leave free on the disk; default 64 MiB. */
+  reserveBytes?: number;
 }
 
 /**
@@ -43,7 +45,7 @@ export interface StoreOptions {
  */
 export async function openStore(options: StoreOptions): Promise<Store> {
   const { root, zooPath, clock = systemClock, shared = false } = options;
-  const folder = new DataFolder(root, { shared });
+  const folder = new DataFolder(root, { shared, reserveBytes: options.reserveBytes });
   const db = new Database(folder.databasePath);
   const cubeWithBytes = "SELECT 1 FROM cubes WHERE sha256 = ? LIMIT 1";
   const blobs = new DiskBlobStore(folder, (sha256) => db.get(cubeWithBytes, sha256) !== undefined);

@@ -1,6 +1,6 @@
 // A process that changes a data folder without pause until it is killed. Each line on its stdout is either what it is
 // about to do or that it is done: `tests/store/crash_test.ts` compares these promises with what is left.
-import { createRandom } from "../../../lib/base/random.ts";
+import { createRandom, type Random } from "../../../lib/base/random.ts";
 import { openStore, type Store } from "../../../lib/store/open_store.ts";
 import { progressAt, trainRequest } from "../../contracts/record_store_contract.ts";
 import { addCube } from "../../support/stored_cube.ts";
@@ -21,13 +21,18 @@ export function bytesOfCube(id: string): Uint8Array<ArrayBuffer> {
   return new Uint8Array(50_000).fill(Number(id.split("_")[1]) % 3);
 }
 
-async function perform(store: Store, action: CrashAction): Promise<void> {
+/** Does what the action says; resolves when the store has acknowledged it. */
+export async function perform(store: Store, action: CrashAction): Promise<void> {
   switch (action.kind) {
     case "cube": {
       const blob = await store.blobs.put(new Blob([bytesOfCube(action.id)]).stream(), { maxBytes: 1e6 });
       const { id } = action;
-      await addCube(store, { id, sha256: blob.sha256, sizeBytes: blob.sizeBytes, optionsKey: id });
-      return store.blobs.release(blob.sha256);
+      try {
+        await addCube(store, { id, sha256: blob.sha256, sizeBytes: blob.sizeBytes, optionsKey: id });
+      } finally {
+        await store.blobs.release(blob.sha256);
+      }
+      return;
     }
     case "removeCube":
       return void await store.cubes.remove(action.id);
@@ -69,28 +74,32 @@ function say(word: "begin" | "done", action: CrashAction): void {
   for (let at = 0; at < line.length;) at += Deno.stdout.writeSync(line.subarray(at));
 }
 
+/** Something that can be done to the store as it is; `fresh` is a number not used before. */
+export function chooseAction(store: Store, random: Random, fresh: number): CrashAction {
+  const pick = <T>(items: T[]): T | undefined => items[random.integer(items.length)];
+  const cube = pick(store.cubes.list({ limit: 50 }).items)?.id;
+  const queued = pick(store.jobs.list({ limit: 50, state: "queued" }).items)?.id;
+  const model = store.models.find("film");
+  const version = pick(model?.versions ?? []);
+  const aliased = Object.values(model?.aliases ?? {});
+  const choices: (CrashAction | undefined)[] = [
+    { kind: "cube", id: `cube_${fresh}` },
+    cube && random.uniform() < 0.7 ? { kind: "removeCube", id: cube } : undefined,
+    { kind: "model", name: "film", job: `job_m${fresh}` },
+    version && !aliased.includes(version) ? { kind: "removeModel", name: "film", version } : undefined,
+    version ? { kind: "alias", name: "film", alias: "stable", version } : undefined,
+    { kind: "job", id: `job_${fresh}` },
+    queued ? { kind: "endJob", id: queued, epochs: 3 } : undefined,
+    { kind: "answer", key: String(fresh) },
+  ];
+  return pick(choices.filter((choice) => choice !== undefined))!;
+}
+
 async function main(root: string, seed: number): Promise<void> {
   const store = await openStore({ root, zooPath: `${root}/no-zoo` });
   const random = createRandom(seed);
-  const pick = <T>(items: T[]): T | undefined => items[random.integer(items.length)];
   for (let i = 0;; i++) {
-    const cube = pick(store.cubes.list({ limit: 50 }).items)?.id;
-    const queued = pick(store.jobs.list({ limit: 50, state: "queued" }).items)?.id;
-    const model = store.models.find("film");
-    const version = pick(model?.versions ?? []);
-    const aliased = Object.values(model?.aliases ?? {});
-    const fresh = `${seed * 1000 + i}`;
-    const choices: (CrashAction | undefined)[] = [
-      { kind: "cube", id: `cube_${fresh}` },
-      cube && random.uniform() < 0.7 ? { kind: "removeCube", id: cube } : undefined,
-      { kind: "model", name: "film", job: `job_m${fresh}` },
-      version && !aliased.includes(version) ? { kind: "removeModel", name: "film", version } : undefined,
-      version ? { kind: "alias", name: "film", alias: "stable", version } : undefined,
-      { kind: "job", id: `job_${fresh}` },
-      queued ? { kind: "endJob", id: queued, epochs: 3 } : undefined,
-      { kind: "answer", key: fresh },
-    ];
-    const action = pick(choices.filter((choice) => choice !== undefined))!;
+    const action = chooseAction(store, random, seed * 1000 + i);
     say("begin", action);
     await perform(store, action);
     say("done", action);

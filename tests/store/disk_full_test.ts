@@ -1,0 +1,96 @@
+import { createRandom } from "../../lib/base/random.ts";
+import { checkDataFolder } from "../../lib/store/check_data_folder.ts";
+import { openStore, type Store } from "../../lib/store/open_store.ts";
+import { assert, assertEquals, assertFailsWith } from "../support/assert.ts";
+import { chooseAction, perform } from "./support/crash_writer.ts";
+import { checkPromises, Promises } from "./support/promises.ts";
+
+/** `DISK_ROUNDS=100` for the long run. */
+const ROUNDS = Number(Deno.env.get("DISK_ROUNDS") ?? 20);
+
+/** A disk of 3 MB in memory, or undefined where one cannot be mounted. */
+async function smallDisk(): Promise<{ path: string } & AsyncDisposable | undefined> {
+  if (Deno.build.os !== "linux" || Deno.uid() !== 0) return undefined;
+  const path = await Deno.makeTempDir();
+  const args = ["-t", "tmpfs", "-o", "size=3m", "tmpfs", path];
+  const { success } = await new Deno.Command("mount", { args, stderr: "null" }).output().catch(() => ({
+    success: false,
+  }));
+  if (!success) return undefined;
+  return {
+    path,
+    async [Symbol.asyncDispose]() {
+      await new Deno.Command("umount", { args: ["-l", path] }).output();
+      await Deno.remove(path);
+    },
+  };
+}
+
+/** Fills the disk with actions until one is refused; that one must have happened wholly or not at all. */
+async function fillDisk(store: Store, promised: Promises, round: number): Promise<void> {
+  const random = createRandom(round);
+  for (let i = 0;; i++) {
+    const action = chooseAction(store, random, round * 1000 + i);
+    if (action.kind === "removeCube" || action.kind === "removeModel") continue;
+    try {
+      await perform(store, action);
+      promised.keep(action);
+    } catch (error) {
+      assertEquals((error as { code?: string }).code, "disk_full", `${action.kind}: ${error}`);
+      return promised.settle(store, action);
+    }
+  }
+}
+
+async function freeDisk(store: Store, promised: Promises): Promise<void> {
+  for (const id of [...promised.cubes].slice(0, -3)) {
+    await store.cubes.remove(id);
+    promised.cubes.delete(id);
+  }
+  for (const version of [...promised.versions].slice(0, -1).filter((version) => version !== promised.alias)) {
+    await store.models.removeVersion("film", version);
+    promised.versions.delete(version);
+  }
+  for (const id of [...store.jobs.inState("queued"), ...store.jobs.inState("running")]) {
+    await store.checkpoints.remove(id);
+  }
+}
+
+/** `Deno.test` on a small disk; skipped with a reason in its name where none can be mounted. */
+async function testOnSmallDisk(name: string, run: (path: string) => Promise<void>): Promise<void> {
+  const disk = await smallDisk();
+  if (!disk) return Deno.test({ name: `${name} (skipped: no small disk can be mounted)`, ignore: true, fn: () => {} });
+  Deno.test(name, async () => {
+    await using mounted = disk;
+    await run(mounted.path);
+  });
+}
+
+await testOnSmallDisk(
+  `on a disk that fills up ${ROUNDS} times nothing acknowledged is lost and nothing half-written stays`,
+  async (path) => {
+    const promised = new Promises();
+    for (let round = 1; round <= ROUNDS; round++) {
+      Deno.writeFileSync(`${path}/ballast`, new Uint8Array(400_000));
+      const store = await openStore({ root: `${path}/data`, zooPath: "", reserveBytes: 0 });
+      await fillDisk(store, promised, round);
+      await checkPromises(store, promised);
+      for await (const finding of checkDataFolder(store, { deep: true })) assert.fail(JSON.stringify(finding));
+      Deno.removeSync(`${path}/ballast`);
+      await freeDisk(store, promised);
+      await checkPromises(store, promised);
+      store.close();
+    }
+  },
+);
+
+await testOnSmallDisk("an upload is refused while there is still room to delete something", async (path) => {
+  const store = await openStore({ root: `${path}/data`, zooPath: "", reserveBytes: 1_000_000 });
+  const endless = new ReadableStream<Uint8Array<ArrayBuffer>>({
+    pull: (controller) => controller.enqueue(new Uint8Array(100_000)),
+  });
+  await assertFailsWith("disk_full", () => store.blobs.put(endless, { maxBytes: 1e9 }));
+  assert.ok(store.folder.freeBytes() >= 1_000_000);
+  assertEquals([...Deno.readDirSync(`${path}/data/tmp`)], []);
+  store.close();
+});
