@@ -4,14 +4,9 @@ const KERNELS = new URL("kernels/", import.meta.url);
 const BUILD = new URL("build/", import.meta.url);
 /** Both variants import one shared memory of up to 4 GiB (65536 pages of 64 KiB). */
 const COMMON = [
-  "-O3",
-  "--noAssert",
-  "--runtime",
-  "stub",
-  "--importMemory",
-  "--sharedMemory",
-  "--maximumMemory",
-  "65536",
+  ..."-O3 --noAssert --runtime stub --importMemory --sharedMemory --maximumMemory 65536".split(" "),
+  // 32-bit addresses, and vectors between our own functions only.
+  ..."--disableWarning 201 --disableWarning 112".split(" "),
 ];
 const VARIANTS = {
   plain: ["--enable", "simd,threads,bulk-memory"],

@@ -1,23 +1,37 @@
 // One-dimensional Winograd transforms F(m, 3) for m = 1..4 on rows of up to 64 channels, four channels at a time.
 //
 // m outputs of a 3-tap convolution come from m + 2 products, one for each point of evaluation: the first m + 1 of
-// {0, 1, -1, 2, -2}, then infinity. The points of a smaller m are a subset of those of a larger one and the filter's
+// {0, A, -A, B, -B}, then infinity. The points of a smaller m are a subset of those of a larger one and the filter's
 // transform (1, a, a^2 at a point a) does not depend on m, so tiles of every size share one transformed filter.
 // Two passes, along x and along y, make the two-dimensional F(m x m', 3 x 3). (Lavin and Gray, arXiv:1509.09308;
 // Toom-Cook with the scale factors moved from the filter to the input.)
 import { fma } from "./vector";
 
+// Points of evaluation. These two lose half as many bits to rounding as the usual 1 and 2.
+export const A: f64 = 11.0 / 16.0;
+export const B: f64 = 3.0 / 2.0;
+const AA: f64 = A * A;
+const BB: f64 = B * B;
+const AABB: f64 = AA * BB;
+const P02: f64 = -(1 / AA + 1 / BB);
+const P04: f64 = 1 / AABB;
+const NA: f64 = 1 / (2 * AA * (AA - BB));
+const NB: f64 = 1 / (2 * BB * (BB - AA));
+const N1: f64 = 1 / (2 * AA * (A - B));
+const N2: f64 = -1 / (2 * AA * (A + B));
+const N3: f64 = 1 / (B * (BB - AA));
+
 // @ts-ignore: decorator
 @inline
-function scaled(v: v128, factor: f32): v128 {
-  return f32x4.mul(v, f32x4.splat(factor));
+export function scaled(v: v128, factor: f64): v128 {
+  return f32x4.mul(v, f32x4.splat(<f32>factor));
 }
 
 /** v * factor + w */
 // @ts-ignore: decorator
 @inline
-function plus(v: v128, factor: f32, w: v128): v128 {
-  return fma(v, f32x4.splat(factor), w);
+export function plus(v: v128, factor: f64, w: v128): v128 {
+  return fma(v, f32x4.splat(<f32>factor), w);
 }
 
 /**
@@ -36,15 +50,15 @@ export function input4(
     const d3 = fma(v128.load(p3 + o), s, t);
     const d4 = fma(v128.load(p4 + o), s, t);
     const d5 = v128.and(fma(v128.load(p5 + o), s, t), last);
-    const e1 = plus(d4, -1.0 / 6.0, scaled(d2, 2.0 / 3.0)), o1 = plus(d3, -1.0 / 6.0, scaled(d1, 2.0 / 3.0));
-    const e2 = scaled(f32x4.sub(d4, d2), 1.0 / 24.0), o2 = scaled(f32x4.sub(d3, d1), 1.0 / 12.0);
+    const e1 = plus(d2, -BB * NA, scaled(d4, NA)), o1 = plus(d1, -A * BB * NA, scaled(d3, A * NA));
+    const e2 = plus(d2, -AA * NB, scaled(d4, NB)), o2 = plus(d1, -B * AA * NB, scaled(d3, B * NB));
     let q = to + o;
-    v128.store(q, plus(d4, 0.25, plus(d2, -1.25, d0))); q += step;
+    v128.store(q, plus(d4, P04, plus(d2, P02, d0))); q += step;
     v128.store(q, f32x4.add(e1, o1)); q += step;
     v128.store(q, f32x4.sub(e1, o1)); q += step;
     v128.store(q, f32x4.add(e2, o2)); q += step;
     v128.store(q, f32x4.sub(e2, o2)); q += step;
-    v128.store(q, plus(d1, 4, plus(d3, -5, d5)));
+    v128.store(q, plus(d1, AABB, plus(d3, -AA - BB, d5)));
   }
 }
 
@@ -58,15 +72,15 @@ export function inputAgain4(from: usize, fromStep: usize, to: usize, step: usize
     const d3 = v128.load(p); p += fromStep;
     const d4 = v128.load(p); p += fromStep;
     const d5 = v128.load(p);
-    const e1 = plus(d4, -1.0 / 6.0, scaled(d2, 2.0 / 3.0)), o1 = plus(d3, -1.0 / 6.0, scaled(d1, 2.0 / 3.0));
-    const e2 = scaled(f32x4.sub(d4, d2), 1.0 / 24.0), o2 = scaled(f32x4.sub(d3, d1), 1.0 / 12.0);
+    const e1 = plus(d2, -BB * NA, scaled(d4, NA)), o1 = plus(d1, -A * BB * NA, scaled(d3, A * NA));
+    const e2 = plus(d2, -AA * NB, scaled(d4, NB)), o2 = plus(d1, -B * AA * NB, scaled(d3, B * NB));
     let q = to + o;
-    v128.store(q, plus(d4, 0.25, plus(d2, -1.25, d0))); q += step;
+    v128.store(q, plus(d4, P04, plus(d2, P02, d0))); q += step;
     v128.store(q, f32x4.add(e1, o1)); q += step;
     v128.store(q, f32x4.sub(e1, o1)); q += step;
     v128.store(q, f32x4.add(e2, o2)); q += step;
     v128.store(q, f32x4.sub(e2, o2)); q += step;
-    v128.store(q, plus(d1, 4, plus(d3, -5, d5)));
+    v128.store(q, plus(d1, AABB, plus(d3, -AA - BB, d5)));
   }
 }
 
@@ -86,11 +100,11 @@ export function input3(
     const d3 = fma(v128.load(p3 + o), s, t);
     const d4 = v128.and(fma(v128.load(p4 + o), s, t), last);
     let q = to + o;
-    v128.store(q, f32x4.sub(plus(f32x4.sub(d3, d1), 0.5, d0), d2)); q += step;
-    v128.store(q, plus(f32x4.sub(d2, d3), 0.5, d1)); q += step;
-    v128.store(q, plus(d3, -1.0 / 6.0, plus(d1, -1.0 / 3.0, scaled(d2, 0.5)))); q += step;
-    v128.store(q, scaled(f32x4.sub(d3, d1), 1.0 / 6.0)); q += step;
-    v128.store(q, f32x4.add(plus(f32x4.sub(d1, d3), 2, d4), f32x4.neg(d2)));
+    v128.store(q, plus(d3, 1 / (AA * B), plus(d2, -1 / AA, plus(d1, -1 / B, d0)))); q += step;
+    v128.store(q, plus(d1, -A * B * N1, plus(d2, (A - B) * N1, scaled(d3, N1)))); q += step;
+    v128.store(q, plus(d1, A * B * N2, plus(d2, (-A - B) * N2, scaled(d3, N2)))); q += step;
+    v128.store(q, plus(d1, -AA * N3, scaled(d3, N3))); q += step;
+    v128.store(q, plus(d1, AA * B, plus(d2, -AA, plus(d3, -B, d4))));
   }
 }
 
@@ -104,11 +118,11 @@ export function inputAgain3(from: usize, fromStep: usize, to: usize, step: usize
     const d3 = v128.load(p); p += fromStep;
     const d4 = v128.load(p);
     let q = to + o;
-    v128.store(q, f32x4.sub(plus(f32x4.sub(d3, d1), 0.5, d0), d2)); q += step;
-    v128.store(q, plus(f32x4.sub(d2, d3), 0.5, d1)); q += step;
-    v128.store(q, plus(d3, -1.0 / 6.0, plus(d1, -1.0 / 3.0, scaled(d2, 0.5)))); q += step;
-    v128.store(q, scaled(f32x4.sub(d3, d1), 1.0 / 6.0)); q += step;
-    v128.store(q, f32x4.add(plus(f32x4.sub(d1, d3), 2, d4), f32x4.neg(d2)));
+    v128.store(q, plus(d3, 1 / (AA * B), plus(d2, -1 / AA, plus(d1, -1 / B, d0)))); q += step;
+    v128.store(q, plus(d1, -A * B * N1, plus(d2, (A - B) * N1, scaled(d3, N1)))); q += step;
+    v128.store(q, plus(d1, A * B * N2, plus(d2, (-A - B) * N2, scaled(d3, N2)))); q += step;
+    v128.store(q, plus(d1, -AA * N3, scaled(d3, N3))); q += step;
+    v128.store(q, plus(d1, AA * B, plus(d2, -AA, plus(d3, -B, d4))));
   }
 }
 
@@ -126,11 +140,12 @@ export function input2(
     const d1 = fma(v128.load(p1 + o), s, t);
     const d2 = fma(v128.load(p2 + o), s, t);
     const d3 = v128.and(fma(v128.load(p3 + o), s, t), last);
+    const even = scaled(d2, 1 / (2 * AA)), odd = scaled(d1, 1 / (2 * A));
     let q = to + o;
-    v128.store(q, f32x4.sub(d0, d2)); q += step;
-    v128.store(q, scaled(f32x4.add(d1, d2), 0.5)); q += step;
-    v128.store(q, scaled(f32x4.sub(d2, d1), 0.5)); q += step;
-    v128.store(q, f32x4.sub(d3, d1));
+    v128.store(q, plus(d2, -1 / AA, d0)); q += step;
+    v128.store(q, f32x4.add(even, odd)); q += step;
+    v128.store(q, f32x4.sub(even, odd)); q += step;
+    v128.store(q, plus(d1, -AA, d3));
   }
 }
 
@@ -142,11 +157,12 @@ export function inputAgain2(from: usize, fromStep: usize, to: usize, step: usize
     const d1 = v128.load(p); p += fromStep;
     const d2 = v128.load(p); p += fromStep;
     const d3 = v128.load(p);
+    const even = scaled(d2, 1 / (2 * AA)), odd = scaled(d1, 1 / (2 * A));
     let q = to + o;
-    v128.store(q, f32x4.sub(d0, d2)); q += step;
-    v128.store(q, scaled(f32x4.add(d1, d2), 0.5)); q += step;
-    v128.store(q, scaled(f32x4.sub(d2, d1), 0.5)); q += step;
-    v128.store(q, f32x4.sub(d3, d1));
+    v128.store(q, plus(d2, -1 / AA, d0)); q += step;
+    v128.store(q, f32x4.add(even, odd)); q += step;
+    v128.store(q, f32x4.sub(even, odd)); q += step;
+    v128.store(q, plus(d1, -AA, d3));
   }
 }
 
@@ -164,9 +180,9 @@ export function input1(
     const d1 = fma(v128.load(p1 + o), s, t);
     const d2 = v128.and(fma(v128.load(p2 + o), s, t), last);
     let q = to + o;
-    v128.store(q, f32x4.sub(d0, d1)); q += step;
-    v128.store(q, d1); q += step;
-    v128.store(q, f32x4.sub(d2, d1));
+    v128.store(q, plus(d1, -1 / A, d0)); q += step;
+    v128.store(q, scaled(d1, 1 / A)); q += step;
+    v128.store(q, plus(d1, -A, d2));
   }
 }
 
@@ -178,9 +194,9 @@ export function inputAgain1(from: usize, fromStep: usize, to: usize, step: usize
     const d1 = v128.load(p); p += fromStep;
     const d2 = v128.load(p);
     let q = to + o;
-    v128.store(q, f32x4.sub(d0, d1)); q += step;
-    v128.store(q, d1); q += step;
-    v128.store(q, f32x4.sub(d2, d1));
+    v128.store(q, plus(d1, -1 / A, d0)); q += step;
+    v128.store(q, scaled(d1, 1 / A)); q += step;
+    v128.store(q, plus(d1, -A, d2));
   }
 }
 
@@ -197,9 +213,9 @@ export function output4(from: usize, fromStep: usize, to: usize, step: usize, by
     const s1 = f32x4.add(v1, v2), d1 = f32x4.sub(v1, v2), s2 = f32x4.add(v3, v4), d2 = f32x4.sub(v3, v4);
     let q = to + o;
     v128.store(q, f32x4.add(f32x4.add(v0, s1), s2)); q += step;
-    v128.store(q, plus(d2, 2, d1)); q += step;
-    v128.store(q, plus(s2, 4, s1)); q += step;
-    v128.store(q, f32x4.add(plus(d2, 8, d1), v5));
+    v128.store(q, plus(d2, B, scaled(d1, A))); q += step;
+    v128.store(q, plus(s2, BB, scaled(s1, AA))); q += step;
+    v128.store(q, plus(d2, BB * B, plus(d1, AA * A, v5)));
   }
 }
 
@@ -215,8 +231,8 @@ export function output3(from: usize, fromStep: usize, to: usize, step: usize, by
     const s1 = f32x4.add(v1, v2), d1 = f32x4.sub(v1, v2);
     let q = to + o;
     v128.store(q, f32x4.add(f32x4.add(v0, s1), v3)); q += step;
-    v128.store(q, plus(v3, 2, d1)); q += step;
-    v128.store(q, f32x4.add(plus(v3, 4, s1), v4));
+    v128.store(q, plus(v3, B, scaled(d1, A))); q += step;
+    v128.store(q, plus(v3, BB, plus(s1, AA, v4)));
   }
 }
 
@@ -230,7 +246,7 @@ export function output2(from: usize, fromStep: usize, to: usize, step: usize, by
     const v3 = v128.load(p);
     let q = to + o;
     v128.store(q, f32x4.add(f32x4.add(v0, v1), v2)); q += step;
-    v128.store(q, f32x4.add(f32x4.sub(v1, v2), v3));
+    v128.store(q, plus(f32x4.sub(v1, v2), A, v3));
   }
 }
 
@@ -254,13 +270,14 @@ export function spread4(from: usize, fromStep: usize, to: usize, step: usize, by
     const v1 = v128.load(p); p += fromStep;
     const v2 = v128.load(p); p += fromStep;
     const v3 = v128.load(p);
-    const s1 = f32x4.add(v0, v2), s2 = f32x4.add(v1, v3), s3 = plus(v2, 4, v0), s4 = plus(v3, 8, scaled(v1, 2));
+    const e1 = plus(v2, AA, v0), o1 = plus(v3, AA * A, scaled(v1, A));
+    const e2 = plus(v2, BB, v0), o2 = plus(v3, BB * B, scaled(v1, B));
     let q = to + o;
     v128.store(q, v0); q += step;
-    v128.store(q, f32x4.add(s1, s2)); q += step;
-    v128.store(q, f32x4.sub(s1, s2)); q += step;
-    v128.store(q, f32x4.add(s3, s4)); q += step;
-    v128.store(q, f32x4.sub(s3, s4)); q += step;
+    v128.store(q, f32x4.add(e1, o1)); q += step;
+    v128.store(q, f32x4.sub(e1, o1)); q += step;
+    v128.store(q, f32x4.add(e2, o2)); q += step;
+    v128.store(q, f32x4.sub(e2, o2)); q += step;
     v128.store(q, v3);
   }
 }
@@ -272,12 +289,12 @@ export function spread3(from: usize, fromStep: usize, to: usize, step: usize, by
     const v0 = v128.load(p); p += fromStep;
     const v1 = v128.load(p); p += fromStep;
     const v2 = v128.load(p);
-    const s1 = f32x4.add(v0, v2);
+    const even = plus(v2, AA, v0), odd = scaled(v1, A);
     let q = to + o;
     v128.store(q, v0); q += step;
-    v128.store(q, f32x4.add(s1, v1)); q += step;
-    v128.store(q, f32x4.sub(s1, v1)); q += step;
-    v128.store(q, plus(v2, 4, plus(v1, 2, v0))); q += step;
+    v128.store(q, f32x4.add(even, odd)); q += step;
+    v128.store(q, f32x4.sub(even, odd)); q += step;
+    v128.store(q, plus(v2, BB, plus(v1, B, v0))); q += step;
     v128.store(q, v2);
   }
 }
@@ -288,10 +305,11 @@ export function spread2(from: usize, fromStep: usize, to: usize, step: usize, by
     let p = from + o;
     const v0 = v128.load(p); p += fromStep;
     const v1 = v128.load(p);
+    const odd = scaled(v1, A);
     let q = to + o;
     v128.store(q, v0); q += step;
-    v128.store(q, f32x4.add(v0, v1)); q += step;
-    v128.store(q, f32x4.sub(v0, v1)); q += step;
+    v128.store(q, f32x4.add(v0, odd)); q += step;
+    v128.store(q, f32x4.sub(v0, odd)); q += step;
     v128.store(q, v1);
   }
 }

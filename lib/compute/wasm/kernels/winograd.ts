@@ -12,7 +12,9 @@
 // bytes; 64 bytes between points keep them out of one cache set.
 import { addTo, arg, floatArg, fma, leaky, leakySlope, unleaky } from "./vector";
 import { correlateRows, multiplyRows } from "./gemm";
-import { globalPoint, input1, input2, input3, input4, inputAgain, localPoint, output, pointCount, spread } from "./transform";
+import {
+  A, B, globalPoint, input1, input2, input3, input4, inputAgain, localPoint, output, plus, pointCount, scaled, spread,
+} from "./transform";
 
 const TILE_BYTES: usize = 80;
 /** Scratch for one tile: up to 36 points, then up to 16 outputs, of 64 channels. */
@@ -303,8 +305,8 @@ function pointsToTaps(from: usize, step: usize, to: usize, toStep: usize): void 
   const u3 = v128.load(from + 3 * step), u4 = v128.load(from + 4 * step), u5 = v128.load(from + 5 * step);
   const s1 = f32x4.add(u1, u2), s2 = f32x4.add(u3, u4);
   v128.store(to, f32x4.add(u0, f32x4.add(s1, s2)));
-  v128.store(to + toStep, fma(f32x4.sub(u3, u4), f32x4.splat(2), f32x4.sub(u1, u2)));
-  v128.store(to + 2 * toStep, f32x4.add(fma(s2, f32x4.splat(4), s1), u5));
+  v128.store(to + toStep, plus(f32x4.sub(u3, u4), B, scaled(f32x4.sub(u1, u2), A)));
+  v128.store(to + 2 * toStep, plus(s2, B * B, plus(s1, A * A, u5)));
 }
 
 /**
@@ -340,12 +342,12 @@ export function filterPoints(c: usize, job: i32, scratch: usize): void {
 function tapsToPoints(from: usize, step: usize, to: usize, toStep: usize, flip: bool): void {
   const first = v128.load(from), g1 = v128.load(from + step), last = v128.load(from + 2 * step);
   const g0 = flip ? last : first, g2 = flip ? first : last;
-  const even = f32x4.add(g0, g2), even4 = fma(g2, f32x4.splat(4), g0), odd2 = f32x4.add(g1, g1);
+  const e1 = plus(g2, A * A, g0), o1 = scaled(g1, A), e2 = plus(g2, B * B, g0), o2 = scaled(g1, B);
   v128.store(to, g0);
-  v128.store(to + toStep, f32x4.add(even, g1));
-  v128.store(to + 2 * toStep, f32x4.sub(even, g1));
-  v128.store(to + 3 * toStep, f32x4.add(even4, odd2));
-  v128.store(to + 4 * toStep, f32x4.sub(even4, odd2));
+  v128.store(to + toStep, f32x4.add(e1, o1));
+  v128.store(to + 2 * toStep, f32x4.sub(e1, o1));
+  v128.store(to + 3 * toStep, f32x4.add(e2, o2));
+  v128.store(to + 4 * toStep, f32x4.sub(e2, o2));
   v128.store(to + 5 * toStep, g2);
 }
 
