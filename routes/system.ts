@@ -57,6 +57,8 @@ export function mountSystem(app: App, deps: AppDeps, metrics: Metrics): void {
       scopes: [...c.get("scopes")],
       keys: deps.keys !== undefined,
       publicRead: deps.settings.publicRead,
+      publicUploads: deps.settings.publicUploads,
+      publicTraining: deps.settings.publicTraining,
     };
     const body = { ...system.describe() as { [key: string]: ResultTree }, access };
     return renderResult("application/json", body, { headers: { "Cache-Control": "no-store" } });

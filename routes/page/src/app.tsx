@@ -3,7 +3,11 @@ import { copyText } from "./panel.tsx";
 import { useApp } from "./context.ts";
 import { Explore } from "./explore.tsx";
 import { KeyDialog } from "./key_dialog.tsx";
+import { Latent } from "./latent.tsx";
 import { fits, type Session, useDerived, useSession } from "./session.ts";
+import { Models } from "./models.tsx";
+import { Train } from "./train.tsx";
+import { Data } from "./data.tsx";
 import { Empty, Failure, Waiting } from "./status.tsx";
 import { useStore } from "./store.ts";
 import { type Tab, TABS } from "./view_state.ts";
@@ -88,6 +92,8 @@ function TabContent({ session }: { session: Session }) {
   const { cubes, cube } = session;
   if (cubes.state === "failed") return <Failure error={cubes.error} retry={cubes.retry} />;
   if (cubes.state !== "ready") return <Waiting text="Loading the cubes …" />;
+  if (tab === "data") return <Data session={session} />;
+  if (tab === "models") return <Models session={session} />;
   const wanted = app.view.get().cube;
   if (!cubes.value.length) return <NoCubes />;
   if (!cube) {
@@ -104,6 +110,8 @@ function TabContent({ session }: { session: Session }) {
   return (
     <>
       <Pickers session={session} />
+      {tab === "train" && <Train key={cube.record.id} session={session} derived={derived!} />}
+      {tab === "latent" && <Latent key={cube.record.id} session={session} derived={derived!} />}
       {tab === "explore" && <Explore key={cube.record.id} session={session} derived={derived!} />}
     </>
   );

@@ -36,6 +36,26 @@ export interface App {
   ui: Store<UiState>;
 }
 
+/** What `/v1/system` says about the caller. */
+export interface SystemAnswer {
+  access?: { scopes: string[]; keys: boolean; publicRead: boolean; publicUploads?: boolean; publicTraining?: boolean };
+}
+
+/** Turns scopes into what the page offers, with the reason for what it does not. */
+export function accessFrom({ access }: SystemAnswer): Access {
+  if (!access) return { mayUpload: true, mayTrain: true, mayManage: true, reason: "" };
+  const has = (scope: string) => access.scopes.includes(scope);
+  const reason = access.publicRead
+    ? "This is a public demo: everybody may look and predict, changes need a key. The Key button above takes one."
+    : "The key in use does not allow it. The Key button above takes another.";
+  return {
+    mayUpload: has("train") || access.publicUploads === true,
+    mayTrain: has("train") || access.publicTraining === true,
+    mayManage: has("admin"),
+    reason,
+  };
+}
+
 export const AppContext = createContext<App | null>(null);
 
 export function useApp(): App {

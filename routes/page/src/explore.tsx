@@ -6,6 +6,7 @@ import { usePixels } from "./pixel_data.ts";
 import { LoopPanel, ParameterPanel, PatchPanel } from "./pixel_panels.tsx";
 import { type Derived, type Session } from "./session.ts";
 import { useStore } from "./store.ts";
+import { SuggestPanel } from "./suggest_panel.tsx";
 import { Story } from "./story.tsx";
 
 /** The map on the left, the pinned pixels on the right. */
@@ -38,6 +39,7 @@ export function Explore({ session, derived }: { session: Session; derived: Deriv
             <PatchPanel session={session} derived={derived} pixels={pixels} />
             <ParameterPanel session={session} derived={derived} pixels={pixels} />
           </div>
+          {session.model && <SuggestPanel session={session} />}
         </div>
       </div>
       <Guide session={session} derived={derived} />

@@ -1,10 +1,10 @@
-import { useEffect, useMemo, useRef, useState } from "preact/hooks";
+import { useMemo, useState } from "preact/hooks";
 import type { CubeRecord } from "../../../lib/schemas/cube.ts";
 import { COLOUR_MAPS } from "./colour_maps.ts";
 import { ColourBar } from "./colour_bar.tsx";
 import { useApp } from "./context.ts";
 import { csvOfGrid, npyBlob, pngOfCanvases } from "./exports.ts";
-import { type Layer, layerGroups, loadLayer } from "./layers.ts";
+import { type Layer, layerGroups } from "./layers.ts";
 import { zoomAbout } from "./map_geometry.ts";
 import { type Outline, placeText } from "./map_overlay.ts";
 import { colourRange, tableFor } from "./map_painter.ts";
@@ -16,8 +16,10 @@ import { useResource, valueOf } from "./resource_cache.ts";
 import type { Derived, Session } from "./session.ts";
 import { SliceSlider } from "./slice_slider.tsx";
 import { Failure, Waiting } from "./status.tsx";
+import { useSuggestions } from "./suggest_panel.tsx";
 import { useStore } from "./store.ts";
 import { areasOf } from "./training_areas.ts";
+import { isStepwise, useLayer } from "./use_layer.ts";
 import type { Pin } from "./view_state.ts";
 
 const RANGES: [string, [number, number]][] = [
@@ -31,36 +33,6 @@ const RANGES: [string, [number, number]][] = [
   ["10 to 90 %", [10, 90]],
 ];
 
-/** The layer of the current view: fetched when it changes, the former one shown until then. */
-function useLayer(session: Session, derived: Derived) {
-  const app = useApp();
-  const id = useStore(app.view, (view) => view.layer);
-  const index = useStore(app.view, (view) => view.index);
-  const { cube, model } = session;
-  const stepwise = id === "slice" || id === "predicted" || id === "residual";
-  const present = id === "slice" ? cube!.sliceNow(index) : undefined;
-  const resource = useResource<Layer>(
-    app.cache,
-    present
-      ? null
-      : `layer ${id} ${stepwise ? index : ""} ${cube!.record.id} ${model?.base} ${
-        id === "class" ? app.view.get().components : ""
-      }`,
-    () => loadLayer(id, derived.inputs(index)),
-  );
-  const now = useMemo<Layer | undefined>(() => {
-    if (!present) return undefined;
-    const { quantity, unit } = cube!.record;
-    return { id, title: quantity, unit, kind: "sequential", values_HW: present, path: cube!.path(index) };
-  }, [present, id, index]);
-  const last = useRef<{ layer: Layer; id: string } | null>(null);
-  const layer = now ?? valueOf(resource);
-  if (layer) last.current = { layer, id };
-  const held = last.current && last.current.layer.values_HW.length === cube!.rows * cube!.cols ? last.current : null;
-  const shown = layer ?? (resource.state !== "failed" && held?.id === id ? held.layer : undefined);
-  return { layer: shown, resource };
-}
-
 /** The map with its pickers, slider, colour bar and readout. */
 export function MapCard({ session, derived }: { session: Session; derived: Derived }) {
   const app = useApp();
@@ -70,7 +42,7 @@ export function MapCard({ session, derived }: { session: Session; derived: Deriv
   const hover = useStore(app.ui, (ui) => ui.hover);
   const selected = useStore(app.ui, (ui) => ui.selected);
   const [compare, setCompare] = useState(false);
-  const { layer, resource } = useLayer(session, derived);
+  const { layer, resource } = useLayer(session, derived, view.layer);
   const table = useMemo(() => layer && tableFor(layer, view.colours), [layer?.kind, view.colours]);
   const range = useMemo(
     () => layer ? colourRange(layer, view.range) : [0, 1] as [number, number],
@@ -81,9 +53,10 @@ export function MapCard({ session, derived }: { session: Session; derived: Deriv
   const window = session.model?.window ?? 0;
   const reach = session.model?.positions;
   const outlines = useMemo<Outline[]>(() => session.model ? areasOf(session.model) : [], [session.model]);
+  const marks = valueOf(useSuggestions(session)) ?? [];
   const focus = pins[pins.length - 1];
   const at = hover ?? focus;
-  const stepwise = ["slice", "predicted", "residual"].includes(view.layer);
+  const stepwise = isStepwise(view.layer);
   const files = layer && {
     png: () => pngOfCanvases([...document.querySelectorAll<HTMLCanvasElement>("#map-panel .map canvas")]),
     csv: () => csvOfGrid({ shape: [...shape], data: layer.values_HW as Float32Array<ArrayBuffer> }),
@@ -118,6 +91,7 @@ export function MapCard({ session, derived }: { session: Session; derived: Deriv
             radius: view.radius,
             window,
             reach: reach ? [reach.row0, reach.col0, reach.rows, reach.cols] : null,
+            marks,
             outlines,
             selected,
           }}
@@ -251,7 +225,6 @@ function ZoomButtons({ shape }: { shape: readonly [number, number] }) {
 function PinList() {
   const app = useApp();
   const pins = useStore(app.view, (view) => view.pins);
-  useEffect(() => undefined, [pins]);
   if (pins.length < 2) {
     return (
       <p class="hint">

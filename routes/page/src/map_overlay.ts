@@ -23,6 +23,8 @@ export interface Overlay {
   /** Pixels that have a patch; the frame around them is hatched. */
   reach: Box | null;
   outlines: Outline[];
+  /** Numbered places, in order. */
+  marks: Pin[];
   /** Pixels to light up; the others are dimmed. */
   selected: Uint8Array | null;
   record: CubeRecord;
@@ -48,6 +50,7 @@ export function drawOverlay(
   if (overlay.reach) hatchOutside(context, g, overlay.reach);
   for (const outline of overlay.outlines) drawOutline(context, g, outline);
   if (overlay.hover) drawHover(context, g, overlay);
+  overlay.marks.forEach((at, i) => drawMark(context, g, at, String(i + 1)));
   for (const pin of overlay.pins) drawPin(context, g, { ...pin, radius: overlay.radius, window: overlay.window });
   context.restore();
   drawScaleBar(context, g, overlay.record, size);
@@ -103,7 +106,9 @@ function dimOthers(context: CanvasRenderingContext2D, g: MapGeometry, selected: 
       }
       let end = col;
       while (end < g.cols && !selected[row * g.cols + end]) end++;
-      context.fillRect(...rectangle(g, [row, col, 1, end - col]));
+      const [x, y, w, h] = rectangle(g, [row, col, 1, end - col]);
+      const [left, top] = [Math.round(x), Math.round(y)]; // whole pixels: neighbours must not overlap
+      context.fillRect(left, top, Math.round(x + w) - left, Math.round(y + h) - top);
       col = end;
     }
   }
@@ -169,6 +174,23 @@ function drawPin(
   context.lineWidth = 2;
   context.strokeStyle = "#ffffff";
   context.stroke();
+}
+
+function drawMark(context: CanvasRenderingContext2D, g: MapGeometry, at: Pin, text: string): void {
+  const [x, y] = [g.left + (at.col + 0.5) * g.pixelWidth, g.top + (at.row + 0.5) * g.pixelHeight];
+  context.beginPath();
+  context.arc(x, y, 9, 0, 2 * Math.PI);
+  context.fillStyle = "rgba(10, 14, 22, 0.82)";
+  context.fill();
+  context.lineWidth = 1.5;
+  context.strokeStyle = "#ffffff";
+  context.stroke();
+  context.fillStyle = "#ffffff";
+  context.font = "600 11px system-ui, sans-serif";
+  context.textAlign = "center";
+  context.textBaseline = "middle";
+  context.fillText(text, x, y + 0.5);
+  context.textAlign = "left";
 }
 
 function drawScaleBar(

@@ -1,8 +1,7 @@
 import { useEffect, useMemo } from "preact/hooks";
 import type { CubeRecord } from "../../../lib/schemas/cube.ts";
 import { type Grid, isGrid, type Tree } from "./arrays.ts";
-import type { App } from "./context.ts";
-import { useApp } from "./context.ts";
+import { accessFrom, type App, type SystemAnswer, useApp } from "./context.ts";
 import { CubeSource } from "./cube_source.ts";
 import type { LayerInputs } from "./layers.ts";
 import { isLoopAxis, type LoopMaps, readLoopMaps } from "./loop_maps.ts";
@@ -71,6 +70,10 @@ export interface Session {
 /** Follows the view's choice of cube and model; chooses for the visitor where the address does not. */
 export function useSession(): Session {
   const app = useApp();
+  const revision = useStore(app.ui, (ui) => ui.revision);
+  useEffect(() => {
+    app.api.json<SystemAnswer>("/v1/system").then((system) => app.ui.set({ access: accessFrom(system) }), () => {});
+  }, [revision]);
   const [cubeId, modelId] = [useStore(app.view, (view) => view.cube), useStore(app.view, (view) => view.model)];
   const [cubes, models] = [useCubes(), useModels()];
   const record = valueOf(cubes)?.find(({ id }) => id === cubeId);

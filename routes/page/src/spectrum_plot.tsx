@@ -42,7 +42,7 @@ interface Scale {
 export function SpectrumPlot(props: Props) {
   const holder = useRef<HTMLDivElement>(null);
   const box = useBox(holder);
-  const margin = props.compact ? { left: 46, right: 8, top: 8, bottom: 30 } : MARGIN;
+  const margin = props.compact ? { left: 34, right: 6, top: 6, bottom: 18 } : MARGIN;
   const hasResidual = props.residuals.length > 0;
   const residualHeight = hasResidual ? Math.max(54, box.height * 0.19) : 0;
   const main = {
@@ -98,16 +98,20 @@ export function SpectrumPlot(props: Props) {
             <text class="axis-note" x={below.right} y={below.top - 3} text-anchor="end">measured − predicted</text>
           </>
         )}
-        <text class="axis-title" x={(main.left + main.right) / 2} y={box.height - 5} text-anchor="middle">
-          {titled(axis.name, axis.unit)}
-        </text>
-        <text
-          class="axis-title"
-          transform={`translate(13 ${(main.top + main.bottom) / 2}) rotate(-90)`}
-          text-anchor="middle"
-        >
-          {titled(props.quantity, unit)}
-        </text>
+        {!props.compact && (
+          <>
+            <text class="axis-title" x={(main.left + main.right) / 2} y={box.height - 5} text-anchor="middle">
+              {titled(axis.name, axis.unit)}
+            </text>
+            <text
+              class="axis-title"
+              transform={`translate(13 ${(main.top + main.bottom) / 2}) rotate(-90)`}
+              text-anchor="middle"
+            >
+              {titled(props.quantity, unit)}
+            </text>
+          </>
+        )}
       </svg>
     </div>
   );

@@ -21,6 +21,10 @@ export interface ViewState {
   components: number;
   /** Brushed rectangle in the latent plane: x0, y0, x1, y1. */
   brush: [number, number, number, number] | null;
+  /** Rectangle of the map whose pixels are lit in the latent plane: row, col, rows, cols. */
+  pick: [number, number, number, number] | null;
+  /** Suggested points are shown by this rule; empty shows none. */
+  suggest: string;
   /** Point of the latent plane that is decoded. */
   probe: [number, number] | null;
   /** Colour of the scatter: a layer, or `class`. */
@@ -52,6 +56,8 @@ export const INITIAL_VIEW: ViewState = {
   dims: [0, 1],
   components: 4,
   brush: null,
+  pick: null,
+  suggest: "",
   probe: null,
   scatter: "class",
   region: null,
@@ -89,6 +95,8 @@ export function formatView(view: ViewState): string {
   put("dims", view.dims.join(","), "0,1");
   put("k", String(view.components), String(INITIAL_VIEW.components));
   put("brush", view.brush ? rounded(view.brush) : "");
+  put("pick", view.pick ? view.pick.join(",") : "");
+  put("suggest", view.suggest);
   put("probe", view.probe ? rounded(view.probe) : "");
   put("by", view.scatter, INITIAL_VIEW.scatter);
   put("region", view.region ? view.region.join(",") : "");
@@ -121,6 +129,8 @@ export function parseView(hash: string): ViewState {
     dims: tuple<[number, number]>(get("dims") ?? "", 2) ?? view.dims,
     components: Math.max(1, whole("k", view.components, 32)),
     brush: tuple<[number, number, number, number]>(get("brush") ?? "", 4) ?? null,
+    pick: tuple<[number, number, number, number]>(get("pick") ?? "", 4) ?? null,
+    suggest: get("suggest") ?? "",
     probe: tuple<[number, number]>(get("probe") ?? "", 2) ?? null,
     scatter: get("by") ?? view.scatter,
     region: tuple<[number, number, number, number]>(get("region") ?? "", 4) ?? null,

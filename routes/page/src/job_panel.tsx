@@ -1,0 +1,189 @@
+import { useEffect, useMemo, useState } from "preact/hooks";
+import type { JobProgress, JobRecord } from "../../../lib/schemas/job.ts";
+import { useApp } from "./context.ts";
+import { csvBlob } from "./exports.ts";
+import { type LossCurves, LossPlot } from "./loss_plot.tsx";
+import type { ModelView } from "./model_source.ts";
+import { Panel } from "./panel.tsx";
+import { useResource, valueOf } from "./resource_cache.ts";
+import { durationText, numberText } from "./quantity_text.ts";
+import { Failure, Waiting } from "./status.tsx";
+
+interface Watched {
+  job?: JobRecord;
+  progress?: JobProgress;
+  curves: LossCurves;
+  error?: Error;
+}
+
+const ENDED = ["succeeded", "failed", "cancelled"];
+
+/** Follows one training job: first its record, then its events as they come. */
+function useJob(id: string): Watched {
+  const app = useApp();
+  const [watched, setWatched] = useState<Watched>({ curves: { train: [], test: [] } });
+  useEffect(() => {
+    const stop = new AbortController();
+    const read = async () => {
+      const job = await app.api.json<JobRecord>(`/v1/jobs/${encodeURIComponent(id)}`, { signal: stop.signal });
+      setWatched((old) => ({ ...old, job, progress: job.progress ?? old.progress, curves: merge(old.curves, job) }));
+      return job;
+    };
+    const watch = async () => {
+      const job = await read();
+      if (ENDED.includes(job.state)) return;
+      await app.api.follow(id, (event, data) => setWatched((old) => applied(old, event, data)), stop.signal);
+      const ended = await read();
+      if (ended.state === "succeeded") app.ui.set({ revision: app.ui.get().revision + 1 });
+    };
+    watch().catch((error) => {
+      if (!stop.signal.aborted) setWatched((old) => ({ ...old, error }));
+    });
+    return () => stop.abort();
+  }, [id]);
+  return watched;
+}
+
+/** A job's history is whole; events may have been missed. */
+function merge(curves: LossCurves, { history }: JobRecord): LossCurves {
+  if (!history || history.trainLoss.length < curves.train.length) return curves;
+  return { ...curves, train: history.trainLoss, test: history.testLoss };
+}
+
+function applied(old: Watched, event: string, data: unknown): Watched {
+  if (event === "epoch") {
+    const progress = data as JobProgress & { ridgeLoss?: number };
+    const at = progress.epoch - 1;
+    const put = (values: readonly (number | null)[], value: number | null) => {
+      const next = [...values];
+      next[at] = value;
+      return next;
+    };
+    const curves = {
+      train: put(old.curves.train, progress.trainLoss),
+      test: put(old.curves.test, progress.testLoss),
+      ridge: progress.ridgeLoss ?? old.curves.ridge,
+    };
+    return { ...old, progress, curves };
+  }
+  if (event === "state" && old.job) {
+    const { state, ridgeLoss } = data as { state?: JobRecord["state"]; ridgeLoss?: number };
+    const curves = { ...old.curves, ridge: ridgeLoss ?? old.curves.ridge };
+    return { ...old, curves, job: { ...old.job, state: state ?? old.job.state } };
+  }
+  return old;
+}
+
+/** The ridge regression's held-out error in the unit of the losses, from the finished model's card. */
+function useRidgeLoss(job: JobRecord | undefined): number | undefined {
+  const app = useApp();
+  const { model, version } = job?.result ?? {};
+  const path = model ? `/v1/models/${encodeURIComponent(model)}/versions/${version}` : null;
+  const manifest = valueOf(
+    useResource(app.cache, path && `model ${model}@${version}`, () => app.api.json<ModelView>(path!)),
+  );
+  const mse = manifest?.scores?.baselines.ridge.mse;
+  const std = manifest?.scaler.output.std;
+  return mse && typeof std === "number" ? mse / std ** 2 : undefined;
+}
+
+/** Live curves of a training job, time left, and what came of it. */
+export function JobPanel({ id }: { id: string }) {
+  const app = useApp();
+  const { job, progress, curves: met, error } = useJob(id);
+  const ridge = useRidgeLoss(job);
+  const curves = useMemo(() => ({ ...met, ridge: met.ridge ?? ridge }), [met, ridge]);
+  const [cancelling, setCancelling] = useState(false);
+  const cancel = async () => {
+    setCancelling(true);
+    try {
+      await app.api.request(`/v1/jobs/${encodeURIComponent(id)}`, { method: "DELETE" });
+    } catch (problem) {
+      app.ui.set({ message: { text: (problem as Error).message, tone: "bad" } });
+      setCancelling(false);
+    }
+  };
+  const title = job?.request.kind === "train" ? `Training ${job.request.saveAs}` : "Training";
+  return (
+    <Panel
+      title={title}
+      class="job-panel"
+      note={job && <span class={`state state-${job.state}`}>{job.state}</span>}
+      exports={{
+        name: title,
+        curl: app.api.curl(`/v1/jobs/${id}/events`),
+        files: {
+          csv: () =>
+            csvBlob([
+              ["epoch", "train loss", "test loss"],
+              ...curves.train.map((loss, i) => [i + 1, loss ?? NaN, curves.test[i] ?? NaN]),
+            ]),
+        },
+      }}
+    >
+      {error && <Failure error={error} />}
+      {!job && !error && <Waiting text="Asking after the job …" />}
+      {job && (
+        <>
+          <Progress progress={progress} job={job} />
+          <LossPlot curves={curves} />
+          {job.error && <Failure error={new Error(job.error.detail)} />}
+          <div class="buttons">
+            <button type="button" class="plain" onClick={() => app.view.set({ job: "" })}>All jobs</button>
+            {!ENDED.includes(job.state) && (
+              <button type="button" class="danger" disabled={cancelling} onClick={cancel}>
+                {cancelling ? "Cancelling …" : "Cancel"}
+              </button>
+            )}
+            {job.result?.model && <ResultButtons model={`${job.result.model}@${job.result.version}`} />}
+          </div>
+        </>
+      )}
+    </Panel>
+  );
+}
+
+function ResultButtons({ model }: { model: string }) {
+  const app = useApp();
+  return (
+    <>
+      <button type="button" onClick={() => app.view.set({ tab: "models", model })}>Model card</button>
+      <button
+        type="button"
+        class="primary"
+        onClick={() => app.view.set({ tab: "explore", model, layer: "error:nrmse" })}
+      >
+        See where it fails
+      </button>
+    </>
+  );
+}
+
+function Progress({ progress, job }: { progress: JobProgress | undefined; job: JobRecord }) {
+  if (!progress) {
+    return <p class="muted">{job.state === "queued" ? "Waiting for its turn" : "Preparing the patches"}</p>;
+  }
+  const { epoch, epochs, patchesPerSecond, etaSeconds, trainLoss, testLoss } = progress;
+  const running = job.state === "running";
+  return (
+    <>
+      <progress value={epoch} max={epochs} aria-label="Epochs done" />
+      <dl class="tiles">
+        <Tile name="Epoch" value={`${epoch} / ${epochs}`} />
+        <Tile name="Train loss" value={numberText(trainLoss ?? NaN, 3)} />
+        <Tile name="Test loss" value={numberText(testLoss ?? NaN, 3)} />
+        {running && <Tile name="Time left" value={etaSeconds === null ? "–" : durationText(etaSeconds)} />}
+        {running && <Tile name="Patches a second" value={numberText(Math.round(patchesPerSecond ?? NaN), 3)} />}
+      </dl>
+    </>
+  );
+}
+
+function Tile({ name, value }: { name: string; value: string }) {
+  return (
+    <div>
+      <dt>{name}</dt>
+      <dd>{value}</dd>
+    </div>
+  );
+}
