@@ -4,6 +4,7 @@ import type { Database } from "./database.ts";
 
 const KEEP_MS = 24 * 3600 * 1000;
 const KEEP_ANSWERS = 10_000;
+const KEEP_BYTES = 256 * 2 ** 20;
 const PRUNE_EVERY = 100;
 
 interface AnswerRow {
@@ -13,12 +14,16 @@ interface AnswerRow {
   body: Uint8Array;
 }
 
-/** Finished answers in SQLite for a day, the newest 10000; claims in memory, so that they end with the process. */
+/**
+ * Finished answers in SQLite for a day, of which the newest 10000 and the newest 256 MiB; claims in memory, so that they
+ * end with the process.
+ */
 export class SqliteIdempotencyStore implements IdempotencyPort {
   readonly #running = new Set<string>();
-  #sincePrune = 0;
+  #answersSincePrune = 0;
+  #bytesSincePrune = 0;
 
-  constructor(private readonly db: Database, private readonly clock: Clock) {}
+  constructor(private readonly db: Database, private readonly clock: Clock, private readonly keepBytes = KEEP_BYTES) {}
 
   begin(caller: string, key: string): IdempotencyClaim {
     const sql = `SELECT fingerprint, status, headers, body FROM idempotency
@@ -41,7 +46,9 @@ export class SqliteIdempotencyStore implements IdempotencyPort {
       ...[caller, key, fingerprint, status, JSON.stringify(headers), body, this.clock.nowMs()],
     );
     this.#running.delete(claimName(caller, key));
-    if (this.#sincePrune++ % PRUNE_EVERY === 0) this.#prune();
+    this.#answersSincePrune++;
+    this.#bytesSincePrune += body.length;
+    if (this.#answersSincePrune >= PRUNE_EVERY || this.#bytesSincePrune > this.keepBytes / 8) this.#prune();
   }
 
   abandon(caller: string, key: string): void {
@@ -49,9 +56,15 @@ export class SqliteIdempotencyStore implements IdempotencyPort {
   }
 
   #prune(): void {
-    const sql = `DELETE FROM idempotency WHERE finished_ms <= ? OR rowid IN (
-      SELECT rowid FROM idempotency ORDER BY finished_ms DESC LIMIT -1 OFFSET ?)`;
-    this.db.run(sql, this.clock.nowMs() - KEEP_MS, KEEP_ANSWERS);
+    this.#answersSincePrune = this.#bytesSincePrune = 0;
+    this.db.run(
+      `DELETE FROM idempotency WHERE finished_ms <= ? OR rowid IN (
+         SELECT rowid FROM (
+           SELECT rowid, row_number() OVER newest AS place, sum(length(body)) OVER newest AS bytes
+           FROM idempotency WINDOW newest AS (ORDER BY finished_ms DESC, rowid DESC))
+         WHERE place > ? OR bytes > ?)`,
+      ...[this.clock.nowMs() - KEEP_MS, KEEP_ANSWERS, this.keepBytes],
+    );
   }
 }
 
