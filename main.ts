@@ -6,6 +6,8 @@ import { addDemoCube } from "./lib/service/demo.ts";
 import { createRuntime, type Runtime } from "./lib/service/runtime.ts";
 import { createApp } from "./routes/app.ts";
 import { appSettings } from "./routes/app_settings.ts";
+import { loadPage } from "./routes/page/assets.ts";
+import type { StaticAssets } from "./routes/static_assets.ts";
 
 export const VERSION = "0.1.0";
 const DRAIN_MS = 10_000;
@@ -20,7 +22,9 @@ async function main(): Promise<void> {
   const engine = await runtime.state.start().catch(exit);
   log.info("engine_ready", { ...engine });
   await addDemoCube(runtime, log);
-  const server = settings.LOOPSCOPE_ROLE === "worker" ? undefined : serve(settings, runtime, log);
+  const page = await loadPage();
+  if (!page) log.info("page_missing", { hint: "Run deno task page, then start again" });
+  const server = settings.LOOPSCOPE_ROLE === "worker" ? undefined : serve(settings, runtime, { log, page });
   if (settings.LOOPSCOPE_ROLE !== "web") runtime.start();
   const stop = stopOnce(async () => {
     log.info("stopping");
@@ -37,7 +41,11 @@ function readEnvironment(): Record<string, string | undefined> {
   return Object.fromEntries(settingNames.map((name) => [name, Deno.env.get(name)]));
 }
 
-function serve(settings: Settings, runtime: Runtime, log: Log): Deno.HttpServer {
+function serve(
+  settings: Settings,
+  runtime: Runtime,
+  { log, page }: { log: Log; page: StaticAssets | undefined },
+): Deno.HttpServer {
   const app = createApp({
     services: runtime.services,
     settings: appSettings({
@@ -50,6 +58,7 @@ function serve(settings: Settings, runtime: Runtime, log: Log): Deno.HttpServer 
       corsOrigin: settings.LOOPSCOPE_CORS_ORIGIN,
     }),
     log,
+    page,
     clock: systemClock,
     idempotency: runtime.store.idempotency,
     keys: needsKeys(settings) ? runtime.store.keys : undefined,

@@ -11,6 +11,7 @@ export interface LossCurves {
 }
 
 const HEIGHT = 230;
+const WHOLE_STEPS = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000];
 
 /** Train and test loss over the epochs on a logarithmic axis, with the linear baseline to beat. */
 export function LossPlot({ curves }: { curves: LossCurves }) {
@@ -47,11 +48,12 @@ function dataOf({ train, test, ridge }: LossCurves): uPlot.AlignedData {
 function optionsFor(width: number): uPlot.Options {
   const colour = (name: string) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
   const axis = { stroke: colour("--muted"), grid: { stroke: colour("--line"), width: 1 }, ticks: { show: false } };
+  const points = { show: false };
   return {
     width,
     height: HEIGHT,
-    scales: { x: { time: false }, y: { distr: 3 } },
-    axes: [{ ...axis, size: 30 }, {
+    scales: { x: { time: false }, y: { distr: 3, range: (_plot, low, high) => [low * 0.85, high * 1.15] } },
+    axes: [{ ...axis, size: 30, incrs: WHOLE_STEPS }, {
       ...axis,
       size: 58,
       values: (_plot, splits) => splits.map((v) => v === null ? "" : String(+v.toPrecision(3))),
@@ -59,9 +61,9 @@ function optionsFor(width: number): uPlot.Options {
     cursor: { y: false },
     series: [
       { label: "Epoch" },
-      { label: "Train", stroke: colour("--measured"), width: 2 },
-      { label: "Test", stroke: colour("--predicted"), width: 2 },
-      { label: "Ridge", stroke: colour("--residual"), width: 1.5, dash: [6, 5] },
+      { label: "Train", stroke: colour("--measured"), width: 2, points },
+      { label: "Test", stroke: colour("--predicted"), width: 2, points },
+      { label: "Ridge", stroke: colour("--residual"), width: 1.5, dash: [6, 5], points },
     ],
   };
 }

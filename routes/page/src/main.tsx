@@ -1,5 +1,3 @@
-/// <reference lib="dom" />
-/// <reference lib="dom.iterable" />
 import { render } from "preact";
 import { ApiClient } from "./api_client.ts";
 import { AppFrame } from "./app.tsx";

@@ -74,26 +74,26 @@ function ModelDetail({ reference }: { reference: string }) {
     <Loaded of={resource}>
       {({ view, summary }) => (
         <div class="model-detail">
-          <ScoresPanel model={view} path={path} />
-          <FilesPanel model={view} summary={summary} path={path} />
-          {view.training && (
-            <Panel title="How it learned">
-              <LossPlot
-                curves={{
-                  train: view.training.history.trainLoss,
-                  test: view.training.history.testLoss,
-                  ridge: ridgeLoss(view),
-                }}
-              />
+          <div class="stack">
+            <ScoresPanel model={view} path={path} />
+            <Panel title="Card" exports={{ name: `${view.name} card`, curl: app.api.curl(`${path}/card`) }}>
+              <Markdown text={view.card} />
             </Panel>
-          )}
-          <Panel
-            title="Card"
-            class="card-panel"
-            exports={{ name: `${view.name} card`, curl: app.api.curl(`${path}/card`) }}
-          >
-            <Markdown text={view.card} />
-          </Panel>
+          </div>
+          <div class="stack">
+            <FilesPanel model={view} summary={summary} path={path} />
+            {view.training && (
+              <Panel title="How it learned">
+                <LossPlot
+                  curves={{
+                    train: view.training.history.trainLoss,
+                    test: view.training.history.testLoss,
+                    ridge: ridgeLoss(view),
+                  }}
+                />
+              </Panel>
+            )}
+          </div>
         </div>
       )}
     </Loaded>

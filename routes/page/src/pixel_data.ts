@@ -27,7 +27,6 @@ interface PixelAnswer {
   predicted?: Float32Array;
   latent?: Float32Array;
   spread?: Float32Array;
-  warnings: string[];
 }
 
 function asArray(value: Tree): Float32Array | undefined {
@@ -41,7 +40,6 @@ async function askPixel({ api }: App, base: string, { row, col }: Pin): Promise<
     predicted: asArray(answer.predicted),
     latent: asArray(answer.latent),
     spread: asArray(answer.spread),
-    warnings: (answer.warnings as string[] | undefined) ?? [],
   };
 }
 
@@ -106,14 +104,24 @@ function keyOf({ row, col }: Pin, cube: CubeSource, radius: number, base = ""): 
   return `${cube.record.id} ${base} ${row} ${col} ${radius}`;
 }
 
-/** Warnings about one pixel's prediction, in the service's words. */
-export function useWarnings(session: Session, pin: Pin | undefined): string[] {
+/** Warnings about the prediction of one pixel's own input, in the service's words; asked once the pin rests. */
+export function useWarnings({ model }: Session, pixel: PixelData | undefined): string[] {
   const app = useApp();
-  const { model } = session;
-  const resource = useResource(
-    app.cache,
-    pin && model?.hasPatch(pin.row, pin.col) ? `pixel ${model.base} ${pin.row} ${pin.col}` : null,
-    () => askPixel(app, model!.base, pin!),
-  );
-  return valueOf(resource)?.warnings ?? [];
+  const [warnings, setWarnings] = useState<string[]>([]);
+  const forward = model?.model.network.direction === "im2spec";
+  const input = forward ? pixel?.patch : pixel?.measured;
+  useEffect(() => {
+    setWarnings([]);
+    if (!model || !input) return;
+    const stop = new AbortController();
+    const timer = setTimeout(async () => {
+      const shape = forward ? [model.window, model.window] : [input.length];
+      const inputs = { dtype: "float32", shape, data: Array.from(input) };
+      const options = { signal: stop.signal };
+      const answer = await app.api.post<{ warnings: string[] }>(`${model.version}/predict`, { inputs }, options);
+      setWarnings(answer.warnings);
+    }, 250);
+    return () => (clearTimeout(timer), stop.abort());
+  }, [model, pixel?.pin.row, pixel?.pin.col, input !== undefined]);
+  return warnings;
 }

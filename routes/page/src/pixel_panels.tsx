@@ -213,7 +213,7 @@ export function ParameterPanel({ session, derived, pixels }: Props) {
   );
   const errors = valueOf(useResource(app.cache, model ? derived.errors.key : null, derived.errors.load));
   const focus = pixels[pixels.length - 1];
-  const warnings = useWarnings(session, focus?.pin);
+  const warnings = useWarnings(session, focus);
   if (!focus) return null;
   const pixel = focus.pin.row * cube!.cols + focus.pin.col;
   const names = measured ? [...measured.maps.keys()] : [];

@@ -104,7 +104,7 @@ export function useSession(): Session {
 
 function chooseCube({ view }: App, cubes: CubeRecord[] | undefined): void {
   if (!cubes?.length || view.get().cube) return;
-  const demo = cubes.find(({ name }) => /demo/i.test(name)) ?? cubes[0];
+  const demo = cubes.find(({ name }) => /demo|simulated/i.test(name)) ?? cubes[0];
   view.set({ cube: demo.id });
 }
 

@@ -30,6 +30,7 @@ export function Story({ session }: { session: Session; derived: Derived }) {
         {" "}
         latent numbers.
       </p>
+      {scores?.verdict && <p class="muted story-verdict">{scores.verdict}</p>}
       {scores && <ScoreBar test={scores.test} ridge={scores.baselines.ridge} mean={scores.baselines.mean} />}
       {!learnedFrom(model.model, record) && model.model.training && (
         <p class="notice">This model learned from another cube ({model.model.training.cubeName}).</p>
