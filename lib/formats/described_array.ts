@@ -56,7 +56,7 @@ export function arrayCube(array: DescribedArray, channelText: string | undefined
   const axis = (index: number, name: string) => axisFrom(array.axes[index], name, source.shape[index], notes);
   return {
     format: array.format,
-    dataset,
+    dataset: displayName(dataset),
     shape,
     axes: { row: axis(roles.row, "row"), col: axis(roles.col, "col"), spectral: axis(roles.spectral, "step") },
     quantity: displayName(array.quantity),

@@ -13,6 +13,8 @@ export interface Hdf5Dataset {
   element: Hdf5Element;
   chunk?: number[];
   isVirtual: boolean;
+  /** Filters that this library does not have, by name. */
+  unknownFilters: string[];
 }
 
 export type Hdf5Link =
@@ -24,6 +26,20 @@ export type Hdf5Link =
 const MAX_READ_BYTES = 2 ** 29;
 const MAX_CHUNK_BYTES = 2 ** 28;
 const MAX_SOFT_LINKS = 32;
+/** gzip, shuffle, fletcher32, n-bit, scale-offset */
+const KNOWN_FILTERS = [1, 2, 3, 5, 6];
+/** Source: https://github.com/HDFGroup/hdf5_plugins/blob/master/docs/RegisteredFilterPlugins.md */
+const FILTER_NAMES: Record<number, string> = {
+  4: "szip",
+  307: "bzip2",
+  32000: "LZF",
+  32001: "Blosc",
+  32004: "LZ4",
+  32008: "bitshuffle",
+  32013: "ZFP",
+  32015: "Zstandard",
+  32026: "Blosc2",
+};
 
 /**
  * An HDF5 file of unknown origin, read-only. Paths given to it must come from its own walk or `resolve`, so that no
@@ -117,7 +133,10 @@ export class Hdf5File {
       const metadata = this.module.get_dataset_metadata(this.#id, path);
       const chunk = metadata.chunks ?? undefined;
       const isVirtual = metadata.virtual_sources !== undefined;
-      return { path, shape: metadata.shape ?? [], element: elementOf(metadata), chunk, isVirtual };
+      const filters = chunk ? this.module.get_dataset_filters(this.#id, path) : [];
+      const unknownFilters = filters.filter(({ id }) => !KNOWN_FILTERS.includes(id))
+        .map(({ id, name }) => displayName(FILTER_NAMES[id] ?? (name || `filter ${id}`)));
+      return { path, shape: metadata.shape ?? [], element: elementOf(metadata), chunk, isVirtual, unknownFilters };
     });
   }
 
@@ -126,22 +145,15 @@ export class Hdf5File {
    * after it.
    */
   withRaw<T>(
-    { path, shape, element, chunk, isVirtual }: Hdf5Dataset,
+    dataset: Hdf5Dataset,
     [offset, count]: readonly [readonly number[], readonly number[]],
     use: (view: DataView) => T,
   ): T {
-    if (isVirtual) {
-      const advice = "copy the values into a plain dataset";
-      throw unprocessable("virtual_dataset", `${displayName(path)} is a virtual dataset, which is not read: ${advice}`);
-    }
+    const { path, shape, element } = dataset;
     if (offset.length !== shape.length || offset.some((first, axis) => first + count[axis] > shape[axis])) {
       throw new RangeError(`A read at [${offset}] of [${count}] leaves shape [${shape}]`);
     }
-    if (chunk && sizeOf(chunk) * element.bytes > MAX_CHUNK_BYTES) {
-      const message = `${displayName(path)} has chunks of ${sizeOf(chunk) * element.bytes} bytes, ` +
-        `wanted at most ${MAX_CHUNK_BYTES}`;
-      throw unprocessable("chunk_too_large", message);
-    }
+    checkReadable(dataset);
     const bytes = sizeOf(count) * element.bytes;
     return this.#call(`Dataset ${displayName(path)}`, () =>
       this.#withHeap(bytes, (at) => {
@@ -221,6 +233,27 @@ export class Hdf5File {
     } catch (cause) {
       throw hdf5Error(cause, what);
     }
+  }
+}
+
+/** Throws for what must not or cannot be read: `virtual_dataset`, `hdf5_filter`, `chunk_too_large`. */
+function checkReadable({ path, element, chunk, isVirtual, unknownFilters }: Hdf5Dataset): void {
+  const name = displayName(path);
+  if (isVirtual) {
+    const message = `${name} is a virtual dataset, which is not read: copy the values into a plain dataset`;
+    throw unprocessable("virtual_dataset", message);
+  }
+  if (unknownFilters.length > 0) {
+    const advice = "write it again with gzip, for example with h5repack -f GZIP=4 IN OUT";
+    throw unprocessable(
+      "hdf5_filter",
+      `${name} is compressed with ${unknownFilters.join(" and ")}, wanted gzip: ${advice}`,
+    );
+  }
+  const chunkBytes = chunk ? sizeOf(chunk) * element.bytes : 0;
+  if (chunkBytes > MAX_CHUNK_BYTES) {
+    const message = `${name} has chunks of ${chunkBytes} bytes, wanted at most ${MAX_CHUNK_BYTES}`;
+    throw unprocessable("chunk_too_large", message);
   }
 }
 

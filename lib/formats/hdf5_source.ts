@@ -8,10 +8,9 @@ import { Hdf5File } from "./hdf5_file.ts";
 import { walkHdf5 } from "./hdf5_tree.ts";
 import { hdf5Images } from "./hdf5_images.ts";
 import { hyperspy } from "./hyperspy.ts";
-import { matlabHdf5 } from "./matlab_hdf5.ts";
 import { nexus } from "./nexus.ts";
 import { nsid } from "./nsid.ts";
-import { plainHdf5 } from "./plain_hdf5.ts";
+import { matlabHdf5, plainHdf5 } from "./plain_hdf5.ts";
 import { usid } from "./usid.ts";
 
 /** Layouts in the order in which they are asked; a dataset belongs to the first that claims it. */
@@ -96,6 +95,8 @@ function openClaim(context: Hdf5Context, claims: Claimed[], { dataset, channel }
 
 function named(context: Hdf5Context, claims: Claimed[], dataset: string): Hdf5Claim {
   const known = claims.filter(({ claim }) => !claim.otherwise).map(({ claim }) => claim.dataset);
+  const shown = claims.find(({ claim }) => claim.dataset === dataset);
+  if (shown) return shown.claim;
   let path: string;
   try {
     path = context.file.resolve(dataset);
