@@ -114,11 +114,21 @@ export class DiskCubeStore implements CubeStore {
     const path = this.folder.cubePath(id);
     // The record is the truth: a channel that only the file knows was never acknowledged and is written over.
     const meta = { ...readCubeJson(path), maps: [...record.maps] };
+    this.db.run("UPDATE cubes SET changing = 1 WHERE id = ?", id);
     writeImage(path, meta, channel);
     writeCubeJson(path, meta);
     const changed = { ...record, maps: meta.maps };
-    this.db.run("UPDATE cubes SET record = ? WHERE id = ?", JSON.stringify(changed), id);
+    this.db.run("UPDATE cubes SET record = ?, changing = 0 WHERE id = ?", JSON.stringify(changed), id);
     return changed;
+  }
+
+  /** After a start: takes image channels out again whose addition was cut off. */
+  settleImages(): void {
+    for (const row of this.db.all<CubeRow & { id: string }>("SELECT id, seq, record FROM cubes WHERE changing = 1")) {
+      const path = this.folder.cubePath(row.id);
+      writeCubeJson(path, { ...readCubeJson(path), maps: read(row)!.maps });
+      this.db.run("UPDATE cubes SET changing = 0 WHERE id = ?", row.id);
+    }
   }
 
   folderOf(id: string): string {

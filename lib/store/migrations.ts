@@ -90,4 +90,6 @@ export const MIGRATIONS: readonly string[] = [
     revoked_ms INTEGER
   ) STRICT;
   `,
+  // 1 while a cube's image channels are being changed: the files may be ahead of the record.
+  "ALTER TABLE cubes ADD COLUMN changing INTEGER NOT NULL DEFAULT 0",
 ];

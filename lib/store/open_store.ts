@@ -49,12 +49,16 @@ export async function openStore(options: StoreOptions): Promise<Store> {
   const db = new Database(folder.databasePath);
   const cubeWithBytes = "SELECT 1 FROM cubes WHERE sha256 = ? LIMIT 1";
   const blobs = new DiskBlobStore(folder, (sha256) => db.get(cubeWithBytes, sha256) !== undefined);
-  if (!shared) await sweep(folder, db, blobs);
+  const cubes = new DiskCubeStore(db, folder, blobs);
+  if (!shared) {
+    await sweep(folder, db, blobs);
+    cubes.settleImages();
+  }
   return {
     folder,
     db,
     blobs,
-    cubes: new DiskCubeStore(db, folder, blobs),
+    cubes,
     jobs: new SqliteJobStore(db),
     checkpoints: new CheckpointStore(folder),
     models: new ModelStore(db, folder, zooPath),

@@ -9,6 +9,7 @@ import { writeModel } from "../../support/stored_model.ts";
 export type CrashAction =
   | { kind: "cube"; id: string }
   | { kind: "removeCube"; id: string }
+  | { kind: "image"; id: string; name: string }
   | { kind: "model"; name: string; job: string; version?: number }
   | { kind: "removeModel"; name: string; version: number }
   | { kind: "alias"; name: string; alias: string; version: number }
@@ -36,6 +37,10 @@ export async function perform(store: Store, action: CrashAction): Promise<void> 
     }
     case "removeCube":
       return void await store.cubes.remove(action.id);
+    case "image": {
+      const values_HW = new Float32Array(6).fill(Number(action.name));
+      return void store.cubes.addImage(action.id, { name: action.name, quantity: "height", unit: "m", values_HW });
+    }
     case "model": {
       const write = (folder: string, version: number) =>
         writeModel(folder, action.name, version, new Uint8Array(20_000).fill(version));
@@ -85,6 +90,7 @@ export function chooseAction(store: Store, random: Random, fresh: number): Crash
   const choices: (CrashAction | undefined)[] = [
     { kind: "cube", id: `cube_${fresh}` },
     cube && random.uniform() < 0.7 ? { kind: "removeCube", id: cube } : undefined,
+    cube ? { kind: "image", id: cube, name: String(fresh) } : undefined,
     { kind: "model", name: "film", job: `job_m${fresh}` },
     version && !aliased.includes(version) ? { kind: "removeModel", name: "film", version } : undefined,
     version ? { kind: "alias", name: "film", alias: "stable", version } : undefined,

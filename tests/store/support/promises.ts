@@ -7,6 +7,8 @@ import { bytesOfCube, type CrashAction } from "./crash_writer.ts";
 /** What has been promised so far. */
 export class Promises {
   readonly cubes = new Set<string>();
+  /** Names of image channels by cube. */
+  readonly images = new Map<string, string[]>();
   readonly versions = new Set<number>();
   readonly jobs = new Map<string, "queued" | "succeeded">();
   readonly answers = new Set<string>();
@@ -14,6 +16,7 @@ export class Promises {
 
   keep(action: CrashAction): void {
     if (action.kind === "cube") this.cubes.add(action.id);
+    if (action.kind === "image") this.images.set(action.id, [...this.images.get(action.id) ?? [], action.name]);
     if (action.kind === "removeCube") this.cubes.delete(action.id);
     if (action.kind === "model") this.versions.add(action.version!);
     if (action.kind === "removeModel") this.versions.delete(action.version);
@@ -29,6 +32,8 @@ export class Promises {
     const happened = {
       cube: () => store.cubes.get((unsure as { id: string }).id) !== undefined,
       removeCube: () => store.cubes.get((unsure as { id: string }).id) === undefined,
+      image: () =>
+        unsure.kind === "image" && store.cubes.get(unsure.id)?.maps.some((map) => map.name === unsure.name) === true,
       model: () => unsure.kind === "model" && unsure.version !== undefined,
       removeModel: () => unsure.kind === "removeModel" && !store.models.find("film")?.versions.includes(unsure.version),
       alias: () => unsure.kind === "alias" && store.models.aliases.of("film").stable === unsure.version,
@@ -47,6 +52,10 @@ export async function checkPromises(store: Store, promised: Promises): Promise<v
   for (const cube of cubes) {
     const reader = openCubeFile(store.cubes.folderOf(cube.id));
     assertEquals(reader.readSpectrum(1, 2), Float32Array.of(20, 21, 22, 23));
+    const images = promised.images.get(cube.id) ?? [];
+    assertEquals(cube.maps.map((map) => map.name), images);
+    assertEquals(reader.imageNames, images);
+    for (const name of images) assertEquals(reader.readImage(name)?.values_HW[5], Math.fround(Number(name)));
     reader.close();
     assertEquals(cube.sha256, createHash("sha256").update(bytesOfCube(cube.id)).digest("hex"));
   }
