@@ -7,7 +7,6 @@ export interface DbscanOptions {
   radius: number;
   /** Points within the radius, itself included, that make a point a core point. */
   minPoints: number;
-  signal?: AbortSignal;
 }
 
 /**
@@ -15,7 +14,7 @@ export interface DbscanOptions {
  * a NaN. Neighbours are looked up along the variable of largest spread. Throws `bad_radius` for a radius that is not
  * positive.
  */
-export function dbscan(points_NL: ArrayLike<number>, { size, radius, minPoints, signal }: DbscanOptions): Int32Array {
+export function dbscan(points_NL: ArrayLike<number>, { size, radius, minPoints }: DbscanOptions): Int32Array {
   if (!(radius > 0)) throw unprocessable("bad_radius", `Radius must be above 0, met ${radius}`);
   const search = new SortedSearch(points_NL, size);
   const count = points_NL.length / size;
@@ -25,7 +24,6 @@ export function dbscan(points_NL: ArrayLike<number>, { size, radius, minPoints, 
     if (seen_N[start]) continue;
     const queue = search.within(start, radius);
     if (queue.length < minPoints) continue;
-    signal?.throwIfAborted();
     seen_N[start] = 1;
     label_N[start] = clusters;
     while (queue.length > 0) {
@@ -42,15 +40,10 @@ export function dbscan(points_NL: ArrayLike<number>, { size, radius, minPoints, 
 }
 
 /**
- * A radius from the k-distance curve: the distances to the `minPoints`-th neighbour in ascending order bend sharply
- * where noise begins; taken is the point furthest below the straight line between the curve's ends. Throws
- * `too_few_points` for fewer points than `minPoints` + 1.
+ * A radius from the k-distance curve of `kDistances`: ascending distances bend sharply where noise begins; taken is the
+ * point furthest below the straight line between the curve's ends.
  */
-export function suggestRadius(
-  points_NL: ArrayLike<number>,
-  { size, minPoints }: { size: number; minPoints: number },
-): number {
-  const curve = kDistances(points_NL, { size, minPoints });
+export function suggestRadius(curve: Float64Array): number {
   const last = curve.length - 1;
   let best = 0, deepest = -Infinity;
   for (let i = 0; i <= last; i++) {
@@ -60,7 +53,10 @@ export function suggestRadius(
   return curve[best] > 0 ? curve[best] : curve.find((value) => value > 0) ?? 1;
 }
 
-/** Ascending distances of all points without NaN to their `minPoints`-th neighbour (itself included). */
+/**
+ * Ascending distances of all points without NaN to their `minPoints`-th neighbour (itself included). Throws
+ * `too_few_points` for fewer points than `minPoints` + 1.
+ */
 export function kDistances(
   points_NL: ArrayLike<number>,
   { size, minPoints }: { size: number; minPoints: number },

@@ -1,4 +1,4 @@
-import { type LoopFit, type LoopFitOptions, LoopFitter } from "./loop_fit.ts";
+import type { LoopFit, LoopFitter } from "./loop_fit.ts";
 import { LOOP_FIT_NAMES } from "./loop_model.ts";
 
 const ERROR_NAMES = LOOP_FIT_NAMES.map((name) => `${name}Error`);
@@ -20,30 +20,15 @@ export const FIT_QUANTITIES: readonly string[] = [
   "nucleationNegative",
 ];
 
-export interface FitLoopsOptions extends LoopFitOptions {
-  signal?: AbortSignal;
-  /** Called with the share done, 0 to 1, now and then. */
-  progress?: (share: number) => void;
-}
-
 /**
- * Nine-parameter fits of all loops, N x P in the order of FIT_QUANTITIES; NaN throughout for a loop that cannot be
- * fitted. Throws `no_loop` as `loopBranches` does, and the signal's reason when it fires.
+ * Nine-parameter fits of whole loops, N x P in the order of FIT_QUANTITIES; NaN throughout for a loop that cannot be
+ * fitted. A few hundred loops take half a second: callers with more go on in parts, so that they can be stopped.
  */
-export function fitLoops(
-  loops_NS: ArrayLike<number>,
-  voltage_S: ArrayLike<number>,
-  { signal, progress, ...options }: FitLoopsOptions = {},
-): Float64Array {
-  const fitter = new LoopFitter(voltage_S, options);
-  const count = loops_NS.length / voltage_S.length;
+export function fitLoops(loops_NS: ArrayLike<number>, fitter: LoopFitter): Float64Array {
+  const count = loops_NS.length / fitter.points;
   const fits_NP = new Float64Array(count * FIT_QUANTITIES.length).fill(NaN);
   for (let n = 0; n < count; n++) {
-    if (n % 64 === 0) {
-      signal?.throwIfAborted();
-      progress?.(n / count);
-    }
-    const fit = fitter.fit(loops_NS, n * voltage_S.length);
+    const fit = fitter.fit(loops_NS, n * fitter.points);
     if (fit) fits_NP.set(rowOf(fit), n * FIT_QUANTITIES.length);
   }
   return fits_NP;

@@ -9,7 +9,8 @@ export interface GmmOptions {
   covariance?: CovarianceKind;
   /** Starts from different k-means++ centres; default 10. */
   starts?: number;
-  signal?: AbortSignal;
+  /** Fewer starts and steps, for comparing numbers of components. */
+  quick?: boolean;
 }
 
 /** A fitted mixture; components in order of falling weight, so that the same data and seed give the same numbers. */
@@ -24,22 +25,26 @@ export interface Gmm extends MixtureState {
   bic: number;
 }
 
-/** All starts take this many steps; the best few go on until they gain no more than the tolerance. */
-const SHORT_STEPS = 40, LONG_STEPS = 500, FINALISTS = 3, TOLERANCE = 1e-6;
+/** Work of one step (points x components x operations) beyond which an even selection of the points is fitted. */
+const MOST_WORK = 4e6, LEAST_POINTS_A_COMPONENT = 30;
+/** All starts take the short steps; the best few go on until they gain no more than the tolerance. */
+const THOROUGH = { starts: 10, shortSteps: 40, finalists: 3, longSteps: 500 };
+const QUICK = { starts: 3, shortSteps: 30, finalists: 1, longSteps: 100 };
+const TOLERANCE = 1e-6;
 
 /**
  * Mixture of normal distributions by expectation maximisation, from several k-means++ starts. The data are centred
  * and divided by one scale inside, so that the regularisation means the same in every unit. Throws `too_few_points`
- * for more components than distinct points without NaN, `cancelled` when the signal fires.
+ * for more components than distinct points without NaN.
  */
 export function fitGmm(points_NL: ArrayLike<number>, size: number, options: GmmOptions): Gmm {
   const kept = rowsWithoutNan(points_NL, size);
   requireDistinct(kept.rows_NL, size, options.components);
   const { scaled_NL, centre_L, scale } = standardise(kept.rows_NL, size);
-  const best = bestOfStarts(scaled_NL, size, options);
-  const { state, logLikelihood, responsibilities_NK } = ordered(best);
-  const score = logLikelihood - size * Math.log(scale);
   const count = scaled_NL.length / size;
+  const state = ordered(bestOfStarts(thinned(scaled_NL, size, options.components), size, options));
+  const responsibilities_NK = new Float64Array(count * options.components);
+  const score = expectation(scaled_NL, state, responsibilities_NK) - size * Math.log(scale);
   return {
     size,
     weights_K: state.weights_K,
@@ -51,45 +56,33 @@ export function fitGmm(points_NL: ArrayLike<number>, size: number, options: GmmO
   };
 }
 
-/** The criterion for 1 to `most` components; fits of few starts, since only the comparison matters. */
-export function bicOverRange(
-  points_NL: ArrayLike<number>,
-  size: number,
-  { most, ...options }: Omit<GmmOptions, "components"> & { most: number },
-): Float64Array {
-  return Float64Array.from(
-    { length: most },
-    (_, k) => fitGmm(points_NL, size, { starts: 5, ...options, components: k + 1 }).bic,
-  );
-}
-
 interface Run {
   state: MixtureState;
   responsibilities_NK: Float64Array;
   logLikelihood: number;
 }
 
-function bestOfStarts(points_NL: Float64Array, size: number, options: GmmOptions): Run {
-  const { components, covariance: kind = "full", starts = 10, seed, signal } = options;
+function bestOfStarts(points_NL: Float64Array, size: number, options: GmmOptions): MixtureState {
+  const { components, covariance: kind = "full", seed } = options;
+  const effort = options.quick ? QUICK : THOROUGH;
   const random = createRandom(seed);
   const runs: Run[] = [];
-  for (let start = 0; start < starts; start++) {
+  for (let start = 0; start < (options.starts ?? effort.starts); start++) {
     const responsibilities_NK = startingResponsibilities(points_NL, { size, centres: components, random });
     const state = maximisation(points_NL, responsibilities_NK, { size, kind, components });
-    runs.push(climb(points_NL, { state, responsibilities_NK, logLikelihood: NaN }, kind, SHORT_STEPS, signal));
+    runs.push(climb(points_NL, { state, responsibilities_NK, logLikelihood: NaN }, kind, effort.shortSteps));
   }
   runs.sort((a, b) => b.logLikelihood - a.logLikelihood);
-  const finalists = runs.slice(0, FINALISTS).map((run) => climb(points_NL, run, kind, LONG_STEPS, signal));
-  return finalists.reduce((best, run) => run.logLikelihood > best.logLikelihood ? run : best);
+  const finalists = runs.slice(0, effort.finalists).map((run) => climb(points_NL, run, kind, effort.longSteps));
+  return finalists.reduce((best, run) => run.logLikelihood > best.logLikelihood ? run : best).state;
 }
 
-function climb(points_NL: Float64Array, run: Run, kind: CovarianceKind, steps: number, signal?: AbortSignal): Run {
+function climb(points_NL: Float64Array, run: Run, kind: CovarianceKind, steps: number): Run {
   let { state } = run;
   let logLikelihood = -Infinity;
   const { responsibilities_NK } = run;
   const shape = { size: state.size, kind, components: state.weights_K.length };
   for (let step = 0; step < steps; step++) {
-    signal?.throwIfAborted();
     const next = expectation(points_NL, state, responsibilities_NK);
     const gained = next - logLikelihood;
     logLikelihood = next;
@@ -119,10 +112,19 @@ function startingResponsibilities(
   return responsibilities_NK;
 }
 
+function thinned(points_NL: Float64Array, size: number, components: number): Float64Array {
+  const count = points_NL.length / size;
+  const affordable = Math.floor(MOST_WORK / (components * (20 + size * size)));
+  const kept = Math.max(affordable, LEAST_POINTS_A_COMPONENT * components);
+  if (count <= kept) return points_NL;
+  return Float64Array.from({ length: kept * size }, (_, i) => {
+    const n = Math.floor((Math.floor(i / size) + 0.5) * count / kept);
+    return points_NL[n * size + i % size];
+  });
+}
+
 /** Falling weight; equal weights by their means, variable by variable. */
-function ordered(run: Run): Run {
-  const { size, weights_K, means_KL, covariances_KLL } = run.state;
-  const k = weights_K.length;
+function ordered({ size, weights_K, means_KL, covariances_KLL }: MixtureState): MixtureState {
   const order = Array.from(weights_K, (_, c) => c).sort((a, b) => {
     let difference = weights_K[b] - weights_K[a];
     for (let l = 0; l < size && difference === 0; l++) difference = means_KL[a * size + l] - means_KL[b * size + l];
@@ -131,14 +133,10 @@ function ordered(run: Run): Run {
   const pick = (values: Float64Array, width: number) =>
     Float64Array.from(values, (_, i) => values[order[Math.floor(i / width)] * width + i % width]);
   return {
-    state: {
-      size,
-      weights_K: pick(weights_K, 1),
-      means_KL: pick(means_KL, size),
-      covariances_KLL: pick(covariances_KLL, size * size),
-    },
-    logLikelihood: run.logLikelihood,
-    responsibilities_NK: run.responsibilities_NK.map((_, i, all) => all[Math.floor(i / k) * k + order[i % k]]),
+    size,
+    weights_K: pick(weights_K, 1),
+    means_KL: pick(means_KL, size),
+    covariances_KLL: pick(covariances_KLL, size * size),
   };
 }
 

@@ -45,6 +45,8 @@ const NUCLEATION = 0.03, P = LOOP_FIT_NAMES.length;
  * The constructor throws `no_loop` where the axis does not return. Several cycles are fitted as one loop.
  */
 export class LoopFitter {
+  /** Number of values of one loop. */
+  readonly points: number;
   private readonly order: Int32Array;
   private readonly sweep: SweepOrder;
   private readonly starts: LoopStarts;
@@ -56,6 +58,7 @@ export class LoopFitter {
     const cycles = loopBranches(voltage_S);
     const falling = cycles.flatMap((cycle) => [...cycle.falling]),
       rising = cycles.flatMap((cycle) => [...cycle.rising]);
+    this.points = voltage_S.length;
     this.order = Int32Array.of(...falling, ...rising);
     this.sweep = { voltage_V: Float64Array.from(this.order, (i) => voltage_S[i]), fallingCount: falling.length };
     this.starts = new LoopStarts(this.sweep);

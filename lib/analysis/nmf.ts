@@ -6,8 +6,6 @@ export interface NmfOptions {
   seed: number;
   /** Sweeps over both factors at most; default 200. */
   iterations?: number;
-  signal?: AbortSignal;
-  progress?: (share: number) => void;
 }
 
 export interface Nmf {
@@ -27,7 +25,7 @@ export interface Nmf {
  * or points, `constant_data` where everything is equal.
  */
 export function nmf(spectra_NS: ArrayLike<number>, points: number, options: NmfOptions): Nmf {
-  const { components: k, seed, iterations = 200, signal, progress } = options;
+  const { components: k, seed, iterations = 200 } = options;
   const { rows, values_NS, offset } = prepare(spectra_NS, points, k);
   const count = rows.length, random = createRandom(seed);
   const mean = values_NS.reduce((a, b) => a + b, 0) / values_NS.length;
@@ -37,8 +35,6 @@ export function nmf(spectra_NS: ArrayLike<number>, points: number, options: NmfO
   const norm = values_NS.reduce((sum, value) => sum + value * value, 0);
   let residual = Infinity;
   for (let turn = 0; turn < iterations; turn++) {
-    signal?.throwIfAborted();
-    progress?.(turn / iterations);
     updateWeights(values_NS, weights_NK, components_KS, points);
     const next = updateComponents(values_NS, weights_NK, components_KS, points, norm);
     const settled = residual - next < 1e-6 * norm;

@@ -23,16 +23,11 @@ const REFINEMENTS = 2, STEPS = 6;
 export function fitShos(
   { real_NS, imaginary_NS }: ComplexSpectra,
   frequency_S: ArrayLike<number>,
-  { signal, progress }: { signal?: AbortSignal; progress?: (share: number) => void } = {},
 ): Float64Array {
   const fitter = new ShoFitter(frequency_S);
   const points = frequency_S.length, count = real_NS.length / points, width = SHO_QUANTITIES.length;
   const fits_NP = new Float64Array(count * width).fill(NaN);
   for (let n = 0; n < count; n++) {
-    if (n % 1024 === 0) {
-      signal?.throwIfAborted();
-      progress?.(n / count);
-    }
     fitter.fit(real_NS, imaginary_NS, n * points, fits_NP.subarray(n * width, (n + 1) * width));
   }
   return fits_NP;

@@ -8,6 +8,8 @@ export interface SuggestOptions {
   cols: number;
   /** Pixels that are measured already: never suggested. */
   measured: (pixel: number) => boolean;
+  /** Other pixels that may not be suggested; default: none. */
+  forbidden?: (pixel: number) => boolean;
   /** Distance in pixels within which a suggestion makes its neighbours less interesting; default min(rows, cols) / 20. */
   reach?: number;
 }
@@ -70,10 +72,10 @@ export function suggestByDiversity(options: SuggestOptions): Suggestion[] {
   return chosen;
 }
 
-function candidates(score_HW: ArrayLike<number>, { rows, cols, measured }: SuggestOptions): number[] {
+function candidates(score_HW: ArrayLike<number>, { rows, cols, measured, forbidden }: SuggestOptions): number[] {
   const left: number[] = [];
   for (let pixel = 0; pixel < rows * cols; pixel++) {
-    if (Number.isFinite(score_HW[pixel]) && !measured(pixel)) left.push(pixel);
+    if (Number.isFinite(score_HW[pixel]) && !measured(pixel) && !forbidden?.(pixel)) left.push(pixel);
   }
   if (left.length > 0) return left;
   throw unprocessable("too_few_points", `Suggestions need pixels that are not measured, met 0 of ${rows * cols}`);

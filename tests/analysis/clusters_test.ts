@@ -3,7 +3,8 @@ import { createRandom } from "../../lib/base/random.ts";
 import { adjustedRand } from "../../lib/analysis/adjusted_rand.ts";
 import { dbscan, kDistances, suggestRadius } from "../../lib/analysis/dbscan.ts";
 import { nmf } from "../../lib/analysis/nmf.ts";
-import { patchMixture } from "../../lib/analysis/patch_mixture.ts";
+import { fitGmm } from "../../lib/analysis/gmm.ts";
+import { meanPatches, patchScores } from "../../lib/analysis/patch_scores.ts";
 
 /** A ring of 200 points around a disc of 100, with 10 far outliers; no mixture of two ellipses separates these. */
 function ringAndDisc() {
@@ -25,7 +26,7 @@ function ringAndDisc() {
 
 Deno.test("density clusters with the suggested radius find ring, disc and noise", () => {
   const { points, truth } = ringAndDisc();
-  const radius = suggestRadius(points, { size: 2, minPoints: 5 });
+  const radius = suggestRadius(kDistances(points, { size: 2, minPoints: 5 }));
   const labels = dbscan(points, { size: 2, radius, minPoints: 5 });
   assertEquals(adjustedRand(labels.slice(0, 300), truth.slice(0, 300)) > 0.95, true, `radius ${radius}`);
   assertEquals(labels.filter((label) => label === 0).length >= 195, true, "the larger cluster comes first");
@@ -48,11 +49,11 @@ Deno.test("k-distances are those of comparing all pairs", () => {
 
 Deno.test("duplicates have a positive radius, NaN no cluster, and bad numbers are refused", async () => {
   const same = [1, 1, 1, 1, 1, 1, 1, 1, NaN, 2];
-  const radius = suggestRadius(same, { size: 2, minPoints: 2 });
+  const radius = suggestRadius(kDistances(same, { size: 2, minPoints: 2 }));
   assert.ok(radius > 0);
   assertEquals([...dbscan(same, { size: 2, radius, minPoints: 2 })], [0, 0, 0, 0, -1]);
   await assertFailsWith("bad_radius", () => dbscan(same, { size: 2, radius: 0, minPoints: 2 }));
-  await assertFailsWith("too_few_points", () => suggestRadius(same, { size: 2, minPoints: 4 }));
+  await assertFailsWith("too_few_points", () => kDistances(same, { size: 2, minPoints: 4 }));
 });
 
 Deno.test("adjusted Rand index: 1 for renamed labels, near 0 for unrelated ones", () => {
@@ -103,14 +104,12 @@ Deno.test("patches of two textures fall into two components with their mean patc
   const random = createRandom(1);
   const noisy = image_HW.map((value) => value + 0.05 * random.normal());
   noisy[0] = NaN;
-  const met = patchMixture({ image_HW: noisy, rows, cols, window: 4 }, { components: 2, seed: 1, scores: 1 });
-  assertEquals([met.positionRows, met.positionCols], [17, 27]);
-  assertEquals(met.gmm.labels_N[0], -1);
-  assertEquals(new Set([met.gmm.labels_N[5 * 27], met.gmm.labels_N[5 * 27 + 26]]).size, 2);
-  const means = [0, 1].map((k) => met.meanPatches_KHW.subarray(16 * k, 16 * (k + 1)).reduce((a, b) => a + b) / 16);
+  const fit = patchScores({ image_HW: noisy, rows, cols, window: 4 }, 1);
+  const { labels_N } = fitGmm(fit.scores_NK, fit.components, { components: 2, seed: 1 });
+  assertEquals([fit.components, labels_N.length, labels_N[0]], [1, 17 * 27, -1]);
+  assertEquals(new Set([labels_N[5 * 27], labels_N[5 * 27 + 26]]).size, 2);
+  const patches = meanPatches(fit, labels_N, 2);
+  const means = [0, 1].map((k) => patches.subarray(16 * k, 16 * (k + 1)).reduce((a, b) => a + b) / 16);
   assertClose(means.sort((a, b) => a - b), [-0.9, 0.9], 0.25);
-  await assertFailsWith(
-    "window_too_large",
-    () => patchMixture({ image_HW, rows, cols, window: 21 }, { components: 2, seed: 1 }),
-  );
+  await assertFailsWith("window_too_large", () => patchScores({ image_HW, rows, cols, window: 21 }));
 });

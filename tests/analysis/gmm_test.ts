@@ -2,7 +2,7 @@ import { assert, assertClose, assertEquals, assertFailsWith } from "../support/a
 import { testWithShared } from "../support/shared.ts";
 import { createRandom } from "../../lib/base/random.ts";
 import { adjustedRand } from "../../lib/analysis/adjusted_rand.ts";
-import { bicOverRange, fitGmm } from "../../lib/analysis/gmm.ts";
+import { fitGmm } from "../../lib/analysis/gmm.ts";
 import { pca, pcaScores } from "../../lib/analysis/pca.ts";
 import { sourceOf } from "../../lib/analysis/spectra_source.ts";
 import { BFO_IV, readDataset, readGolden } from "./golden.ts";
@@ -30,10 +30,12 @@ testWithShared("three planted components are found, by score, by mean and by BIC
   const order = [0, 1, 2].sort((a, b) => synthetic.weights[b] - synthetic.weights[a]);
   assertClose(met.weights_K, order.map((k) => synthetic.weights[k]), 0.01, "weights");
   assertClose(met.means_KL, order.flatMap((k) => synthetic.means[k]), 0.02, "means");
-  const range = bicOverRange(points.flat(), 3, { most: 12, seed: 1 });
+  const range = bic.map((_, k) => fitGmm(points.flat(), 3, { components: k + 1, seed: 1, quick: true }).bic);
   assertEquals(range.indexOf(Math.min(...range)), 2);
   assertClose([range[0], range[2]], [bic[0], bic[2]], 1, "bic of 1 and 3 components");
-  range.forEach((value, k) => assert.ok(value <= bic[k] + 20, `bic of ${k + 1}: ${value}, scikit-learn ${bic[k]}`));
+  range.slice(0, 6).forEach((value, k) =>
+    assert.ok(value <= bic[k] + 20, `bic of ${k + 1}: ${value}, scikit-learn ${bic[k]}`)
+  );
 });
 
 /** Three round clouds of 100 points each in 2-D, at (0,0), (8,0), (0,8), with the number of each. */
@@ -113,7 +115,11 @@ Deno.test("more components than distinct points are refused with both numbers", 
   await assertFailsWith("too_few_points", () => fitGmm([1, 2], 2, { components: 0, seed: 1 }));
 });
 
-Deno.test("a fit stops when it is cancelled", () => {
-  const signal = AbortSignal.abort(new Error("stop"));
-  assert.throws(() => fitGmm(clouds(1).points, 2, { components: 3, seed: 1, signal }), /stop/);
+Deno.test("of many points an even selection is fitted, and all get a label", () => {
+  const random = createRandom(3), count = 30_000;
+  const points = Float64Array.from({ length: count }, (_, n) => random.normal() + (n % 3 === 0 ? 10 : 0));
+  const met = fitGmm(points, 1, { components: 8, seed: 1, quick: true });
+  assertClose([met.responsibilities_NK.length, met.labels_N.length], [8 * count, count], 0);
+  const two = fitGmm(points, 1, { components: 2, seed: 1, quick: true });
+  assertClose([...two.weights_K, ...two.means_KL], [2 / 3, 1 / 3, 0, 10], 0.05);
 });

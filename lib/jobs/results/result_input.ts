@@ -1,35 +1,35 @@
 import type { ResultTree } from "../../base/nd_array.ts";
 import type { CubeReader } from "../../cube/cube.ts";
 import type { ModelManifest } from "../../schemas/model.ts";
+import type { AppliedModel } from "../../training/apply.ts";
 
-/** A model's answer for every pixel of a cube that has a whole patch, in physical units. */
-export interface AppliedModel {
-  row0: number;
-  col0: number;
-  rows: number;
-  cols: number;
-  /** rows x cols x latent */
-  latent_HWL: Float32Array;
-  /** rows x cols x points (im2spec) or rows x cols x window x window (spec2im). */
-  output: Float32Array;
-  /** Half-width of the calibrated 90 % band, as `output`; ensembles only. */
-  spread?: Float32Array;
+/** A model, what it said of every pixel of the cube, and its decoder. */
+export interface ResultModel {
+  manifest: ModelManifest;
+  prediction: AppliedModel;
+  /** N x latent to N x output size in physical units. */
+  decode(latent_NL: Float32Array): Promise<Float32Array>;
 }
 
-/** What a result is computed from. */
+/** What a result is computed from. Parameters have been checked and have their defaults. */
 export interface ResultInput {
   cube: CubeReader;
-  /** Validated, defaults filled in. */
+  /** Of the cube's bytes: whether the model was trained on this cube. */
+  cubeSha256: string;
   parameters: Record<string, unknown>;
-  model?: {
-    manifest: ModelManifest;
-    prediction: AppliedModel;
-    /** N x latent to N x output size, in physical units. */
-    decode(latent_NL: Float32Array): Promise<Float32Array>;
-  };
+  model?: ResultModel;
+  /** The imaginary part of a complex response, on the same grid and axis, where the cube is the real part. */
+  imaginary?: CubeReader;
   signal: AbortSignal;
-  /** Fraction done, 0 to 1. */
+  /** Told the share done, 0 to 1. */
   progress(fraction: number): void;
 }
 
-export type ResultTaskFunction = (input: ResultInput) => Promise<ResultTree>;
+/** Turns stored data into the tree that HTTP shows (api.md). Throws LoopscopeError; pauses often enough to be stopped. */
+export type ResultTask = (input: ResultInput) => Promise<ResultTree>;
+
+/** The model of a result that is about one. */
+export function modelOf({ model }: ResultInput): ResultModel {
+  if (!model) throw new Error("This result needs a model");
+  return model;
+}
