@@ -7,6 +7,7 @@ import type { IngestOptions } from "../schemas/cube.ts";
 import { createCubeFile } from "../store/cube_file.ts";
 import type { CubeFileWriter } from "../store/cube_file_writer.ts";
 import { repairCubeFile } from "./repair_cube_file.ts";
+import { writePreparedCube } from "./write_prepared_cube.ts";
 
 export interface IngestTask {
   /** The uploaded file. */
@@ -27,12 +28,36 @@ export async function ingestCube(
   task: IngestTask,
   limits: FormatLimits = DEFAULT_FORMAT_LIMITS,
 ): Promise<IngestedCube> {
-  const source = await openSource(task.file, limits);
-  let writer: CubeFileWriter | undefined;
+  const { prepare = [], ...options } = task.options;
+  if (prepare.length === 0) return await readCube({ ...task, options }, limits);
+  const raw = `${task.folder}/raw`;
+  Deno.mkdirSync(raw);
   try {
-    const { dataset, channel, repair } = task.options;
+    await readCube({ ...task, folder: raw, options }, limits);
+    return writePreparedCube(raw, task.folder, prepare);
+  } finally {
+    Deno.removeSync(raw, { recursive: true });
+  }
+}
+
+async function readCube({ file, folder, options }: IngestTask, limits: FormatLimits): Promise<IngestedCube> {
+  const source = await openSource(file, limits);
+  try {
+    const { dataset, channel, repair } = options;
     const view = source.open({ dataset, channel });
-    writer = createCubeFile(task.folder, view.shape);
+    return writeCube(source, view, { folder, repair });
+  } finally {
+    source.close();
+  }
+}
+
+function writeCube(
+  source: CubeSource,
+  view: CubeView,
+  { folder, repair }: { folder: string; repair: "robust" | "off" },
+) {
+  const writer = createCubeFile(folder, view.shape);
+  try {
     const failedValues = writeValues(view, writer, repair === "robust");
     const repaired = repairCubeFile(writer, view.shape, repair);
     const failed = failedPixels(repaired.repaired_HW, view.shape[2]);
@@ -45,13 +70,11 @@ export async function ingestCube(
     };
     const cube = describe(source, view, health, failed);
     writer.finish(cube);
+    writer.close();
     return cube;
   } catch (error) {
-    writer?.discard();
+    writer.discard();
     throw error;
-  } finally {
-    writer?.close();
-    source.close();
   }
 }
 
@@ -85,19 +108,7 @@ function describe(source: CubeSource, view: CubeView, health: CubeHealth, failed
   if (failed.length > 0) notes.push(failedNote(failed, shape[1]));
   const choices = source.candidates.filter((candidate) => candidate.dataset !== dataset).slice(0, MOST_CHOICES)
     .map(({ dataset, shape, quantity }) => ({ dataset, shape: [...shape], quantity }));
-  return {
-    format,
-    dataset,
-    shape: [...shape],
-    axes,
-    quantity,
-    unit,
-    health,
-    choices,
-    maps: [],
-    notes,
-    provenance: [],
-  };
+  return { format, dataset, shape: [...shape], axes, quantity, unit, health, choices, maps: [], notes, provenance: [] };
 }
 
 function failedNote(failed: number[], cols: number): string {

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { preparationsSchema } from "./preparation.ts";
 
 export const axisSchema = z.object({
   name: z.string(),
@@ -78,5 +79,7 @@ export const ingestOptionsSchema = z.object({
   channel: z.string().max(256).optional(),
   /** `off` keeps outliers (NaN are always repaired). */
   repair: z.enum(["robust", "off"]).default("robust"),
+  /** Steps done once, after repair; they become the cube's provenance. */
+  prepare: preparationsSchema.optional(),
 });
 export type IngestOptions = z.infer<typeof ingestOptionsSchema>;
