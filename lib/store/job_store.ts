@@ -141,14 +141,18 @@ export class SqliteJobStore implements JobStore {
   }
 
   next(kinds: readonly JobRequest["kind"][]): JobRecord | undefined {
+    const among = kinds.map(() => "?").join(", ");
     const row = this.db.get<JobRow>(
-      `SELECT * FROM jobs AS job WHERE state = 'queued' AND kind IN (${kinds.map(() => "?").join(", ")})
-       ORDER BY priority DESC,
-         (SELECT count(*) FROM jobs WHERE caller = job.caller AND state = 'running'),
-         (SELECT coalesce(max(started_ms), 0) FROM jobs WHERE caller = job.caller AND state <> 'queued'),
-         seq
+      `WITH waiting AS (
+         SELECT caller, min(seq) AS first FROM jobs WHERE state = 'queued' AND kind IN (${among}) AND priority =
+           (SELECT max(priority) FROM jobs WHERE state = 'queued' AND kind IN (${among}))
+         GROUP BY caller)
+       SELECT jobs.* FROM waiting JOIN jobs ON jobs.seq = waiting.first ORDER BY
+         (SELECT count(*) FROM jobs WHERE caller = waiting.caller AND state = 'running'),
+         (SELECT coalesce(max(started_ms), 0) FROM jobs WHERE caller = waiting.caller),
+         first
        LIMIT 1`,
-      ...kinds,
+      ...[...kinds, ...kinds],
     );
     return row && toRecord(row);
   }

@@ -92,4 +92,6 @@ export const MIGRATIONS: readonly string[] = [
   `,
   // 1 while a cube's image channels are being changed: the files may be ahead of the record.
   "ALTER TABLE cubes ADD COLUMN changing INTEGER NOT NULL DEFAULT 0",
+  // Choosing the next job reads the waiting ones of a kind without touching their rows.
+  "CREATE INDEX jobs_waiting ON jobs (kind, priority, caller, seq) WHERE state = 'queued'",
 ];
