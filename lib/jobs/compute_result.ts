@@ -5,7 +5,8 @@ import type { ModelManifest } from "../schemas/model.ts";
 import { openCubeFile } from "../store/cube_file.ts";
 import { loadModel, type ModelFiles } from "../training/artifact.ts";
 import { decodePhysical, type OpenModel, openModel } from "../training/predict.ts";
-import type { AppliedModel, ResultInput } from "./results/result_input.ts";
+import type { AppliedModel } from "../training/apply.ts";
+import type { ResultModel } from "./results/result_input.ts";
 import { RESULT_TASKS } from "./results/result_tasks.ts";
 import { decodeTree } from "./worker_channel.ts";
 
@@ -13,6 +14,7 @@ export interface ResultTask {
   /** A name in `RESULT_TASKS`. */
   result: string;
   cubeFolder: string;
+  cubeSha256: string;
   parameters: Record<string, unknown>;
   /** The model's files and what `ComputeTasks.apply` wrote. */
   model?: { folder: string; applied: string };
@@ -28,9 +30,9 @@ export async function computeResult(
   const cube = openCubeFile(task.cubeFolder);
   const model = task.model && await openModelInput(task.model);
   try {
-    const { parameters } = task;
+    const { parameters, cubeSha256 } = task;
     const { signal, progress } = context;
-    return await compute({ cube, parameters, model: model?.input, signal, progress });
+    return await compute({ cube, cubeSha256, parameters, model: model?.input, signal, progress });
   } finally {
     cube.close();
     await model?.close();
@@ -44,7 +46,7 @@ async function openModelInput({ folder, applied }: { folder: string; applied: st
   const loaded = await loadModel(files);
   const prediction = readApplied(await Deno.readFile(applied), loaded.manifest);
   let opened: Promise<{ model: OpenModel; close(): Promise<void> }> | undefined;
-  const input: NonNullable<ResultInput["model"]> = {
+  const input: ResultModel = {
     manifest: loaded.manifest,
     prediction,
     async decode(latent_NL) {
@@ -76,7 +78,7 @@ function readApplied(bytes: Uint8Array, manifest: ModelManifest): AppliedModel {
   return {
     ...{ row0: Number(row0), col0: Number(col0), rows: Number(rows), cols: Number(cols) },
     latent_HWL: floats(latent),
-    output: floats(output),
-    spread: spread === undefined || spread === null ? undefined : floats(spread),
+    output_HWO: floats(output),
+    spread_HWO: spread === undefined || spread === null ? undefined : floats(spread),
   };
 }

@@ -46,6 +46,7 @@ export class ResultComputer {
     const task = {
       result: request.result,
       cubeFolder: store.cubes.folderOf(request.cube),
+      cubeSha256: store.cubes.get(request.cube)?.sha256,
       parameters: request.parameters as { [name: string]: ResultTree },
       model,
     };
