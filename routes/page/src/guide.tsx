@@ -33,7 +33,7 @@ const STEPS: Step[] = [
       "Bright pixels are predicted badly. The pin has moved to the worst of them. Pixels in the outlined area were used for training; only those outside the dashed guard band are a fair test.",
     show: async (app, session, derived) => {
       app.view.set({ layer: "error:nrmse" });
-      const map = (await derived.errors.promise()).maps.get("nrmse");
+      const map = (await derived.errors.promise()).get("nrmse");
       const worst = map ? worstOf(map) : -1;
       const { cols } = session.cube!;
       if (worst >= 0) app.view.set({ pins: [{ row: Math.floor(worst / cols), col: worst % cols }] });

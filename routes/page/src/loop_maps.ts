@@ -1,5 +1,5 @@
 import type { CubeRecord } from "../../../lib/schemas/cube.ts";
-import { isGrid, type Tree } from "./arrays.ts";
+import type { Grid } from "./arrays.ts";
 
 /** Loop parameters as maps by name. */
 export interface LoopMaps {
@@ -10,24 +10,18 @@ export interface LoopMaps {
 const BIAS = new Set(["centroidV", "coercivePositive", "coerciveNegative", "imprint", "width"]);
 const PLAIN = new Set(["crossings", "noose", "r2", "R2", "aic", "bic"]);
 
-/** Reads the maps of a `/loops` answer; `toGrid` puts each onto the cube's pixels. */
+/** Reads the maps of a `/loops` answer, of those whose name begins with `prefix`; `toGrid` puts each onto the pixels. */
 export function readLoopMaps(
-  tree: Tree,
+  arrays: Map<string, Grid>,
   cube: CubeRecord,
-  toGrid: (value: Tree) => Float32Array | undefined,
+  { prefix, toGrid }: { prefix: string; toGrid: (value: Grid) => Float32Array | undefined },
 ): LoopMaps {
   const maps = new Map<string, Float32Array>();
-  const visit = (value: Tree) => {
-    if (typeof value !== "object" || value === null || Array.isArray(value) || isGrid(value)) return;
-    for (const [name, item] of Object.entries(value)) {
-      const grid = toGrid(item);
-      if (grid) maps.set(name, grid);
-      else visit(item);
-    }
-  };
-  visit(tree);
-  const units = (tree as { units?: Record<string, string> } | null)?.units ?? {};
-  return { maps, unit: (name) => units[name] ?? ownUnit(name, cube) };
+  for (const [name, value] of arrays) {
+    const grid = name.startsWith(prefix) && toGrid(value);
+    if (grid) maps.set(name.slice(prefix.length), grid);
+  }
+  return { maps, unit: (name) => ownUnit(name, cube) };
 }
 
 function ownUnit(name: string, { unit, axes: { spectral } }: CubeRecord): string {

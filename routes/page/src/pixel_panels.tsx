@@ -221,7 +221,7 @@ export function ParameterPanel({ session, derived, pixels }: Props) {
     const values = [measured!.maps.get(name)![pixel], predicted?.maps.get(name)?.[pixel] ?? NaN];
     return { name, values: [...values, values[1] - values[0]], unit: measured!.unit(name) };
   });
-  const kinds = [...errors?.maps ?? []].filter(([name]) => ERROR_MAPS[name]);
+  const kinds = [...errors ?? []].filter(([name]) => ERROR_MAPS[name]);
   const table = () => [
     ["parameter", "measured", "predicted", "difference", "unit"],
     ...rows.map(({ name, values, unit }) => [name, ...values, unit]),

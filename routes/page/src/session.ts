@@ -133,7 +133,6 @@ export function deriveFrom(app: App, { cube, model }: { cube: CubeSource; model?
   const { id } = cube.record;
   const key = `${id} ${model ? `${model.model.name}@${model.model.version}` : ""}`;
   const { rows, cols } = cube;
-  const toGrid = (value: Tree) => isGrid(value) && value.data.length === rows * cols ? value.data : undefined;
   const need = (): ModelSource => {
     if (!model) throw new Error("Choose a model to see this");
     return model;
@@ -144,25 +143,23 @@ export function deriveFrom(app: App, { cube, model }: { cube: CubeSource; model?
     promise: () => app.cache.get(`${name} ${key}`, load).promise,
   });
   const measuredLoops = cached<LoopMaps>("loops", async (onPending) => {
-    return readLoopMaps(await app.api.tree(`/v1/cubes/${id}/loops`, { onPending }), cube.record, toGrid);
+    const arrays = await app.api.arrays(`/v1/cubes/${id}/loops`, { onPending });
+    const toGrid = ({ data }: Grid) => data.length === rows * cols ? data : undefined;
+    return readLoopMaps(arrays, cube.record, { prefix: "", toGrid });
   });
   const predictions = cached<Predictions>("predictions", (onPending) => need().predictions({ onPending }));
   const predictedLoops = cached<LoopMaps>("model loops", async (onPending) => {
-    const tree = await app.api.tree(`${need().base}/loops`, { onPending });
-    return readLoopMaps(predictedPart(tree), cube.record, (value) => need().onGrid(value));
+    const arrays = await app.api.arrays(`${need().base}/loops`, { onPending });
+    return readLoopMaps(arrays, cube.record, { prefix: "predicted.", toGrid: (value) => need().onGrid(value) });
   });
-  const errors = cached<{ maps: Map<string, Float32Array>; tree: { [key: string]: Tree } }>(
-    "errors",
-    async (onPending) => {
-      const tree = await app.api.tree(`${need().base}/errors`, { onPending });
-      const maps = new Map<string, Float32Array>();
-      for (const [name, value] of Object.entries(tree)) {
-        const grid = need().onGrid(value);
-        if (grid) maps.set(name, grid);
-      }
-      return { maps, tree };
-    },
-  );
+  const errors = cached<Map<string, Float32Array>>("errors", async (onPending) => {
+    const maps = new Map<string, Float32Array>();
+    for (const [name, value] of await app.api.arrays(`${need().base}/errors`, { onPending })) {
+      const grid = need().onGrid(value);
+      if (grid) maps.set(name, grid);
+    }
+    return maps;
+  });
   const mixture = cached<{ [key: string]: Tree }>(`gmm ${components}`, (onPending) => {
     return app.api.tree(`${need().base}/gmm?components=${components}`, { onPending });
   });
@@ -188,7 +185,7 @@ export function deriveFrom(app: App, { cube, model }: { cube: CubeSource; model?
     index,
     components,
     predictions: predictions.promise,
-    errors: async () => (await errors.promise()).maps,
+    errors: errors.promise,
     measuredLoops: measuredLoops.promise,
     predictedLoops: predictedLoops.promise,
     classes: async () => {
@@ -203,11 +200,6 @@ export function deriveFrom(app: App, { cube, model }: { cube: CubeSource; model?
 }
 
 export type Derived = ReturnType<typeof deriveFrom>;
-
-/** `/loops` of a model holds measured, predicted and difference, or the predicted ones alone. */
-function predictedPart(tree: { [key: string]: Tree }): Tree {
-  return tree.predicted ?? tree;
-}
 
 export function useDerived(session: Session): Derived | undefined {
   const app = useApp();
