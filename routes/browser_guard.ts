@@ -1,5 +1,5 @@
 import type { MiddlewareHandler } from "hono";
-import { LoopscopeError } from "../lib/base/errors.ts";
+import { LoopscopeError, malformed } from "../lib/base/errors.ts";
 import type { AppDeps, AppEnv } from "./context.ts";
 
 /**
@@ -9,7 +9,8 @@ import type { AppDeps, AppEnv } from "./context.ts";
  */
 export function guardBrowsers({ keys, settings }: AppDeps): MiddlewareHandler<AppEnv> {
   return async (c, next) => {
-    const url = new URL(c.req.url);
+    const url = URL.canParse(c.req.url) ? new URL(c.req.url) : undefined;
+    if (!url) throw malformed("invalid_url", `Met the address ${c.req.url.slice(0, 200)}, wanted a URL`);
     if (!keys && !isLocalName(url.hostname)) {
       const message = `Met the host ${url.hostname}, wanted localhost or an address while no keys are configured`;
       throw new LoopscopeError("forbidden", "unknown_host", message);

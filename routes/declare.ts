@@ -158,14 +158,18 @@ function queryOf(c: AppContext): Record<string, string> {
 
 /** Ends the request with 503 when its time is over; what it started is told through the signal. */
 async function inTime(c: AppContext, timeoutMs: number, run: () => Promise<Response>): Promise<Response> {
-  const overtime = new AbortController();
-  c.set("signal", AbortSignal.any([c.get("signal"), overtime.signal]));
+  const client = c.get("signal");
+  const ended = new AbortController();
+  const leave = () => ended.abort(client.reason);
+  if (client.aborted) leave();
+  client.addEventListener("abort", leave, { once: true });
+  c.set("signal", ended.signal);
   let timer: ReturnType<typeof setTimeout> | undefined;
   const expired = new Promise<never>((_, reject) => {
     timer = setTimeout(() => {
       const message = `Met a request of more than ${timeoutMs} ms, wanted less: try again or ask for less`;
       const error = new LoopscopeError("unavailable", "request_timeout", message, { retryAfterS: 5 });
-      overtime.abort(error);
+      ended.abort(error);
       reject(error);
     }, timeoutMs);
   });
@@ -173,5 +177,6 @@ async function inTime(c: AppContext, timeoutMs: number, run: () => Promise<Respo
     return await Promise.race([run(), expired]);
   } finally {
     clearTimeout(timer);
+    client.removeEventListener("abort", leave);
   }
 }

@@ -8,34 +8,31 @@ export interface BodyLimits {
   minBytesPerS: number;
 }
 
+type Source = ReadableStream<Uint8Array>;
+
 /**
- * The same bytes, never more than `maxBytes`, never slower than allowed. Fails with `empty_body`, `body_too_large`,
- * `body_too_slow` or `body_incomplete` (the client went away); the source is cancelled then.
+ * The chunks of a body, never more than `maxBytes`, never slower than allowed. Fails with `empty_body`,
+ * `body_too_large`, `body_too_slow` or `body_incomplete` (the client went away); the source is cancelled then.
  */
-export function guardBody(source: ReadableStream<Uint8Array>, limits: BodyLimits): ReadableStream<Uint8Array> {
-  const reader = source.getReader();
-  const startedMs = performance.now();
-  let total = 0;
-  const check = (chunk: Uint8Array) => {
-    total += chunk.length;
-    if (total > limits.maxBytes) throw tooLarge(`more than ${limits.maxBytes}`, limits.maxBytes);
-    const elapsedMs = performance.now() - startedMs;
-    if (elapsedMs > limits.idleTimeoutMs && total / elapsedMs * 1000 < limits.minBytesPerS) throw tooSlow(limits);
-    return chunk;
-  };
+export async function* guardedChunks(source: Source, limits: BodyLimits): AsyncGenerator<Uint8Array> {
+  const next = createGuardedReader(source, limits);
+  for (let chunk = await next.read(); chunk; chunk = await next.read()) yield chunk;
+}
+
+/** As `guardedChunks`, as a stream that may be cancelled while it waits. */
+export function guardBody(source: Source, limits: BodyLimits): ReadableStream<Uint8Array> {
+  const next = createGuardedReader(source, limits);
   return new ReadableStream<Uint8Array>({
     async pull(controller) {
       try {
-        const { done, value } = await readInTime(reader, limits);
-        if (done && total === 0) throw emptyBody();
-        if (done) controller.close();
-        else controller.enqueue(check(value));
+        const chunk = await next.read();
+        if (chunk) controller.enqueue(chunk);
+        else controller.close();
       } catch (error) {
         controller.error(error);
-        await reader.cancel(error).catch(() => {});
       }
     },
-    cancel: (reason) => reader.cancel(reason),
+    cancel: next.cancel,
   }, { highWaterMark: 0 });
 }
 
@@ -52,21 +49,43 @@ function tooSlow(limits: BodyLimits): LoopscopeError {
   return new LoopscopeError("timeout", "body_too_slow", `The body came too slowly, ${wanted}`);
 }
 
+/** `read` gives the next chunk or, at a good end, undefined. */
+function createGuardedReader(source: Source, limits: BodyLimits) {
+  const reader = source.getReader();
+  const startedMs = performance.now();
+  let total = 0;
+  const cancel = (reason?: unknown) => reader.cancel(reason).catch(() => {});
+  async function read(): Promise<Uint8Array | undefined> {
+    try {
+      const { done, value } = await readInTime(reader, limits);
+      if (done && total === 0) throw emptyBody();
+      if (done) return undefined;
+      total += value.length;
+      if (total > limits.maxBytes) throw tooLarge(`more than ${limits.maxBytes}`, limits.maxBytes);
+      const elapsedMs = performance.now() - startedMs;
+      if (elapsedMs > limits.idleTimeoutMs && total / elapsedMs * 1000 < limits.minBytesPerS) throw tooSlow(limits);
+      return value;
+    } catch (error) {
+      void cancel(error);
+      throw error;
+    }
+  }
+  return { read, cancel };
+}
+
 async function readInTime(reader: ReadableStreamDefaultReader<Uint8Array>, limits: BodyLimits) {
   let timer: ReturnType<typeof setTimeout> | undefined;
   const silence = new Promise<never>((_, reject) => {
     timer = setTimeout(() => reject(tooSlow(limits)), limits.idleTimeoutMs);
   });
   try {
-    return await Promise.race([
-      reader.read().catch((cause) => {
-        throw cause instanceof LoopscopeError
-          ? cause
-          : malformed("body_incomplete", "The body ended before it was whole", { cause });
-      }),
-      silence,
-    ]);
+    return await Promise.race([reader.read().catch(incomplete), silence]);
   } finally {
     clearTimeout(timer);
   }
+}
+
+function incomplete(cause: unknown): never {
+  if (cause instanceof LoopscopeError) throw cause;
+  throw malformed("body_incomplete", "The body ended before it was whole", { cause });
 }

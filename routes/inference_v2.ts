@@ -10,7 +10,7 @@ import { type App, declare, json, ref } from "./declare.ts";
 import { INFER_EXAMPLE } from "./examples.ts";
 import { inferAnswer, type OutputChoice } from "./infer_answer.ts";
 import { parseJson } from "./json_text.ts";
-import { bodyStream, readAll } from "./request_body.ts";
+import { bodyBytes } from "./request_body.ts";
 import { demandReady } from "./system.ts";
 import { BinaryData, readTensor } from "./tensor_data.ts";
 
@@ -132,7 +132,7 @@ function metadataOf({ name, network }: ModelView, versions: number[]) {
 
 /** Splits the body into its JSON header and the binary tensors after it. */
 async function readInfer(c: AppContext, { settings }: AppDeps): Promise<{ request: InferRequest; binary: BinaryData }> {
-  const bytes = await readAll(c, bodyStream(c, settings, settings.maxBodyBytes));
+  const bytes = await bodyBytes(c, settings);
   const header = c.req.header(LENGTH_HEADER);
   if (header !== undefined && !/^[0-9]{1,12}$/.test(header)) {
     throw malformed("invalid_header_length", `Met ${LENGTH_HEADER} ${header.slice(0, 40)}, wanted a whole number`);

@@ -15,7 +15,7 @@ import { DECODE_EXAMPLE, ENCODE_EXAMPLE, PREDICT_EXAMPLE } from "./examples.ts";
 import { readArray } from "./read_array.ts";
 import { demandType, readJson } from "./read_json.ts";
 import { renderResult, type ResultType, resultTypeOf } from "./render.ts";
-import { bodyStream, mediaTypeOf, readAll } from "./request_body.ts";
+import { bodyBytes, mediaTypeOf } from "./request_body.ts";
 import { arrayAnswers } from "./result_docs.ts";
 
 const TAG = "Predictions";
@@ -145,7 +145,7 @@ function readInputsField(inputs: unknown): Read["inputs"] {
 }
 
 async function readNpy(c: AppContext, { settings }: AppDeps): Promise<NdArray> {
-  const array = decodeNpy(await readAll(c, bodyStream(c, settings, settings.maxBodyBytes)));
+  const array = decodeNpy(await bodyBytes(c, settings));
   const at = array.data.findIndex((value) => value === Infinity || value === -Infinity);
   if (at >= 0) throw unprocessable("invalid_array", `Met ${array.data[at]} at element ${at}, wanted finite numbers`);
   return array;

@@ -2,12 +2,12 @@ import { LoopscopeError } from "../lib/base/errors.ts";
 import type { AppSettings } from "./app_settings.ts";
 import type { AppContext } from "./context.ts";
 import { parseJson } from "./json_text.ts";
-import { bodyStream, mediaTypeOf, readAll } from "./request_body.ts";
+import { bodyBytes, mediaTypeOf } from "./request_body.ts";
 
 /** The request's JSON body, parsed but not yet checked against a schema. */
 export async function readJson(c: AppContext, settings: AppSettings): Promise<unknown> {
   demandType(c, /^application\/([a-z0-9.-]+\+)?json$/, "application/json");
-  return parseJson(await readAll(c, bodyStream(c, settings, settings.maxBodyBytes)));
+  return parseJson(await bodyBytes(c, settings));
 }
 
 /** Throws `unsupported_media_type` (415) unless the body's type matches. */

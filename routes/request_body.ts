@@ -1,10 +1,20 @@
 import { LoopscopeError } from "../lib/base/errors.ts";
 import type { AppSettings } from "./app_settings.ts";
 import type { AppContext } from "./context.ts";
-import { emptyBody, guardBody, tooLarge } from "./guarded_body.ts";
+import { type BodyLimits, emptyBody, guardBody, guardedChunks, tooLarge } from "./guarded_body.ts";
 
 /** The request's body as a stream with limits on size and slowness; `empty_body` where there is none. */
 export function bodyStream(c: AppContext, settings: AppSettings, maxBytes: number): ReadableStream<Uint8Array> {
+  return guardBody(sourceOf(c, maxBytes), limitsOf(settings, maxBytes));
+}
+
+/** The whole body as bytes, with the same limits. */
+export async function bodyBytes(c: AppContext, settings: AppSettings): Promise<Uint8Array> {
+  const { maxBodyBytes } = settings;
+  return await readAll(c, guardedChunks(sourceOf(c, maxBodyBytes), limitsOf(settings, maxBodyBytes)));
+}
+
+function sourceOf(c: AppContext, maxBytes: number): ReadableStream<Uint8Array> {
   const coding = c.req.header("content-encoding") ?? "identity";
   if (coding !== "identity") {
     const message = `Met Content-Encoding ${coding}, wanted none`;
@@ -14,11 +24,11 @@ export function bodyStream(c: AppContext, settings: AppSettings, maxBytes: numbe
   if (declared > maxBytes) throw tooLarge(declared, maxBytes);
   const source = c.get("body") ?? c.req.raw.body;
   if (source === null || declared === 0) throw emptyBody();
-  return guardBody(source, {
-    maxBytes,
-    idleTimeoutMs: settings.bodyIdleTimeoutMs,
-    minBytesPerS: settings.minBodyBytesPerS,
-  });
+  return source;
+}
+
+function limitsOf({ bodyIdleTimeoutMs, minBodyBytesPerS }: AppSettings, maxBytes: number): BodyLimits {
+  return { maxBytes, idleTimeoutMs: bodyIdleTimeoutMs, minBytesPerS: minBodyBytesPerS };
 }
 
 /**

@@ -69,11 +69,17 @@ Deno.test("Last-Event-ID that is not ours means from the start", () => {
 });
 
 Deno.test("a quiet stream sends comments", async () => {
+  const heard = Promise.withResolvers<void>();
   async function* quiet(): AsyncGenerator<JobEvent> {
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    await heard.promise;
     yield { sequence: 1, event: "done", data: {} };
   }
-  const text = await eventStream(quiet, { heartbeatMs: 10, signal: NEVER }).text();
+  let text = "";
+  const stream = eventStream(quiet, { heartbeatMs: 5, signal: NEVER }).body!.pipeThrough(new TextDecoderStream());
+  for await (const piece of stream) {
+    text += piece;
+    if (text.endsWith(": still here\n\n: still here\n\n")) heard.resolve();
+  }
   assert.match(text, /^retry: 2000\n\n(: still here\n\n){2,}id: 1\nevent: done\ndata: {}\n\n$/);
 });
 
