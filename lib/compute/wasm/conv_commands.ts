@@ -167,7 +167,7 @@ export function weightCommands(
   return {
     points: {
       op: "weightPoints",
-      jobs: 6 * inY * Math.ceil(channels / 16),
+      jobs: 6 * inY * Math.ceil(channels / 32),
       args: [weightPoints, channels, channels, inY, stage.tiles.length, ...classes],
     },
     taps: {

@@ -251,13 +251,13 @@ function backThroughNorm(c: usize, o: usize, channel: usize, copy: usize, sums: 
 }
 
 /**
- * The weight gradient at one point, for 16 output channels: the sum over all tiles of input point x gradient point.
+ * The weight gradient at one point, for 32 output channels: the sum over all tiles of input point x gradient point.
  * 1 result [point][channels in][channels out], 2 channels in, 3 channels out, 4 points in y (1 or 6), 5 classes,
  * then for each class: tiles, my, mx, input points, gradient points, tiles a chunk.
  */
 export function weightPoints(c: usize, job: i32, _scratch: usize): void {
-  const cin = arg(c, 2), cout = arg(c, 3), parts = (cout + 15) >> 4;
-  const point = job / parts, from = (job % parts) << 4, wide = min(16, cout - from);
+  const cin = arg(c, 2), cout = arg(c, 3), parts = (cout + 31) >> 5;
+  const point = job / parts, from = (job % parts) << 5, wide = min(32, cout - from);
   const ldc = <usize>cout << 2;
   const to = <usize>arg(c, 1) + <usize>point * <usize>cin * ldc + (<usize>from << 2);
   for (let i = 0; i < cin; i++) memory.fill(to + <usize>i * ldc, 0, <usize>wide << 2);
@@ -274,8 +274,9 @@ export function weightPoints(c: usize, job: i32, _scratch: usize): void {
     for (let left = arg(entry, 0); left > 0; left -= chunk) {
       for (let i = 0; i < cin; i += 64) {
         const rowsOfA = a + <usize>(i >> 6) * blockBytes, c0 = to + <usize>i * ldc;
-        correlateRows(rowsOfA, b, c0, ldc, min(64, cin - i), min(chunk, left));
-        if (wide > 8) correlateRows(rowsOfA, b + 32, c0 + 32, ldc, min(64, cin - i), min(chunk, left));
+        for (let o: usize = 0; o < <usize>wide << 2; o += 32) {
+          correlateRows(rowsOfA, b + o, c0 + o, ldc, min(64, cin - i), min(chunk, left));
+        }
       }
       a += points * stepIn, b += points * stepOut;
     }
