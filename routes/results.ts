@@ -39,7 +39,7 @@ const MODEL_RESULTS: ResultRoute<ModelResultName>[] = [
   { result: "manifold", path: "manifold", summary: "The latent plane decoded on a grid", main: "decoded" },
   { result: "suggest", path: "suggest", summary: "Where to measure next", main: "points" },
   { result: "jacobian", path: "jacobian", summary: "What each latent does to the output, on a grid", main: "jacobian" },
-  { result: "loops", path: "loops", summary: "Loop parameters, measured against predicted", main: "difference" },
+  { result: "loops", path: "loops", summary: "Loop parameters, measured against predicted", main: "difference.area" },
 ];
 
 /** What is derived from a cube, or from a model and a cube: all GET, cacheable, long ones by way of a job. */

@@ -46,7 +46,7 @@ function rowOf(fit: LoopFit): number[] {
     fit.bicLine,
     fit.coercivePositive,
     fit.coerciveNegative,
-    (fit.coercivePositive + fit.coerciveNegative) / 2,
+    fit.imprint,
     fit.nucleationPositive,
     fit.nucleationNegative,
   ];

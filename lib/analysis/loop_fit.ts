@@ -24,9 +24,14 @@ export interface LoopFit {
   /** The same criteria for a straight line: smaller is better. */
   aicLine: number;
   bicLine: number;
-  /** Bias at which the rising (positive) and the falling (negative) branch are half way through their own change of y. */
+  /**
+   * Bias at which the fitted rising (positive) and falling (negative) branch passes the level half way between the
+   * curve's two ends, as `loopParameters` has it of the measured loop.
+   */
   coercivePositive: number;
   coerciveNegative: number;
+  /** Middle between the biases at which the two branches are half way through their own change of y. */
+  imprint: number;
   /**
    * Bias at which the rising (positive) and the falling (negative) branch have gone through 3 % of their own change of
    * y between the ends of the sweep: where switching begins. BGlib has two definitions; this is ours.
@@ -112,27 +117,48 @@ export class LoopFitter {
       bic: bic(sse, P),
       aicLine: aic(line, 2),
       bicLine: bic(line, 2),
-      coercivePositive: this.biasAt(parameters, "rising", 0.5),
-      coerciveNegative: this.biasAt(parameters, "falling", 0.5),
+      coercivePositive: this.coercive(parameters, "rising"),
+      coerciveNegative: this.coercive(parameters, "falling"),
+      imprint: (this.biasAt(parameters, "rising", 0.5) + this.biasAt(parameters, "falling", 0.5)) / 2,
       nucleationPositive: this.biasAt(parameters, "rising", NUCLEATION),
       nucleationNegative: this.biasAt(parameters, "falling", 1 - NUCLEATION),
       converged,
     };
   }
 
-  /** The bias at which y of a branch has this share of its change between the ends; bisection, since y only grows. */
-  private biasAt(parameters: Float64Array, branch: "rising" | "falling", share: number): number {
-    const [c, p, q] = BRANCH_PARAMETERS[branch].map((at) => parameters[at]);
-    const y = (v: number) => transition(v, c, p, q);
-    let low = Math.min(...this.sweep.voltage_V), high = Math.max(...this.sweep.voltage_V);
-    const bottom = y(low), wanted = bottom + share * (y(high) - bottom);
-    for (let turn = 0; turn < 40; turn++) {
-      const middle = (low + high) / 2;
-      if (y(middle) < wanted) low = middle;
-      else high = middle;
-    }
-    return (low + high) / 2;
+  private coercive(parameters: Float64Array, branch: "rising" | "falling"): number {
+    const [low, high] = this.ends;
+    const value = (v: number, of: "rising" | "falling") => parameters[1] * yOf(parameters, of, v) + parameters[4] * v;
+    const middle = (value(low, "rising") + value(low, "falling") + value(high, "rising") + value(high, "falling")) / 4;
+    const sign = Math.sign(value(high, branch) - middle);
+    return bisect(low, high, (v) => sign * (value(v, branch) - middle));
   }
+
+  /** The bias at which y of a branch has this share of its change between the ends. */
+  private biasAt(parameters: Float64Array, branch: "rising" | "falling", share: number): number {
+    const [low, high] = this.ends;
+    const bottom = yOf(parameters, branch, low), top = yOf(parameters, branch, high);
+    return bisect(low, high, (v) => yOf(parameters, branch, v) - bottom - share * (top - bottom));
+  }
+
+  private get ends(): [low_V: number, high_V: number] {
+    return [Math.min(...this.sweep.voltage_V), Math.max(...this.sweep.voltage_V)];
+  }
+}
+
+function yOf(parameters: Float64Array, branch: "rising" | "falling", v: number): number {
+  const [c, p, q] = BRANCH_PARAMETERS[branch];
+  return transition(v, parameters[c], parameters[p], parameters[q]);
+}
+
+/** Where a function that is negative below and positive above passes zero. */
+function bisect(low: number, high: number, f: (x: number) => number): number {
+  for (let turn = 0; turn < 40; turn++) {
+    const middle = (low + high) / 2;
+    if (f(middle) < 0) low = middle;
+    else high = middle;
+  }
+  return (low + high) / 2;
 }
 
 /** Sum of squared residuals of the best straight line. */

@@ -78,5 +78,5 @@ export function loopLegend({ axes, unit }: CubeReader, fit: boolean): { [name: s
 
 const FORMULA =
   "f(V) = a0 + a1 (g erf((V - c)/g) + p)/(p + q) + a4 V, g = (q - p)/2 (erf(1000 (V - c)) + 1) + p; falling " +
-  "branch c = a2, p = b0, q = b1, rising branch c = a3, p = b2, q = b3; coercive bias: half, nucleation bias: 3 % of the " +
-  "branch's own switching";
+  "branch c = a2, p = b0, q = b1, rising branch c = a3, p = b2, q = b3; coercive bias: level half way between the curve's " +
+  "ends; imprint: middle between the branches' half switching; nucleation bias: 3 % of the branch's own switching";

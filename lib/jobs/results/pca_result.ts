@@ -23,7 +23,7 @@ export async function pcaResult({ cube, parameters, signal, progress }: ResultIn
       for (const { values_NS } of rowBlocks(cube)) yield values_NS;
     },
   };
-  const scree = Math.min(points, rows * cols, Math.max(SCREE, components));
+  const scree = Math.max(components, Math.min(points, rows * cols, SCREE));
   const fit = pca(source, { components: scree });
   progress(0.6);
   await pause();
