@@ -27,14 +27,14 @@ const KERNEL_PENALTIES = [1e-3, 1e-2, 0.1, 1];
 /** Times 1 / (median squared distance). */
 const KERNEL_WIDTHS = [0.1, 0.3, 1, 3, 10];
 /** The kernel matrix has this many rows at most, so that a fit stays a matter of seconds. */
-const MOST_KERNEL_PIXELS = 2000;
+const MOST_KERNEL_PIXELS = 1500;
 const MOST_FOLD_PIXELS = 350;
 const MOST_DISTANCE_STEPS = 2e9;
 
 /**
  * Fits the baselines to the training part alone and predicts the inputs of `test`. The penalties of both regressions and
  * the kernel's width are chosen by spatial cross-validation inside the training part. Costs are bounded by thinning the
- * training part evenly: 2000 pixels for the kernel, as many as 2e9 differences allow for the nearest input.
+ * training part evenly: 1500 pixels for the kernel, as many as 2e9 differences allow for the nearest input.
  */
 export async function predictBaselines(
   train: PairSet,

@@ -1,8 +1,8 @@
 import { unprocessable } from "../base/errors.ts";
-import type { Engine, Session } from "../compute/engine.ts";
+import type { Engine, NetworkState, Session } from "../compute/engine.ts";
 import { standardise, unstandardise } from "../cube/scale.ts";
-import type { ModelCheck, Scaler } from "../schemas/model.ts";
-import type { LoadedModel } from "./artifact.ts";
+import type { Network } from "../../models/network.ts";
+import type { ModelCheck, ModelManifest, Scaler } from "../schemas/model.ts";
 
 /** Engines agree to 2e-4 of the largest entry in a training step; an evaluation is closer than this. */
 const TOLERANCE = 1e-3;
@@ -13,8 +13,15 @@ export async function makeCheck(session: Session, scaler: Scaler, input: Float32
   return { input: [...input], latent: [...latent], output: [...output], tolerance: TOLERANCE };
 }
 
+/** What of a loaded model its check needs. */
+interface CheckedModel {
+  manifest: ModelManifest;
+  network: Network;
+  state: NetworkState;
+}
+
 /** Throws `check_failed` where a model does not give its own check's answer, with the difference met. */
-export async function verifyCheck(loaded: LoadedModel, check: ModelCheck, engine: Engine): Promise<void> {
+export async function verifyCheck(loaded: CheckedModel, check: ModelCheck, engine: Engine): Promise<void> {
   const session = await engine.open(loaded.network, loaded.state);
   try {
     const { latent, output } = await compute(session, loaded.manifest.scaler, Float32Array.from(check.input));
@@ -31,7 +38,7 @@ async function compute(session: Session, scaler: Scaler, input: Float32Array) {
 }
 
 function compare(
-  { manifest }: LoadedModel,
+  { manifest }: CheckedModel,
   what: string,
   met: Float32Array,
   wanted: readonly number[],
