@@ -5,7 +5,7 @@ import { trainRequest } from "../contracts/record_store_contract.ts";
 import { assert, assertEquals } from "../support/assert.ts";
 import { EPOCHS } from "./support/crash_runner.ts";
 
-const JOBS = 16;
+const JOBS = 10;
 const MOST_ROUNDS = 200;
 
 /** Runs the jobs and kills the process a while after it has started; returns the jobs that it said had ended. */

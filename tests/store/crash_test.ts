@@ -6,7 +6,7 @@ import type { CrashAction } from "./support/crash_writer.ts";
 import { checkPromises, Promises } from "./support/promises.ts";
 
 /** `CRASH_ROUNDS=500` for the long run. */
-const ROUNDS = Number(Deno.env.get("CRASH_ROUNDS") ?? 25);
+const ROUNDS = Number(Deno.env.get("CRASH_ROUNDS") ?? 15);
 
 /** Runs the writer, kills it after a while and returns what it said. */
 async function runAndKill(root: string, round: number, afterMs: number) {

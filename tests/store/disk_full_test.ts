@@ -6,7 +6,7 @@ import { chooseAction, perform } from "./support/crash_writer.ts";
 import { checkPromises, Promises } from "./support/promises.ts";
 
 /** `DISK_ROUNDS=100` for the long run. */
-const ROUNDS = Number(Deno.env.get("DISK_ROUNDS") ?? 20);
+const ROUNDS = Number(Deno.env.get("DISK_ROUNDS") ?? 10);
 
 /** A disk of 3 MB in memory, or undefined where one cannot be mounted. */
 async function smallDisk(): Promise<{ path: string } & AsyncDisposable | undefined> {
