@@ -9,39 +9,103 @@ export interface EngineOptions {
 export interface EngineDescription {
   name: EngineName;
   available: boolean;
-  /** Why not, and what to do about it. */
+  /** Why not, and what to do about it; or, of an engine that is there, why `auto` does not take it. */
   reason?: string;
 }
 
-interface Candidate {
-  /** Undefined when the engine can be opened. */
-  missing(): Promise<string | undefined>;
+/** An engine that may be had: its library is loaded only by `look` and `open`. */
+export interface Candidate {
+  readonly name: EngineName;
+  look(): Promise<{ available: boolean; reason?: string }>;
   open(options: EngineOptions): Promise<Engine>;
 }
 
-const CANDIDATES: Record<string, Candidate> = {
-  wasm: {
-    missing: () => Promise.resolve(undefined),
-    open: async (options) => (await import("./wasm/wasm_engine.ts")).openWasmEngine(options),
-  },
-  reference: {
-    missing: () => Promise.resolve(undefined),
-    open: async () => (await import("./reference/reference_engine.ts")).openReferenceEngine(),
-  },
-};
+/** All engines, in the order in which `auto` prefers them. */
+export function engineCandidates(): Candidate[] {
+  return [
+    {
+      name: "webgpu",
+      look: async () => {
+        const probe = await (await import("./webgpu/webgpu_engine.ts")).probeWebgpu();
+        if (!probe.available || !probe.onCpu) return probe;
+        return {
+          available: true,
+          reason: `${probe.device} renders on the CPU: slow, taken only when asked for by name`,
+        };
+      },
+      open: async () => (await import("./webgpu/webgpu_engine.ts")).openWebgpuEngine(),
+    },
+    {
+      name: "wasm",
+      look: () => Promise.resolve(missingForWasm()),
+      open: async ({ threads }) => (await import("./wasm/wasm_engine.ts")).openWasmEngine({ threads }),
+    },
+    {
+      name: "tensorflow",
+      look: async () => {
+        const missing = (await import("./tensorflow/load_tensorflow.ts")).missingTensorflow();
+        if (missing) return { available: false, reason: missing };
+        return { available: true, reason: "Taken only when asked for by name" };
+      },
+      open: async () => (await import("./tensorflow/tensorflow_engine.ts")).openTensorflowEngine(),
+    },
+    {
+      name: "reference",
+      look: () => Promise.resolve({ available: true, reason: "For tests: slow, taken only when asked for by name" }),
+      open: async () => (await import("./reference/reference_engine.ts")).openReferenceEngine(),
+    },
+  ];
+}
 
-/** Opens the engine asked for. Throws `engine_unavailable` with the reason and the remedy. */
-export async function openEngine(name: EngineName | "auto", options: EngineOptions): Promise<Engine> {
-  const wanted = name === "auto" ? "wasm" : name;
-  const reason = await CANDIDATES[wanted].missing();
-  if (reason) throw new LoopscopeError("unavailable", "engine_unavailable", `Engine ${wanted} is not available: ${reason}`);
-  return await CANDIDATES[wanted].open(options);
+/**
+ * Opens the engine asked for; `auto` takes webgpu where a GPU is, else wasm, and falls back to wasm where the GPU fails.
+ * @throws unavailable `engine_unavailable` with the reason and the remedy
+ */
+export async function openEngine(
+  name: EngineName | "auto",
+  options: EngineOptions,
+  candidates = engineCandidates(),
+): Promise<Engine> {
+  if (name === "auto") return await openFirst(options, candidates);
+  const candidate = candidates.find((each) => each.name === name);
+  const { available, reason } = await candidate?.look() ?? { available: false, reason: "there is no such engine" };
+  if (available) return await candidate!.open(options);
+  throw unavailable(`Engine ${name} is not available: ${reason}`);
 }
 
 /** All engines and whether they can be had here. */
-export async function describeEngines(): Promise<EngineDescription[]> {
-  return await Promise.all(Object.entries(CANDIDATES).map(async ([name, candidate]) => {
-    const reason = await candidate.missing();
-    return { name: name as EngineName, available: reason === undefined, reason };
+export async function describeEngines(candidates = engineCandidates()): Promise<EngineDescription[]> {
+  return await Promise.all(candidates.map(async ({ name, look }) => {
+    const { available, reason } = await look();
+    return { name, available, ...reason === undefined ? {} : { reason } };
   }));
+}
+
+/** The first candidate that is there without reservation and opens. */
+async function openFirst(options: EngineOptions, candidates: readonly Candidate[]): Promise<Engine> {
+  const reasons: string[] = [];
+  for (const candidate of candidates) {
+    const { available, reason } = await candidate.look();
+    if (!available || reason) {
+      reasons.push(`${candidate.name}: ${reason}`);
+      continue;
+    }
+    try {
+      return await candidate.open(options);
+    } catch (error) {
+      const { message } = error as Error;
+      options.log(message);
+      reasons.push(`${candidate.name}: ${message}`);
+    }
+  }
+  throw unavailable(`No engine is available: ${reasons.join("; ")}`);
+}
+
+function missingForWasm(): { available: boolean; reason?: string } {
+  if (typeof SharedArrayBuffer === "function") return { available: true };
+  return { available: false, reason: "this runtime has no SharedArrayBuffer: run on Deno 2.9 or newer" };
+}
+
+function unavailable(message: string): LoopscopeError {
+  return new LoopscopeError("unavailable", "engine_unavailable", message);
 }

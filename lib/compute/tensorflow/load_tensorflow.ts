@@ -1,12 +1,15 @@
+import { createRequire } from "node:module";
+import { fileURLToPath } from "node:url";
 import util from "node:util";
 import type { Tfjs } from "./run_step.ts";
 
 const PACKAGE = "@tensorflow/tfjs-node-gpu";
 const VERSION = "4.22.0";
+const ROOT = new URL("../../../", import.meta.url);
 const INSTALL = `deno install --node-modules-dir=auto --allow-scripts=npm:${PACKAGE} npm:${PACKAGE}@${VERSION}`;
 
 /** Why the native library cannot be there and how to install it; undefined where it is. Loads nothing. */
-export function missingTensorflow(root = new URL("../../../", import.meta.url)): string | undefined {
+export function missingTensorflow(root = ROOT): string | undefined {
   const folder = new URL(`node_modules/${PACKAGE}/`, root);
   if (!exists(folder)) return `the package ${PACKAGE} is not installed: run "${INSTALL}"`;
   const bindings = exists(new URL("lib/", folder))
@@ -16,12 +19,11 @@ export function missingTensorflow(root = new URL("../../../", import.meta.url)):
   return `${PACKAGE} is installed without its native library, since its install script did not run: run "${INSTALL}"`;
 }
 
-/** Loads the native library. Throws whatever the loader throws. */
-export async function loadTensorflow(): Promise<Tfjs> {
+/** Loads the native library (wants permission for FFI). Throws whatever the loader throws. */
+export function loadTensorflow(root = ROOT): Tfjs {
   supplyUtil();
-  const specifier = `npm:${PACKAGE}@${VERSION}`; // computed, so that nothing fetches it unasked
-  const tf = await import(specifier);
-  return tf.default ?? tf;
+  const require = createRequire(import.meta.url); // by path: no import map knows it and nothing fetches it unasked
+  return require(fileURLToPath(new URL(`node_modules/${PACKAGE}`, root)));
 }
 
 /** Functions that the package calls and that Node removed from `util`. */

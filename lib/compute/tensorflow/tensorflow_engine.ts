@@ -8,12 +8,12 @@ import { TensorflowSession } from "./tensorflow_session.ts";
  * Opens TensorFlow's native library, which is no part of the default install.
  * @throws unavailable `engine_unavailable` with the reason and how to install it
  */
-export async function openTensorflowEngine(): Promise<Engine> {
+export function openTensorflowEngine(): Engine {
   const reason = missingTensorflow();
   if (reason) throw unavailable(reason);
   let tf: Tfjs;
   try {
-    tf = await loadTensorflow();
+    tf = loadTensorflow();
   } catch (cause) {
     const problem = (cause as Error).message.split("\n")[0];
     throw unavailable(`its native library cannot be loaded (${problem})`, cause);
