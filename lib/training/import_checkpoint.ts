@@ -5,6 +5,7 @@ import { unprocessable } from "../base/errors.ts";
 import type { Axis } from "../schemas/cube.ts";
 import type { NetworkOptions, Scaler } from "../schemas/model.ts";
 import type { TrainedModel } from "./artifact.ts";
+import { checkScaler } from "./check_scaler.ts";
 import { makeCheck } from "./model_check.ts";
 import { stateFromSafetensors } from "./state_from_safetensors.ts";
 
@@ -20,7 +21,7 @@ export interface ImportInput {
 
 /**
  * A model from somebody's checkpoint; its check is computed here, so that it stays what it was when it came.
- * Throws what `buildNetwork` and `stateFromSafetensors` throw, and `axis_mismatch`.
+ * Throws what `buildNetwork` and `stateFromSafetensors` throw, `axis_mismatch` and `scaler_mismatch`.
  */
 export async function importCheckpoint(input: ImportInput): Promise<TrainedModel> {
   const { network: options, axis, scaler = { input: IDENTITY, output: IDENTITY }, engine } = input;
@@ -30,6 +31,7 @@ export async function importCheckpoint(input: ImportInput): Promise<TrainedModel
       `The axis has ${axis.values.length} values, the network ${options.points} points`,
     );
   }
+  checkScaler(scaler, options);
   const network = buildNetwork(options);
   const state = stateFromSafetensors(input.weights, network);
   const session = await engine.open(network, state);
