@@ -96,7 +96,7 @@ async function domainsFromLatents(engine: Engine): Promise<void> {
 async function coverage(engine: Engine): Promise<void> {
   for (const seed of SEEDS) {
     const { cube } = simulateFilm({ seed: 3030 + seed });
-    const { manifest } = await train(engine, cube, { seed, members: 5, epochs: 30 });
+    const { manifest } = await train(engine, cube, { seed, members: 5, epochs: 40, filters: 16 });
     report({
       ensemble: seed,
       factor: manifest.spreadFactor,

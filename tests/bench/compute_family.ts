@@ -1,0 +1,74 @@
+import { buildNetwork } from "../../models/build_network.ts";
+import type { Direction } from "../../models/network.ts";
+import { SHARED } from "../support/shared.ts";
+import type { BenchOptions, Family, Round } from "./family.ts";
+import { runJson } from "./run_json.ts";
+
+/** The paper's networks, as ../shared/peers/bench_torch.py has them. */
+export const SPECTRUM = 64;
+export const MINI_BATCH = 64;
+export const MAP_SIDE = 60;
+export const DIRECTIONS: readonly Direction[] = ["im2spec", "spec2im"];
+
+export function benchNetwork(direction: Direction, window: number) {
+  return buildNetwork({ direction, window, points: SPECTRUM, latent: 2, filters: 64 });
+}
+
+/** Training steps, whole maps and single inputs against PyTorch on the same cores. */
+export const computeFamily: Family = {
+  title: "compute against PyTorch",
+  goals: {
+    "train im2spec 8": 1,
+    "train im2spec 16": 1,
+    "train spec2im 8": 1,
+    "train spec2im 16": 1,
+    "map im2spec 8": 1.2,
+    "map im2spec 16": 3,
+    "map spec2im 8": 1.2,
+    "map spec2im 16": 1.2,
+    "one im2spec 8": 1.5,
+    "one im2spec 16": 1.5,
+    "one spec2im 8": 1.5,
+    "one spec2im 16": 1.5,
+  },
+  operations,
+  ours: oursRound,
+  peer: peerRound,
+};
+
+async function oursRound({ engine, windows, seconds }: BenchOptions): Promise<Round> {
+  const script = new URL("compute_round.ts", import.meta.url).pathname;
+  const args = ["run", "-q", "-A", "--no-check", script, engine, String(seconds), ...windows.map(String)];
+  const rows = await runJson(Deno.execPath(), args);
+  return Object.assign({}, ...rows) as Round;
+}
+
+/** Undefined without ../shared, or without a Python that has torch (LOOPSCOPE_PYTHON, else /usr/bin/python3). */
+async function peerRound({ windows, seconds }: BenchOptions): Promise<Round | undefined> {
+  if (!SHARED) return undefined;
+  const script = new URL("peers/bench_torch.py", SHARED).pathname;
+  const python = Deno.env.get("LOOPSCOPE_PYTHON") ?? "/usr/bin/python3";
+  const threads = String(navigator.hardwareConcurrency);
+  const args = [script, "--threads", threads, "--seconds", String(seconds), "--windows", ...windows.map(String)];
+  const rows = await runJson(python, args).catch(() => []);
+  if (rows.length === 0) return undefined;
+  return Object.fromEntries(rows.flatMap(({ kind, window, train_ms, map_s, one_ms }) => [
+    [`train ${kind} ${window}`, train_ms as number],
+    [`map ${kind} ${window}`, 1000 * (map_s as number)],
+    [`one ${kind} ${window}`, one_ms as number],
+  ]));
+}
+
+/** Multiplications and additions of direct convolutions and dense layers; training counts three times the forward pass. */
+function operations(name: string): number {
+  const [work, direction, window] = name.split(" ");
+  const network = benchNetwork(direction as Direction, Number(window));
+  const forward = [...network.encoder, ...network.decoder].reduce((sum, layer) => {
+    if (layer.kind === "dense") return sum + 2 * layer.featuresIn * layer.featuresOut;
+    if (layer.kind !== "conv") return sum;
+    const pixels = layer.outputShape.slice(1).reduce((a, b) => a * b, 1);
+    return sum + 2 * layer.channelsIn * layer.channelsOut * layer.kernel ** layer.dimensions * pixels;
+  }, 0);
+  if (work === "train") return 3 * MINI_BATCH * forward;
+  return work === "map" ? (MAP_SIDE - Number(window) + 1) ** 2 * forward : forward;
+}
