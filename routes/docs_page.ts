@@ -1,5 +1,5 @@
 /** As much of an OpenAPI 3.1 document as the page shows. */
-interface OpenApiDocument {
+export interface OpenApiDocument {
   info: { title: string; version: string; description?: string };
   paths: Record<string, Record<string, Operation>>;
   components: { schemas: Record<string, unknown> };

@@ -30,7 +30,7 @@ function readFlat(value: Record<string, unknown>, path: string): NdArray {
   const size = sizeOf(shape);
   if (data.length !== size) throw fault(`${path}.data`, `${data.length} values`, `${size} for shape [${shape}]`);
   const out = make(size);
-  for (let i = 0; i < size; i++) out[i] = readNumber(data[i], () => `${path}.data[${i}]`);
+  for (let i = 0; i < size; i++) out[i] = readNumber(data[i], () => `${path}.data`, i);
   return ndArray(out, shape);
 }
 
@@ -50,11 +50,10 @@ function readNested(value: unknown[], path: string): NdArray {
     if (list.length !== shape[axis]) {
       throw fault(where(), `${list.length} entries`, `${shape[axis]} as in ${path}${"[0]".repeat(axis)}`);
     }
-    const last = axis === shape.length - 1;
-    for (let i = 0; i < list.length; i++) {
-      const here = () => `${where()}[${i}]`;
-      if (last) out[at++] = readNumber(list[i], here);
-      else walk(list[i], axis + 1, here);
+    if (axis === shape.length - 1) {
+      for (let i = 0; i < list.length; i++) out[at++] = readNumber(list[i], where, i);
+    } else {
+      for (let i = 0; i < list.length; i++) walk(list[i], axis + 1, () => `${where()}[${i}]`);
     }
   };
   walk(value, 0, () => path);
@@ -72,10 +71,10 @@ function shapeOfNested(value: unknown[], path: string): number[] {
   return shape;
 }
 
-function readNumber(value: unknown, path: () => string): number {
+function readNumber(value: unknown, list: () => string, index: number): number {
   if (value === null) return NaN;
   if (typeof value === "number" && Number.isFinite(value)) return value;
-  throw fault(path(), show(value), "a finite number or null");
+  throw fault(`${list()}[${index}]`, show(value), "a finite number or null");
 }
 
 function fault(path: string, met: string, wanted: string): LoopscopeError {
