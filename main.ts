@@ -3,6 +3,7 @@ import { LoopscopeError } from "./lib/base/errors.ts";
 import { createLog, type Log } from "./lib/base/log.ts";
 import { parseSettings, settingNames, type Settings } from "./lib/schemas/settings.ts";
 import { addDemoCube } from "./lib/service/demo.ts";
+import { OPERATOR_COMMANDS } from "./lib/service/operator_commands.ts";
 import { createRuntime, type Runtime } from "./lib/service/runtime.ts";
 import { createApp } from "./routes/app.ts";
 import { appSettings } from "./routes/app_settings.ts";
@@ -16,6 +17,8 @@ const ZOO = new URL("./zoo", import.meta.url).pathname;
 /** Reads the settings, wires the service, listens, and stops on SIGTERM or SIGINT. */
 async function main(): Promise<void> {
   const settings = orExit(() => parseSettings(readEnvironment()));
+  const [name, ...args] = Deno.args;
+  if (name !== undefined) Deno.exit(await runCommand(name, args, settings));
   const log = createLog((line) => console.log(line));
   orExit(() => refuseOpenDoors(settings));
   const runtime = await createRuntime({ settings, version: VERSION, log, zooPath: ZOO }).catch(exit);
@@ -74,6 +77,14 @@ function needsKeys({ LOOPSCOPE_API_KEYS, LOOPSCOPE_PUBLIC_READ }: Settings): boo
   return LOOPSCOPE_API_KEYS !== undefined || LOOPSCOPE_PUBLIC_READ;
 }
 
+/** `keys`, `doctor`, `backup`, `restore`: what the service's owner does beside it. */
+async function runCommand(name: string, args: readonly string[], settings: Settings): Promise<number> {
+  const command = OPERATOR_COMMANDS[name];
+  const known = Object.keys(OPERATOR_COMMANDS).join(", ");
+  if (!command) return exit(new RangeError(`Met the command ${name}, wanted one of ${known}, or none to serve`));
+  return await command(args, { root: settings.LOOPSCOPE_DATA, zooPath: ZOO, print: console.log }).catch(exit);
+}
+
 /** Without keys whoever reaches the port may do everything: only this machine may reach it then. */
 function refuseOpenDoors(settings: Settings): void {
   const loopback = ["127.0.0.1", "::1", "localhost"].includes(settings.LOOPSCOPE_HOST);
@@ -94,7 +105,8 @@ function orExit<T>(run: () => T): T {
 
 /** One plain line for a person, and exit code 2: nothing was started. */
 function exit(error: unknown): never {
-  const expected = error instanceof LoopscopeError || error instanceof RangeError;
+  const expected = error instanceof LoopscopeError || error instanceof RangeError ||
+    error instanceof Deno.errors.NotFound;
   console.error(expected ? `loopscope: ${error.message}` : error);
   Deno.exit(2);
 }

@@ -1,0 +1,115 @@
+import { type Scope, scopeSchema } from "../schemas/access.ts";
+import { backupStore } from "../store/backup.ts";
+import { checkDataFolder } from "../store/check_data_folder.ts";
+import { isDataFolderInUse } from "../store/data_folder.ts";
+import { openStore, type Store } from "../store/open_store.ts";
+import { restoreStore } from "../store/restore.ts";
+
+export interface CommandContext {
+  /** `LOOPSCOPE_DATA` */
+  root: string;
+  zooPath: string;
+  print(line: string): void;
+}
+
+/** Runs one command of the service's owner beside, or instead of, a running service; returns the exit code. */
+export type OperatorCommand = (args: readonly string[], context: CommandContext) => Promise<number>;
+
+export const OPERATOR_COMMANDS: Readonly<Record<string, OperatorCommand>> = {
+  keys: keysCommand,
+  doctor: doctorCommand,
+  backup: backupCommand,
+  restore: restoreCommand,
+};
+
+const KEYS_USAGE =
+  "Usage: keys add NAME SCOPE[,SCOPE…] | keys list | keys revoke ID   (scopes: read, predict, train, admin)";
+
+async function keysCommand([verb, ...rest]: readonly string[], context: CommandContext): Promise<number> {
+  const { print } = context;
+  return await withStore(context, { shared: true }, ({ keys }) => {
+    if (verb === "list") {
+      for (const { id, name, scopes, createdAt, revokedAt } of keys.list()) {
+        print(`${id}  ${scopes.join(",")}  ${createdAt}  ${name}${revokedAt ? `  revoked ${revokedAt}` : ""}`);
+      }
+      return 0;
+    }
+    const [subject, list] = rest;
+    if (verb === "revoke" && subject) {
+      const revoked = keys.revoke(subject);
+      print(revoked ? `Key ${subject} is revoked` : `There is no valid key ${subject}`);
+      return revoked ? 0 : 1;
+    }
+    const scopes = (list ?? "").split(",").map((scope) => scopeSchema.safeParse(scope));
+    if (verb !== "add" || !subject || scopes.some((scope) => !scope.success)) {
+      print(KEYS_USAGE);
+      return 2;
+    }
+    const { key, secret } = keys.add(subject, scopes.map((scope) => scope.data as Scope));
+    print(`Key ${key.id} for ${subject} may ${key.scopes.join(", ")}. This is its secret, shown this once:`);
+    print(secret);
+    return 0;
+  });
+}
+
+/** Exit code 0: nothing wrong; 1: errors were found and not all repaired. */
+async function doctorCommand(args: readonly string[], context: CommandContext): Promise<number> {
+  const { print } = context;
+  const [repair, deep] = [args.includes("--repair"), args.includes("--deep")];
+  const live = isDataFolderInUse(context.root);
+  if (live && repair) {
+    print("A service is using this data folder: stop it before a repair");
+    return 2;
+  }
+  return await withStore(context, { shared: true }, async (store) => {
+    let [errors, notes] = [0, 0];
+    for await (const finding of checkDataFolder(store, { deep, live })) {
+      const repaired = repair && finding.repair !== undefined;
+      if (repaired) await finding.repair?.();
+      else if (finding.level === "error") errors++;
+      else notes++;
+      print(`${finding.level} ${finding.code} ${finding.subject}: ${finding.message}${repaired ? " (repaired)" : ""}`);
+    }
+    const { cubes, bytes } = store.cubes.usage();
+    print(
+      `${cubes} cubes, ${bytes} bytes, ${store.models.list().length} models, ${store.folder.freeBytes()} bytes free`,
+    );
+    print(errors === 0 ? `No errors, ${notes} left-overs` : `${errors} errors, ${notes} left-overs`);
+    return errors === 0 ? 0 : 1;
+  });
+}
+
+async function backupCommand([file]: readonly string[], context: CommandContext): Promise<number> {
+  if (!file) {
+    context.print("Usage: backup FILE   (while the service runs, or not)");
+    return 2;
+  }
+  return await withStore(context, { shared: true }, async (store) => {
+    const { cubes, models, sizeBytes } = await backupStore(store, file);
+    context.print(`${file}: ${cubes} cubes, ${models} model versions, ${sizeBytes} bytes`);
+    return 0;
+  });
+}
+
+async function restoreCommand([file]: readonly string[], { root, print }: CommandContext): Promise<number> {
+  if (!file) {
+    print("Usage: restore FILE   (into an empty LOOPSCOPE_DATA)");
+    return 2;
+  }
+  await restoreStore(file, root);
+  print(`${file} is restored into ${root}`);
+  return 0;
+}
+
+async function withStore(
+  { root, zooPath }: CommandContext,
+  options: { shared: boolean },
+  run: (store: Store) => number | Promise<number>,
+): Promise<number> {
+  const store = await openStore({ root, zooPath, ...options });
+  try {
+    return await run(store);
+  } finally {
+    store.close();
+  }
+}
