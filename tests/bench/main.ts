@@ -3,13 +3,14 @@
  * as a table with the goals beside the figures, or as one JSON line a case.
  */
 import { parseArgs } from "node:util";
+import { analysisFamily } from "./analysis_bench.ts";
 import { computeFamily } from "./compute_family.ts";
 import type { BenchOptions, Family, Round } from "./family.ts";
 import { measurePeak } from "./peak.ts";
 import { median, spread } from "./statistics.ts";
 
 /** Add a family here. */
-const FAMILIES: readonly Family[] = [computeFamily];
+const FAMILIES: readonly Family[] = [computeFamily, analysisFamily];
 
 interface Row {
   case: string;
