@@ -1,0 +1,96 @@
+/** A service's refusal, in its own words. */
+export class ServiceError extends Error {
+  override readonly name = "ServiceError";
+
+  constructor(readonly status: number, readonly code: string, detail: string) {
+    super(`${detail} (${status} ${code})`);
+  }
+}
+
+export interface ClientOptions {
+  url: string;
+  key?: string;
+}
+
+export type Json = Record<string, unknown>;
+
+/** The public API and nothing else: what any script can do. */
+export class Client {
+  readonly #url: string;
+  readonly #key?: string;
+
+  constructor({ url, key }: ClientOptions) {
+    this.#url = url.replace(/\/+$/, "");
+    this.#key = key;
+  }
+
+  /** Throws ServiceError for every answer that is not 2xx. */
+  async request(path: string, init: RequestInit = {}): Promise<Response> {
+    const headers = new Headers(init.headers);
+    if (this.#key) headers.set("Authorization", `Bearer ${this.#key}`);
+    const answer = await fetch(this.#url + path, { ...init, headers }).catch((cause) => {
+      throw new Error(`No answer from ${this.#url}: is the service running?`, { cause });
+    });
+    if (answer.ok) return answer;
+    const problem = await answer.json().catch(() => ({})) as { code?: string; detail?: string };
+    throw new ServiceError(answer.status, problem.code ?? "unknown", problem.detail ?? answer.statusText);
+  }
+
+  async get(path: string): Promise<Json> {
+    return await (await this.request(path)).json();
+  }
+
+  async post(path: string, body: Json): Promise<Json> {
+    const headers = { "Content-Type": "application/json" };
+    return await (await this.request(path, { method: "POST", body: JSON.stringify(body), headers })).json();
+  }
+
+  /** A derived result; follows the job that computes it where it takes long. */
+  async result(path: string, accept: string): Promise<Response> {
+    while (true) {
+      const answer = await this.request(path, { headers: { Accept: accept, Prefer: "wait=30" } });
+      if (answer.status !== 202) return answer;
+      const job = await answer.json() as { id: string };
+      const { state, error } = await this.#jobEnd(job.id);
+      if (state !== "succeeded") throw new Error(`The result could not be computed: ${error?.detail ?? state}`);
+    }
+  }
+
+  /** A job's server-sent events, from the first on; a cut connection is taken up again where it was. */
+  async *events(job: string): AsyncGenerator<{ event: string; data: Json }> {
+    let last = "0";
+    while (true) {
+      const answer = await this.request(`/v1/jobs/${job}/events`, { headers: { "Last-Event-ID": last } });
+      for await (const { id, event, data } of readEvents(answer.body!)) {
+        last = id;
+        yield { event, data };
+        if (event === "done") return;
+      }
+    }
+  }
+
+  async #jobEnd(id: string): Promise<{ state: string; error?: { detail: string } }> {
+    for await (const { event, data } of this.events(id)) {
+      if (event === "done") return data as { state: string; error?: { detail: string } };
+    }
+    throw new Error(`Job ${id} has no end`);
+  }
+}
+
+async function* readEvents(body: ReadableStream<Uint8Array>) {
+  let rest = "";
+  for await (const text of body.pipeThrough(new TextDecoderStream())) {
+    const blocks = (rest + text).split("\n\n");
+    rest = blocks.pop() ?? "";
+    for (const block of blocks) {
+      const fields = new Map(
+        block.split("\n").map((line) => {
+          const at = line.indexOf(":");
+          return [line.slice(0, at), line.slice(at + 1).trimStart()] as const;
+        }),
+      );
+      const [event, data] = [fields.get("event"), fields.get("data")];
+      if (event && data) yield { id: fields.get("id") ?? "0", event, data: JSON.parse(data) as Json };
+    }
+  }
+}
