@@ -13,11 +13,18 @@ const CHANNEL = "Channel_000";
 export async function writeNsid(cube: CubeReader): Promise<Uint8Array<ArrayBuffer>> {
   const module = await loadHdf5();
   const path = `/nsid-${crypto.randomUUID()}.h5`;
-  const file = new File(path, "w");
+  // HDF5 stamps every object with the time: the same cube must give the same bytes, by which it is known.
+  const now = Date.now;
+  Date.now = () => 0;
   try {
-    writeCube(file, cube);
+    const file = new File(path, "w");
+    try {
+      writeCube(file, cube);
+    } finally {
+      file.close();
+    }
   } finally {
-    file.close();
+    Date.now = now;
   }
   const bytes = new Uint8Array(module.FS.readFile(path) as Uint8Array<ArrayBuffer>);
   module.FS.unlink(path);
