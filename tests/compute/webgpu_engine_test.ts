@@ -3,7 +3,8 @@ import { openWebgpuEngine, probeWebgpu } from "../../lib/compute/webgpu/webgpu_e
 import { initialState } from "../../lib/compute/initial_state.ts";
 import { buildNetwork } from "../../models/build_network.ts";
 import { engineContract } from "../contracts/engine_contract.ts";
-import { assert, assertFailsWith } from "../support/assert.ts";
+import { imageByPatches } from "../../lib/compute/image_by_patches.ts";
+import { assert, assertCloseToLargest, assertFailsWith } from "../support/assert.ts";
 
 const probe = await probeWebgpu();
 const skip = probe.available ? undefined : probe.reason;
@@ -18,7 +19,25 @@ engineContract("webgpu", () => Promise.resolve({ ...shared!, close: () => Promis
 });
 
 Deno.test({
-  name: `webgpu: a closed engine refuses work and names the remedy`,
+  name: "webgpu: a map of several tiles is its patches, one by one",
+  ignore: skip !== undefined,
+  fn: async () => {
+    const engine = await openWebgpuEngine({ timeoutMs: 60_000, tileBytes: 4 * 4 * (4 * 7 + 7) ** 2 }); // 4 x 4 positions
+    const network = buildNetwork({ direction: "im2spec", window: 8, points: 3, latent: 3, filters: 4 });
+    const session = await engine.open(network, initialState(network, 1));
+    const [rows, cols] = [17, 13];
+    const image_HW = Float32Array.from({ length: rows * cols }, (_, i) => Math.sin(i * i));
+    const whole = await session.predictImage(image_HW, rows, cols);
+    const byPatch = await imageByPatches(session, image_HW, { rows, cols }, "all");
+    assertCloseToLargest(whole.latent_HWL, byPatch.latent_HWL, 1e-5, "latent");
+    assertCloseToLargest(whole.output_HWS, byPatch.output_HWS, 1e-5, "output");
+    await session.close();
+    await engine.close();
+  },
+});
+
+Deno.test({
+  name: "webgpu: a closed engine refuses work and names the remedy",
   ignore: skip !== undefined,
   fn: closed,
 });

@@ -2,10 +2,11 @@ import { conflict } from "../../base/errors.ts";
 import { sizeOf } from "../../base/nd_array.ts";
 import type { Network } from "../../../models/network.ts";
 import type { ImagePrediction, NetworkState, Prediction, Session, SessionOptions, TrainingState } from "../engine.ts";
+import { imageByPatches } from "../image_by_patches.ts";
 import { packState, unpackState } from "../parameter_layout.ts";
 import { planInference, planTraining } from "../plan.ts";
 import type { Plan } from "../plan.ts";
-import { checkBatches, checkState, countPairs, countSamples, gatherPatches, imagePositions } from "../session_input.ts";
+import { checkBatches, checkState, countPairs, countSamples } from "../session_input.ts";
 import { runStep } from "./run_step.ts";
 import type { Machine } from "./run_step.ts";
 
@@ -84,19 +85,13 @@ export class ReferenceSession implements Session {
     return this.infer("decode", latent_NL, this.network.options.latent).output!;
   }
 
-  async predictImage(
+  predictImage(
     image_HW: Float32Array,
     rows: number,
     cols: number,
     want: "latent" | "all" = "all",
   ): Promise<ImagePrediction> {
-    const grid = imagePositions(this.network, image_HW, { rows, cols });
-    const { window } = this.network.options;
-    const patches = { cols, window, gridCols: grid.cols, from: 0, count: grid.rows * grid.cols };
-    const input_NI = gatherPatches(image_HW, patches);
-    if (want === "latent") return { ...grid, latent_HWL: await this.encode(input_NI), output_HWS: new Float32Array() };
-    const { latent_NL, output_NO } = await this.predict(input_NI);
-    return { ...grid, latent_HWL: latent_NL, output_HWS: output_NO };
+    return imageByPatches(this, image_HW, { rows, cols }, want);
   }
 
   state(): Promise<TrainingState> {

@@ -3,11 +3,12 @@ import { conflict } from "../../base/errors.ts";
 import { sizeOf } from "../../base/nd_array.ts";
 import type { Network } from "../../../models/network.ts";
 import type { ImagePrediction, NetworkState, Prediction, Session, SessionOptions, TrainingState } from "../engine.ts";
+import { imageByPatches } from "../image_by_patches.ts";
 import { layoutParameters, packState, unpackState } from "../parameter_layout.ts";
 import type { ParameterLayout } from "../parameter_layout.ts";
 import { planInference, planTraining } from "../plan.ts";
 import type { Plan } from "../plan.ts";
-import { checkBatches, checkState, countPairs, countSamples, gatherPatches, imagePositions } from "../session_input.ts";
+import { checkBatches, checkState, countPairs, countSamples } from "../session_input.ts";
 import { ADAM } from "../step.ts";
 import { runStep } from "./run_step.ts";
 import type { TensorMachine, Tfjs } from "./run_step.ts";
@@ -110,21 +111,13 @@ export class TensorflowSession implements Session {
     return this.inOrder(() => this.infer("decode", latent_NL, this.network.options.latent)[0]);
   }
 
-  async predictImage(
+  predictImage(
     image_HW: Float32Array,
     rows: number,
     cols: number,
     want: "latent" | "all" = "all",
   ): Promise<ImagePrediction> {
-    const positions = imagePositions(this.network, image_HW, { rows, cols });
-    const { window } = this.network.options;
-    const patches = { cols, window, gridCols: positions.cols, from: 0, count: positions.rows * positions.cols };
-    const input_NI = gatherPatches(image_HW, patches);
-    if (want === "latent") {
-      return { ...positions, latent_HWL: await this.encode(input_NI), output_HWS: new Float32Array() };
-    }
-    const { latent_NL, output_NO } = await this.predict(input_NI);
-    return { ...positions, latent_HWL: latent_NL, output_HWS: output_NO };
+    return imageByPatches(this, image_HW, { rows, cols }, want);
   }
 
   state(): Promise<TrainingState> {

@@ -147,7 +147,8 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
   );
 }
 
-interface Finish {
+/** How a matrix product's sums become results. */
+export interface Finish {
   buffers: Record<string, Access>;
   constants: Record<string, number>;
   place?: Record<string, number>;
@@ -219,7 +220,7 @@ ${rows.map((i) => `  let off${i} = (sum${i} - mean) * ${inside(i)};`).join("\n")
 }
 
 /** Leaky ReLU, batch norm by running statistics, and the pyramid's total. */
-function storeEval(step: StepOf<"evalStage">): Finish {
+export function storeEval(step: StepOf<"evalStage">): Finish {
   const { norm, output, total } = step;
   const code = `
           let plain = value + parameters[place.BIAS + col];

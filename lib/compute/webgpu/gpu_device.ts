@@ -6,6 +6,8 @@ export interface GpuLimits {
   /** Threads of a workgroup for reductions and elementwise work: a power of two, at most 256. */
   readonly threads: number;
   readonly maxBindingBytes: number;
+  /** Largest buffer of a tile of an image. */
+  readonly tileBytes: number;
 }
 
 /** A dispatch with its pipeline and bindings made, ready to be encoded any number of times. */

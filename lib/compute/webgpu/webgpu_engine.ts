@@ -7,6 +7,8 @@ import { WebgpuSession } from "./webgpu_session.ts";
 export interface WebgpuOptions {
   /** A device that has not answered for so long counts as hung. */
   timeoutMs?: number;
+  /** Largest buffer of a tile of an image that is encoded whole. */
+  tileBytes?: number;
 }
 
 /** What `navigator.gpu` offers: an adapter in words, whether it only renders on the CPU, or why there is none. */
@@ -40,10 +42,12 @@ export async function probeWebgpu(): Promise<WebgpuProbe> {
  * Opens the engine on the fastest adapter, also one that renders on the CPU (slow, but right).
  * @throws unavailable `engine_unavailable` with the reason and the remedy
  */
-export async function openWebgpuEngine({ timeoutMs = 120_000 }: WebgpuOptions = {}): Promise<Engine> {
+export async function openWebgpuEngine(
+  { timeoutMs = 120_000, tileBytes = 64 * 2 ** 20 }: WebgpuOptions = {},
+): Promise<Engine> {
   const probe = await probeWebgpu();
   if (!probe.available) throw unavailable(probe.reason);
-  const gpu = await openDevice(probe.adapter, timeoutMs);
+  const gpu = await openDevice(probe.adapter, { timeoutMs, tileBytes });
   return {
     name: "webgpu",
     device: probe.device,
@@ -54,7 +58,7 @@ export async function openWebgpuEngine({ timeoutMs = 120_000 }: WebgpuOptions = 
 }
 
 /** As much room as the adapter has; everything else as every WebGPU device has it. */
-async function openDevice(adapter: GPUAdapter, timeoutMs: number): Promise<GpuDevice> {
+async function openDevice(adapter: GPUAdapter, { timeoutMs, tileBytes }: Required<WebgpuOptions>): Promise<GpuDevice> {
   const { limits } = adapter;
   const maxBindingBytes = Math.min(limits.maxBufferSize, limits.maxStorageBufferBindingSize);
   let device: GPUDevice;
@@ -68,7 +72,7 @@ async function openDevice(adapter: GPUAdapter, timeoutMs: number): Promise<GpuDe
   } catch (error) {
     throw unavailable(`The GPU could not be opened (${(error as Error).message}): restart the service`);
   }
-  return new GpuDevice(device, { threads: threadsOf(device.limits), maxBindingBytes }, timeoutMs);
+  return new GpuDevice(device, { threads: threadsOf(device.limits), maxBindingBytes, tileBytes }, timeoutMs);
 }
 
 function threadsOf(limits: GPUSupportedLimits): GpuLimits["threads"] {

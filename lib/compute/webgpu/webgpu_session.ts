@@ -2,16 +2,19 @@ import { conflict } from "../../base/errors.ts";
 import { sizeOf } from "../../base/nd_array.ts";
 import type { Network } from "../../../models/network.ts";
 import type { ImagePrediction, NetworkState, Prediction, Session, SessionOptions, TrainingState } from "../engine.ts";
+import { imageByPatches } from "../image_by_patches.ts";
 import { layoutParameters, packState, unpackState } from "../parameter_layout.ts";
 import type { ParameterLayout } from "../parameter_layout.ts";
 import { planInference, planTraining } from "../plan.ts";
-import { checkBatches, checkState, countPairs, countSamples, gatherPatches, imagePositions } from "../session_input.ts";
+import { checkBatches, checkState, countPairs, countSamples, imagePositions } from "../session_input.ts";
 import { ADAM } from "../step.ts";
 import { compilePlan } from "./compile_plan.ts";
 import type { CompiledPlan, SessionBuffers } from "./compile_plan.ts";
 import type { GpuDevice, PreparedDispatch } from "./gpu_device.ts";
 import { CONTROL_BYTES, grid } from "./gpu_kernel.ts";
 import type { Dispatch } from "./gpu_kernel.ts";
+import { MapEncoder } from "./map_encoder.ts";
+import type { Grid } from "./map_encoder.ts";
 import { gatherKernel } from "./simple_kernels.ts";
 
 /** Training steps between two looks at the losses. */
@@ -33,6 +36,7 @@ interface TrainingSet {
 /** One network on a GPU: weights, moments, training set and all activations stay there. */
 export class WebgpuSession implements Session {
   private readonly inference = new Map<Part, CompiledPlan>();
+  private map?: MapEncoder;
   private trainingSet?: TrainingSet;
   private last: Promise<unknown> = Promise.resolve();
 
@@ -161,14 +165,14 @@ export class WebgpuSession implements Session {
     want: "latent" | "all" = "all",
   ): Promise<ImagePrediction> {
     const positions = imagePositions(this.network, image_HW, { rows, cols });
-    const { window } = this.network.options;
-    const patches = { cols, window, gridCols: positions.cols, from: 0, count: positions.rows * positions.cols };
-    const input_NI = gatherPatches(image_HW, patches);
-    if (want === "latent") {
-      return { ...positions, latent_HWL: await this.encode(input_NI), output_HWS: new Float32Array() };
-    }
-    const { latent_NL, output_NO } = await this.predict(input_NI);
-    return { ...positions, latent_HWL: latent_NL, output_HWS: output_NO };
+    const tile = MapEncoder.tileFor(this.network, positions, this.gpu.limits.tileBytes);
+    if (!tile) return imageByPatches(this, image_HW, { rows, cols }, want);
+    const latent_HWL = await this.inOrder(() => this.encodeImage(image_HW, cols, positions, tile));
+    return {
+      ...positions,
+      latent_HWL,
+      output_HWS: want === "all" ? await this.decode(latent_HWL) : new Float32Array(),
+    };
   }
 
   state(): Promise<TrainingState> {
@@ -189,6 +193,7 @@ export class WebgpuSession implements Session {
     return this.inOrder(() => {
       this.dropTrainingSet();
       this.training?.destroy();
+      this.map?.destroy();
       for (const compiled of this.inference.values()) compiled.destroy();
       for (const buffer of [...Object.values(this.shared), this.indices]) buffer.destroy();
       return Promise.resolve();
@@ -226,6 +231,34 @@ export class WebgpuSession implements Session {
       buffers: [samples, this.indices, to],
       workgroups: (n) => grid(Math.ceil(n * floats / threads)),
     };
+  }
+
+  /** Latents of all patches, tile by tile; the last tiles reach back so that all are of one size. */
+  private async encodeImage(image_HW: Float32Array, cols: number, positions: Grid, tile: Grid): Promise<Float32Array> {
+    const { latent } = this.network.options;
+    const encoder = await this.mapEncoder(tile);
+    const latent_HWL = new Float32Array(positions.rows * positions.cols * latent);
+    for (let row0 = 0; row0 < positions.rows; row0 += tile.rows) {
+      const row = Math.min(row0, positions.rows - tile.rows);
+      for (let col0 = 0; col0 < positions.cols; col0 += tile.cols) {
+        const col = Math.min(col0, positions.cols - tile.cols);
+        const part = await encoder.encode(image_HW, cols, { row, col });
+        for (let i = 0; i < tile.rows; i++) {
+          const line = part.subarray(i * tile.cols * latent, (i + 1) * tile.cols * latent);
+          latent_HWL.set(line, ((row + i) * positions.cols + col) * latent);
+        }
+      }
+    }
+    return latent_HWL;
+  }
+
+  /** The encoder for tiles of this size; only the last is kept. */
+  private async mapEncoder(tile: Grid): Promise<MapEncoder> {
+    const { rows, cols } = this.map?.tile ?? {};
+    if (this.map && rows === tile.rows && cols === tile.cols) return this.map;
+    this.map?.destroy();
+    this.map = undefined;
+    return this.map = await MapEncoder.open(this.gpu, this.network, this.shared, tile);
   }
 
   /** The part's results (latent, output, or both) for any number of samples. */
