@@ -1,4 +1,4 @@
-import { LoopscopeError } from "../base/errors.ts";
+import { checkIndex, checkRegion } from "./check_region.ts";
 import type { Axis, CubeReader, ImageChannel, Region } from "./cube.ts";
 
 export interface MemoryCubeInput {
@@ -57,22 +57,6 @@ function checkLengths({ shape, values_HWS, mask_HWS, images = [] }: MemoryCubeIn
   check("Cube", values_HWS.length, rows * cols * points);
   if (mask_HWS) check("Mask", mask_HWS.length, rows * cols * points);
   for (const image of images) check(`Image ${image.name}`, image.values_HW.length, rows * cols);
-}
-
-function checkIndex(index: number, points: number): void {
-  if (Number.isInteger(index) && index >= 0 && index < points) return;
-  throw new LoopscopeError("unprocessable", "index_outside", `Spectral step ${index} is outside 0 to ${points - 1}`);
-}
-
-function checkRegion({ row, col, rows, cols }: Region, shape: readonly [number, number, number]): void {
-  const inside = row >= 0 && col >= 0 && rows >= 1 && cols >= 1 && row + rows <= shape[0] && col + cols <= shape[1];
-  if (inside) return;
-  const met = `rows ${row} to ${row + rows - 1}, columns ${col} to ${col + cols - 1}`;
-  throw new LoopscopeError(
-    "unprocessable",
-    "region_outside",
-    `Region (${met}) leaves the ${shape[0]} x ${shape[1]} map`,
-  );
 }
 
 function copyBlock<T extends Float32Array | Uint8Array>(

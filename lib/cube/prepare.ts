@@ -1,6 +1,7 @@
 import { unprocessable } from "../base/errors.ts";
 import type { Preparation } from "../schemas/preparation.ts";
 import type { Axis, CubeReader, ImageChannel, Region } from "./cube.ts";
+import { checkIndex, checkRegion } from "./check_region.ts";
 import { planSpectral, type SpectralPreparation } from "./prepare_spectra.ts";
 
 /**
@@ -128,14 +129,19 @@ type Readers = Pick<CubeReader, "shape" | "axes" | "readBlock" | "readMask" | "r
 
 /** A reader whose maps and spectra come from its blocks, a row of pixels at a time. */
 function withReaders(cube: CubeReader, readers: Readers): CubeReader {
-  const [rows, cols, points] = readers.shape;
+  const { shape } = readers;
+  const [rows, cols, points] = shape;
+  const readBlock = (region: Region) => (checkRegion(region, shape), readers.readBlock(region));
   return {
     ...readers,
+    readBlock,
+    readMask: (region) => (checkRegion(region, shape), readers.readMask(region)),
     quantity: cube.quantity,
     unit: cube.unit,
     imageNames: cube.imageNames,
-    readSpectrum: (row, col) => readers.readBlock({ row, col, rows: 1, cols: 1 }),
+    readSpectrum: (row, col) => readBlock({ row, col, rows: 1, cols: 1 }),
     readMap: (index) => {
+      checkIndex(index, points);
       const map_HW = new Float32Array(rows * cols);
       for (let row = 0; row < rows; row++) {
         const block = readers.readBlock({ row, col: 0, rows: 1, cols });

@@ -49,6 +49,14 @@ Deno.test("crop and pixel bins move images and axes along", () => {
   assertEquals(cube.axes.col.values, [2.5]);
 });
 
+Deno.test("a cropped cube shows nothing outside of its crop", async () => {
+  const cube = prepareCube(rampCube(4, 5, 2), [{ step: "crop", parameters: { row: 1, col: 1, rows: 2, cols: 2 } }]);
+  await assertFailsWith("region_outside", () => cube.readBlock({ row: 0, col: 1, rows: 1, cols: 2 }));
+  await assertFailsWith("region_outside", () => cube.readSpectrum(-1, 0));
+  await assertFailsWith("region_outside", () => cube.readMask({ row: 2, col: 0, rows: 1, cols: 1 }));
+  await assertFailsWith("index_outside", () => cube.readMap(2));
+});
+
 Deno.test("backgrounds leave what stands on them", () => {
   const values = Array.from({ length: 20 }, (_, s) => 10 + s);
   const axis = { name: "E", unit: "eV", values };
