@@ -1,4 +1,7 @@
 import { useEffect } from "preact/hooks";
+import { extent } from "./arrays.ts";
+import type { ModelView } from "./model_source.ts";
+import { numberText } from "./quantity_text.ts";
 import { copyText } from "./panel.tsx";
 import { useApp } from "./context.ts";
 import { Explore } from "./explore.tsx";
@@ -172,12 +175,18 @@ function Pickers({ session }: { session: Session }) {
       </label>
       {modelState.state === "ready" && !fits(modelState.value, cube!.record) && (
         <p class="notice">
-          This model wants spectra of {modelState.value.network.points} steps; this cube has {cube!.record.shape[2]}.
+          This model was trained on another axis ({axisText(modelState.value)}); it cannot be applied here.
         </p>
       )}
       {modelState.state === "failed" && <p class="notice">{modelState.error.message}</p>}
     </div>
   );
+}
+
+function axisText({ axis, network }: ModelView): string {
+  if (!axis) return `${network.points} steps`;
+  const [low, high] = extent(axis.values);
+  return `${network.points} steps of ${axis.name}, ${numberText(low)} to ${numberText(high)} ${axis.unit}`;
 }
 
 function Toast() {

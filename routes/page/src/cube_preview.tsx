@@ -1,6 +1,6 @@
 import { useMemo } from "preact/hooks";
 import type { CubeRecord } from "../../../lib/schemas/cube.ts";
-import { percentile, sortedFinite } from "./arrays.ts";
+import { extent, percentile, sortedFinite } from "./arrays.ts";
 import { colourTable } from "./colour_maps.ts";
 import { useApp } from "./context.ts";
 import { quantityText } from "./quantity_text.ts";
@@ -17,6 +17,7 @@ export function CubePreview({ cube }: { cube: CubeRecord }) {
   const map = useResource(app.cache, `preview ${path}`, () => app.api.grid(path));
   const table = useMemo(() => colourTable("viridis"), []);
   const { spectral } = cube.axes;
+  const [low, high] = extent(spectral.values);
   return (
     <div class="preview">
       <div class="preview-map">
@@ -35,16 +36,14 @@ export function CubePreview({ cube }: { cube: CubeRecord }) {
         <Fact name="Pixels" value={`${rows} × ${cols}`} />
         <Fact
           name={spectral.name || "Spectral axis"}
-          value={`${points} steps, ${quantityText(spectral.values[0], spectral.unit, 3)} to ${
-            quantityText(spectral.values[points - 1], spectral.unit, 3)
-          }`}
+          value={`${points} steps, ${quantityText(low, spectral.unit, 3)} to ${quantityText(high, spectral.unit, 3)}`}
         />
         <Fact name="Quantity" value={[cube.quantity, cube.unit].filter(Boolean).join(", ") || "not named"} />
         {cube.maps.length > 0 && <Fact name="Image channels" value={cube.maps.map(({ name }) => name).join(", ")} />}
         <Fact name="Checks" value={healthText(cube)} />
       </dl>
       {cube.notes.length > 0 && (
-        <ul class="notes">
+        <ul class="notes scroll" tabIndex={0} aria-label="Notes on the file">
           {cube.notes.map((note) => <li key={note}>{note}</li>)}
         </ul>
       )}

@@ -25,7 +25,10 @@ export function Explore({ session, derived }: { session: Session; derived: Deriv
     <div class="explore">
       <Story session={session} derived={derived} />
       <div class="explore-grid">
-        <MapCard session={session} derived={derived} />
+        <div class="stack">
+          <MapCard session={session} derived={derived} />
+          {session.model && <SuggestPanel session={session} />}
+        </div>
         <div class="explore-right">
           {pixels.length > 0
             ? <LoopPanel session={session} derived={derived} pixels={pixels} preview={preview} />
@@ -39,7 +42,6 @@ export function Explore({ session, derived }: { session: Session; derived: Deriv
             <PatchPanel session={session} derived={derived} pixels={pixels} />
             <ParameterPanel session={session} derived={derived} pixels={pixels} />
           </div>
-          {session.model && <SuggestPanel session={session} />}
         </div>
       </div>
       <Guide session={session} derived={derived} />

@@ -59,7 +59,7 @@ export class ModelSource {
 
   get imageName(): string {
     const image = this.model.image ?? { imageAt: 0 };
-    return "map" in image ? image.map : `${image.imageAt} ${this.cube.axes.spectral.unit}`.trim();
+    return "map" in image ? image.map : `the map at ${image.imageAt} ${this.cube.axes.spectral.unit}`.trim();
   }
 
   async predictions(options?: ResultOptions): Promise<Predictions> {

@@ -7,7 +7,7 @@ import { Markdown } from "./markdown.tsx";
 import type { ModelView } from "./model_source.ts";
 import { Panel } from "./panel.tsx";
 import { numberText, sizeText } from "./quantity_text.ts";
-import { useResource } from "./resource_cache.ts";
+import { useHeld, useResource } from "./resource_cache.ts";
 import type { ModelSummary, Session } from "./session.ts";
 import { Empty, Loaded } from "./status.tsx";
 import { useStore } from "./store.ts";
@@ -63,13 +63,14 @@ function ModelDetail({ reference }: { reference: string }) {
   const revision = useStore(app.ui, (ui) => ui.revision);
   const [name, version] = reference.split("@");
   const path = `/v1/models/${encodeURIComponent(name)}/versions/${encodeURIComponent(version ?? "latest")}`;
-  const resource = useResource(app.cache, `detail ${path} ${revision}`, async () => {
+  const detail = useResource(app.cache, `detail ${path} ${revision}`, async () => {
     const [view, summary] = await Promise.all([
       app.api.json<ModelView>(path),
       app.api.json<ModelSummary>(`/v1/models/${encodeURIComponent(name)}`),
     ]);
     return { view, summary };
   });
+  const resource = useHeld(detail);
   return (
     <Loaded of={resource}>
       {({ view, summary }) => (

@@ -1,4 +1,4 @@
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import type { PendingJob } from "./api_client.ts";
 
 const MAX_ENTRIES = 80;
@@ -75,6 +75,13 @@ export function useResource<T>(
   if (broken) return { state: "failed", error: broken.error, retry: () => setFailed(null) };
   if (entry!.value !== undefined) return { state: "ready", value: entry!.value };
   return { state: "loading", pending: entry!.pending };
+}
+
+/** While a list is read again, the former one stays in view. */
+export function useHeld<T>(resource: Resource<T>): Resource<T> {
+  const last = useRef<Resource<T> | null>(null);
+  if (resource.state === "ready") last.current = resource;
+  return resource.state === "loading" && last.current ? last.current : resource;
 }
 
 export function valueOf<T>(resource: Resource<T>): T | undefined {

@@ -6,7 +6,7 @@ import { CubeSource } from "./cube_source.ts";
 import type { LayerInputs } from "./layers.ts";
 import { isLoopAxis, type LoopMaps, readLoopMaps } from "./loop_maps.ts";
 import { ModelSource, type ModelView, type Predictions } from "./model_source.ts";
-import { type Resource, useResource, valueOf } from "./resource_cache.ts";
+import { type Resource, useHeld, useResource, valueOf } from "./resource_cache.ts";
 import { useStore } from "./store.ts";
 
 export interface ModelSummary {
@@ -34,22 +34,29 @@ export async function listAll<T>({ api }: App, path: string): Promise<T[]> {
 export function useCubes(): Resource<CubeRecord[]> {
   const app = useApp();
   const revision = useStore(app.ui, (ui) => ui.revision);
-  return useResource(app.cache, `cubes ${revision}`, () => listAll<CubeRecord>(app, "/v1/cubes"));
+  return useHeld(useResource(app.cache, `cubes ${revision}`, () => listAll<CubeRecord>(app, "/v1/cubes")));
 }
 
 /** Models with their newest version, so that one can be chosen that fits a cube. */
 export function useModels(): Resource<ModelView[]> {
   const app = useApp();
   const revision = useStore(app.ui, (ui) => ui.revision);
-  return useResource(app.cache, `models ${revision}`, async () => {
+  const models = useResource(app.cache, `models ${revision}`, async () => {
     const summaries = await listAll<ModelSummary>(app, "/v1/models");
     const paths = summaries.map(({ name, latest }) => `/v1/models/${encodeURIComponent(name)}/versions/${latest}`);
     return await Promise.all(paths.map((path) => app.api.json<ModelView>(path)));
   });
+  return useHeld(models);
 }
 
-export function fits(model: ModelView, { shape }: CubeRecord): boolean {
-  return model.network.points === shape[2] && model.network.window <= Math.min(shape[0], shape[1]);
+/** Whether a model can be applied to a cube: the same spectral axis, room for a patch, the image that it reads. */
+export function fits({ network, axis, image }: ModelView, { shape, axes, maps }: CubeRecord): boolean {
+  const met = axes.spectral.values;
+  if (network.points !== shape[2] || network.window > Math.min(shape[0], shape[1])) return false;
+  if (image && "map" in image && !maps.some(({ name }) => name === image.map)) return false;
+  if (!axis) return true;
+  const tolerance = (Math.max(...axis.values) - Math.min(...axis.values)) / 1000;
+  return axis.values.every((value, s) => Math.abs(value - met[s]) <= tolerance);
 }
 
 /** Whether the model learned from this very cube. */
@@ -76,7 +83,8 @@ export function useSession(): Session {
   }, [revision]);
   const [cubeId, modelId] = [useStore(app.view, (view) => view.cube), useStore(app.view, (view) => view.model)];
   const [cubes, models] = [useCubes(), useModels()];
-  const record = valueOf(cubes)?.find(({ id }) => id === cubeId);
+  const found = valueOf(cubes)?.find(({ id }) => id === cubeId);
+  const record = useMemo(() => found, [cubeId, found !== undefined]);
   const cube = useMemo(() => record && new CubeSource(app.api, record), [record]);
   const [name, version = "latest"] = modelId.split("@");
   const modelState = useResource<ModelView>(

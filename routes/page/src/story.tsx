@@ -1,24 +1,32 @@
 import type { Score } from "../../../lib/schemas/model.ts";
+import { useApp } from "./context.ts";
 import { percentText } from "./map_card.tsx";
-import { type Derived, learnedFrom, type Session } from "./session.ts";
+import { type Derived, fits, learnedFrom, type Session } from "./session.ts";
 
 /** One sentence on what goes in, what comes out and how well, above everything else. */
 export function Story({ session }: { session: Session; derived: Derived }) {
   const { cube, model, models } = session;
   const { record } = cube!;
+  const { view } = useApp();
+  const what = session.isLoop ? "hysteresis loop" : "spectrum";
   if (!model) {
-    const none = models.state === "ready" && !models.value.some(({ network }) => network.points === record.shape[2]);
+    const none = models.state === "ready" && !models.value.some((one) => fits(one, record));
     return (
-      <p class="story">
-        <strong>{record.name}</strong>: a {record.axes.spectral.name || "spectrum"} of {record.shape[2]}{" "}
-        steps was measured at each of {record.shape[0]} × {record.shape[1]} pixels.{" "}
-        {none && "No model fits it yet: train one to see what its images say about its spectra."}
-      </p>
+      <div class="story">
+        <p>
+          <strong>{record.name}</strong>: a {what} of {record.shape[2]} steps was measured at each of {record.shape[0]}
+          {" "}
+          × {record.shape[1]} pixels.{" "}
+          {none && "No model fits it yet: train one to see what its images say about its spectra."}
+        </p>
+        {none && (
+          <button type="button" class="primary" onClick={() => view.set({ tab: "train" })}>Train a model</button>
+        )}
+      </div>
     );
   }
   const { network, scores } = model.model;
   const forward = network.direction === "im2spec";
-  const what = session.isLoop ? "hysteresis loop" : "spectrum";
   const image = `${network.window} × ${network.window} patch`;
   return (
     <div class="story">

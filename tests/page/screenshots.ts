@@ -1,0 +1,59 @@
+import type { Page } from "playwright-core";
+import { submitJob } from "../support/small_cube.ts";
+import { jobEnd, type RunningService } from "../support/running_service.ts";
+import { openPage, withBrowser } from "./browser.ts";
+
+const OUT = new URL("../../out/screenshots/", import.meta.url);
+const README_PICTURE = new URL("../../routes/page/screenshot.png", import.meta.url);
+const TABS = ["explore", "latent", "train", "data", "models"];
+
+/** A model of the demo cube: one that came with the service, or a small one trained now. */
+async function demoModel(service: RunningService): Promise<string> {
+  const { items: cubes } = await service.json<{ items: { id: string; sha256: string }[] }>("/v1/cubes");
+  const { items: models } = await service.json<{ items: { name: string; latest: number }[] }>("/v1/models");
+  for (const { name, latest } of models) {
+    const model = await service.json<{ training?: { cubeSha256: string }; network: { direction: string } }>(
+      `/v1/models/${name}/versions/${latest}`,
+    );
+    if (model.training?.cubeSha256 === cubes[0].sha256 && model.network.direction === "im2spec") {
+      return `${name}@${latest}`;
+    }
+  }
+  const request = { kind: "train", direction: "im2spec", cube: cubes[0].id, filters: 16, epochs: 20, saveAs: "film" };
+  const job = await jobEnd(service, await submitJob(service, request));
+  if (job.state !== "succeeded") throw new Error(`The job ${job.state}`);
+  return "film@1";
+}
+
+/** Waits until nothing on the page is still being fetched or drawn. */
+async function settle(page: Page): Promise<void> {
+  await page.waitForLoadState("networkidle");
+  await page.waitForFunction(() => document.querySelectorAll(".waiting").length === 0);
+  await page.waitForTimeout(400);
+}
+
+await Deno.mkdir(OUT, { recursive: true });
+await withBrowser(async (browser, service) => {
+  const model = await demoModel(service);
+  for (const width of [1280, 390]) {
+    for (const theme of ["light", "dark"] as const) {
+      const { page, context, faults } = await openPage(browser, service, { width, height: 860, theme });
+      for (const tab of TABS) {
+        await page.goto(`${service.url}/#/${tab}?model=${model}`);
+        await settle(page);
+        await page.screenshot({ path: new URL(`${tab}-${width}-${theme}.png`, OUT).pathname, fullPage: true });
+      }
+      await page.goto(`${service.url}/#/explore?model=${model}&layer=error:nrmse&pins=20.12_33.40`);
+      await settle(page);
+      await page.screenshot({ path: new URL(`errors-${width}-${theme}.png`, OUT).pathname, fullPage: true });
+      if (width === 1280 && theme === "light") {
+        await page.goto(`${service.url}/#/explore?model=${model}&layer=error:nrmse&pins=33.40`);
+        await settle(page);
+        await page.screenshot({ path: README_PICTURE.pathname });
+      }
+      for (const fault of faults) console.warn(`${width} ${theme}: ${fault}`);
+      await context.close();
+    }
+  }
+});
+console.log(`pictures in ${OUT.pathname} and ${README_PICTURE.pathname}`);
