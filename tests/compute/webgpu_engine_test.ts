@@ -4,7 +4,7 @@ import { initialState } from "../../lib/compute/initial_state.ts";
 import { buildNetwork } from "../../models/build_network.ts";
 import { engineContract } from "../contracts/engine_contract.ts";
 import { imageByPatches } from "../../lib/compute/image_by_patches.ts";
-import { assert, assertCloseToLargest, assertFailsWith } from "../support/assert.ts";
+import { assert, assertCloseToLargest, assertEquals, assertFailsWith } from "../support/assert.ts";
 
 const probe = await probeWebgpu();
 const skip = probe.available ? undefined : probe.reason;
@@ -33,6 +33,38 @@ Deno.test({
     assertCloseToLargest(whole.output_HWS, byPatch.output_HWS, 1e-5, "output");
     await session.close();
     await engine.close();
+  },
+});
+
+Deno.test({
+  name: "webgpu: what does not fit is refused with the remedy, and the engine goes on",
+  ignore: skip !== undefined,
+  fn: async () => {
+    const network = buildNetwork({ direction: "im2spec", window: 16, points: 64, latent: 2, filters: 256 });
+    const state = initialState(network, 1);
+    const error = await assertFailsWith("gpu_memory", () => shared!.open(network, state, { trainBatch: 2 ** 17 }));
+    assert.match(error.message, /[0-9]+ bytes.*smaller mini-batch.*LOOPSCOPE_ENGINE=wasm/);
+    const small = buildNetwork({ direction: "im2spec", window: 4, points: 3, latent: 1, filters: 2 });
+    const session = await shared!.open(small, initialState(small, 1));
+    assertEquals((await session.predict(new Float32Array(16))).output_NO.length, 3);
+    await session.close();
+  },
+});
+
+Deno.test({
+  name: "webgpu: a device that does not answer in time counts as hung, for good",
+  ignore: skip !== undefined,
+  fn: async () => {
+    const impatient = await openWebgpuEngine({ timeoutMs: 0 });
+    const network = buildNetwork({ direction: "im2spec", window: 16, points: 96, latent: 10, filters: 16 });
+    const work = async () => {
+      const session = await impatient.open(network, initialState(network, 1));
+      await session.predict(new Float32Array(128 * 256));
+    };
+    const error = await assertFailsWith("gpu_hung", work);
+    assert.match(error.message, /has not answered for 0 s: .*LOOPSCOPE_ENGINE=wasm/);
+    await assertFailsWith("gpu_hung", work);
+    await impatient.close();
   },
 });
 
