@@ -17,7 +17,7 @@ export interface ContentDoc {
 }
 
 export interface Declaration<P extends z.ZodObject, Q extends z.ZodObject> {
-  method: "get" | "post" | "put" | "delete";
+  method: "get" | "post" | "put" | "patch" | "delete";
   /** As OpenAPI writes it: `/v1/cubes/{id}`. */
   path: string;
   tag: string;
@@ -90,7 +90,7 @@ function document({ method, path, tag, summary, ...rest }: Declaration<z.ZodObje
     in: "header",
     required: false,
     description: "The same key and request gives the first answer again",
-    schema: { type: "string", maxLength: 255 },
+    schema: { type: "string", pattern: "^[!-~]{1,255}$" },
   };
   const parameters = [
     ...parametersOf(rest.params, "path"),
@@ -117,9 +117,9 @@ function document({ method, path, tag, summary, ...rest }: Declaration<z.ZodObje
 function problems(
   { errors = [], scope, body }: Pick<Declaration<z.ZodObject, z.ZodObject>, "errors" | "scope" | "body">,
 ) {
-  const statuses = new Set([...errors, 422, 429, 500, 503]);
+  const statuses = new Set([...errors, 400, 422, 429, 500, 503]);
   if (scope !== "open") statuses.add(401).add(403);
-  if (body) { for (const status of [400, 408, 413, 415]) statuses.add(status); }
+  if (body) { for (const status of [408, 413, 415]) statuses.add(status); }
   const content = { "application/problem+json": { schema: ref("Problem") } };
   return Object.fromEntries([...statuses].sort().map((status) => [status, { description: TITLES[status], content }]));
 }

@@ -36,7 +36,7 @@ export type JsonSchema = Record<string, unknown>;
 const page = (item: z.ZodType) => z.object({ items: z.array(item), nextCursor: z.string().optional() });
 
 const REQUESTS = {
-  TrainRequest: trainRequestSchema,
+  TrainRequest: trainRequestSchema.strict(),
   PredictRequest: predictRequestSchema,
   EncodeRequest: encodeRequestSchema,
   DecodeRequest: decodeRequestSchema,

@@ -21,9 +21,9 @@ export const predictQuerySchema = z.strictObject({
 const inputs = z.union([arrayInputSchema, z.object({ image: arrayInputSchema })]).meta({
   description: "im2spec: a patch (HxW), patches (NxHxW) or `{image}`; spec2im: a spectrum or spectra",
 });
-export const predictRequestSchema = z.object({ model: modelReferenceSchema.optional(), inputs });
+export const predictRequestSchema = z.strictObject({ model: modelReferenceSchema.optional(), inputs });
 export const encodeRequestSchema = predictRequestSchema;
-export const decodeRequestSchema = z.object({ model: modelReferenceSchema.optional(), latents: arrayInputSchema });
+export const decodeRequestSchema = z.strictObject({ model: modelReferenceSchema.optional(), latents: arrayInputSchema });
 
 export const predictAnswerSchema = z.looseObject({
   model: z.string(),
