@@ -19,6 +19,7 @@ import { createRateLimit } from "./rate_limit.ts";
 import { mountResults } from "./results.ts";
 import { assetResponse } from "./static_assets.ts";
 import { mountSystem } from "./system.ts";
+import { mountUploads } from "./uploads.ts";
 
 /** The whole HTTP face as `fetch(request, connection)`: parse, call one use case, render. */
 export function createApp(deps: AppDeps): App {
@@ -30,6 +31,7 @@ export function createApp(deps: AppDeps): App {
   app.use("*", identify(deps, createRateLimit(deps.clock)));
   mountSystem(app, deps, metrics);
   mountCubes(app, deps);
+  mountUploads(app, deps);
   mountJobs(app, deps);
   mountModels(app, deps);
   mountPredictions(app, deps);

@@ -21,7 +21,7 @@ export interface CubeServiceOptions {
   maxStoredBytes: number;
 }
 
-type AddOptions = Partial<IngestOptions> & { name?: string };
+type AddOptions = Parameters<CubeService["add"]>[1];
 
 /** Cubes on disk. An upload becomes a cube or nothing: bytes, then files, then the record. */
 export function createCubeService(options: CubeServiceOptions): CubeService {
@@ -38,9 +38,13 @@ export function createCubeService(options: CubeServiceOptions): CubeService {
     return openCubes.get(id);
   }
 
-  async function receive<T>(body: ReadableStream<Uint8Array>, caller: Caller, use: (blob: StoredBlob) => Promise<T>) {
+  async function receive<T>(
+    body: ReadableStream<Uint8Array>,
+    { signal, expectedSha256 }: { signal: AbortSignal; expectedSha256?: string },
+    use: (blob: StoredBlob) => Promise<T>,
+  ) {
     checkQuota(options);
-    const blob = await store.blobs.put(body, { maxBytes: options.maxUploadBytes, signal: caller.signal });
+    const blob = await store.blobs.put(body, { maxBytes: options.maxUploadBytes, signal, expectedSha256 });
     try {
       return await use(blob);
     } finally {
@@ -65,9 +69,9 @@ export function createCubeService(options: CubeServiceOptions): CubeService {
   }
 
   return {
-    add(body, { name, ...rest }: AddOptions, caller) {
+    add(body, { name, expectedSha256, ...rest }: AddOptions, caller) {
       const ingestOptions = ingestOptionsSchema.parse(rest);
-      return receive(body, caller, async (blob) => {
+      return receive(body, { signal: caller.signal, expectedSha256 }, async (blob) => {
         const there = store.cubes.findByContent(blob.sha256, optionsKey(ingestOptions));
         if (there) return { cube: there, created: false };
         store.folder.requireFree(blob.sizeBytes);

@@ -18,6 +18,7 @@ import { createPredictionService } from "./prediction_service.ts";
 import { createResultService } from "./result_service.ts";
 import type { Services } from "./services.ts";
 import { ServiceState } from "./system_service.ts";
+import { createUploadService } from "./upload_service.ts";
 
 export interface RuntimeOptions {
   settings: Settings;
@@ -70,12 +71,12 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
       return {};
     },
   });
+  const maxUploadBytes = settings.LOOPSCOPE_MAX_UPLOAD_BYTES;
+  const maxStoredBytes = settings.LOOPSCOPE_MAX_STORED_BYTES;
+  const cubes = createCubeService({ store, ingest, openCubes, clock, maxUploadBytes, maxStoredBytes });
   const services: Services = {
-    cubes: createCubeService({
-      ...{ store, ingest, openCubes, clock },
-      maxUploadBytes: settings.LOOPSCOPE_MAX_UPLOAD_BYTES,
-      maxStoredBytes: settings.LOOPSCOPE_MAX_STORED_BYTES,
-    }),
+    cubes,
+    uploads: createUploadService({ store, cubes, clock, maxUploadBytes }),
     jobs: createJobService({
       store,
       queue,

@@ -3,6 +3,8 @@ import type { CubeRecord, IngestOptions } from "../schemas/cube.ts";
 import type { JobRecord, TrainRequest } from "../schemas/job.ts";
 import type { ModelManifest, NetworkOptions, Scaler } from "../schemas/model.ts";
 import type { Axis } from "../schemas/cube.ts";
+import type { Upload } from "../schemas/upload.ts";
+import type { AppendOptions } from "../store/upload_store.ts";
 
 /** What HTTP may ask for. Every method throws LoopscopeError; routes know nothing below this file. */
 export interface Services {
@@ -12,6 +14,7 @@ export interface Services {
   predictions: PredictionService;
   results: ResultService;
   system: SystemService;
+  uploads: UploadService;
 }
 
 export interface Page<T> {
@@ -38,7 +41,7 @@ export interface CubeService {
   /** Streams the body to disk, parses it apart, stores it. `created` is false where the same bytes and options are there. */
   add(
     body: ReadableStream<Uint8Array>,
-    options: Partial<IngestOptions> & { name?: string },
+    options: Partial<IngestOptions> & { name?: string; expectedSha256?: string },
     caller: Caller,
   ): Promise<{ cube: CubeRecord; created: boolean }>;
   list(page: PageRequest): Page<CubeRecord>;
@@ -56,6 +59,23 @@ export interface CubeService {
     options: { name?: string; dataset?: string },
     caller: Caller,
   ): Promise<CubeRecord>;
+}
+
+/** Uploads in pieces (tus 1.0); a whole one becomes a cube. */
+export interface UploadService {
+  create(sizeBytes: number, metadata: Record<string, string>, caller: Caller): Upload;
+  get(id: string): Upload;
+  /** Adds a piece; when it was the last, `cube` is there. A file that is no cube ends the upload with its error. */
+  append(
+    id: string,
+    offset: number,
+    piece: ReadableStream<Uint8Array>,
+    options: AppendOptions,
+    caller: Caller,
+  ): Promise<
+    Upload
+  >;
+  remove(id: string): Promise<void>;
 }
 
 export interface JobEvent {

@@ -3,7 +3,7 @@ import { LoopscopeError } from "../base/errors.ts";
 import { onDisk } from "./disk_error.ts";
 import { removeIfThere, syncFolder } from "./durable.ts";
 
-const FOLDERS = ["blobs", "cubes", "models", "jobs", "results", "tmp"] as const;
+const FOLDERS = ["blobs", "cubes", "models", "jobs", "results", "uploads", "tmp"] as const;
 /** Uploads leave so much free for the records: otherwise nothing could be deleted on a full disk. */
 const RESERVE_BYTES = 64 * 2 ** 20;
 

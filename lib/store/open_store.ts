@@ -9,6 +9,7 @@ import { type JobStore, SqliteJobStore } from "./job_store.ts";
 import { SqliteKeyStore } from "./key_store.ts";
 import { ModelStore } from "./model_store.ts";
 import { DiskResultCache, type ResultCache } from "./result_cache.ts";
+import { UploadStore } from "./upload_store.ts";
 
 /** Everything that is kept, behind ports. */
 export interface Store {
@@ -22,6 +23,7 @@ export interface Store {
   idempotency: SqliteIdempotencyStore;
   keys: SqliteKeyStore;
   results: ResultCache;
+  uploads: UploadStore;
   close(): void;
 }
 
@@ -65,6 +67,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     idempotency: new SqliteIdempotencyStore(db, clock),
     keys: new SqliteKeyStore(db, root, clock),
     results: new DiskResultCache(folder, options.resultBytes ?? 4 * 2 ** 30),
+    uploads: new UploadStore(folder),
     close() {
       db.close();
       folder.close();

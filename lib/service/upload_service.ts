@@ -1,0 +1,88 @@
+import type { Clock } from "../base/clock.ts";
+import { LoopscopeError, unprocessable } from "../base/errors.ts";
+import { ingestOptionsSchema } from "../schemas/cube.ts";
+import type { Store } from "../store/open_store.ts";
+import type { CubeService, UploadService } from "./services.ts";
+
+export interface UploadServiceOptions {
+  store: Store;
+  cubes: CubeService;
+  clock: Clock;
+  maxUploadBytes: number;
+  /** How long an upload may take, and how long its end is remembered. */
+  keepMs?: number;
+  /** Unfinished uploads of all callers together. */
+  maxOpen?: number;
+}
+
+const DAY_MS = 24 * 3600 * 1000;
+const METADATA = ["name", "filename", "dataset", "channel", "repair", "sha256"];
+
+/** Uploads in pieces. The disk's space is asked for before the first byte is taken. */
+export function createUploadService(options: UploadServiceOptions): UploadService {
+  const { store, cubes, clock, maxUploadBytes, keepMs = DAY_MS, maxOpen = 256 } = options;
+  const { uploads } = store;
+  return {
+    create(sizeBytes, metadata, caller) {
+      uploads.expire(clock.nowMs());
+      if (sizeBytes > maxUploadBytes) {
+        const detail = `The upload would have ${sizeBytes} bytes, at most ${maxUploadBytes} are taken`;
+        throw new LoopscopeError("tooLarge", "too_large", detail);
+      }
+      if (sizeBytes === 0) throw unprocessable("empty_body", "Upload-Length is 0, wanted a file");
+      const open = uploads.list().filter(({ cube }) => cube === undefined);
+      if (open.length >= maxOpen) {
+        const detail = `${open.length} uploads are unfinished, the limit is ${maxOpen}: finish or remove some`;
+        throw new LoopscopeError("tooMany", "too_many_uploads", detail, { retryAfterS: 60 });
+      }
+      checkMetadata(metadata);
+      // Its bytes lie on the disk twice for a moment: as pieces and as the stored file.
+      store.folder.requireFree(uploads.promisedBytes + 2 * sizeBytes);
+      const createdMs = clock.nowMs();
+      return uploads.create({ sizeBytes, metadata, owner: caller.id, createdMs, expiresMs: createdMs + keepMs });
+    },
+    get: (id) => uploads.get(id),
+    async append(id, offset, piece, appendOptions, caller) {
+      const end = await uploads.append(id, offset, piece, appendOptions);
+      const upload = uploads.get(id);
+      if (end < upload.sizeBytes || upload.cube) return upload;
+      return await uploads.exclusively(id, async (whole) => {
+        const { sha256, name, filename, dataset, channel, repair } = whole.metadata;
+        const ingest = ingestOptionsSchema.parse({ dataset, channel, repair });
+        try {
+          const addOptions = { ...ingest, name: name ?? filename, expectedSha256: sha256 };
+          const { cube } = await cubes.add(await uploads.open(id), addOptions, caller);
+          uploads.finish(whole, cube.id);
+          return { ...whole, cube: cube.id };
+        } catch (error) {
+          // What was refused for its content will be refused again; what failed for want of room or time will not.
+          if (["unprocessable", "malformed"].includes((error as LoopscopeError).kind)) uploads.remove(id);
+          throw error;
+        }
+      });
+    },
+    remove: (id) =>
+      uploads.exclusively(id, (upload) => {
+        uploads.remove(upload.id);
+        return Promise.resolve();
+      }),
+  };
+}
+
+function checkMetadata(metadata: Record<string, string>): void {
+  const unknown = Object.keys(metadata).filter((name) => !METADATA.includes(name) && name !== "filetype");
+  if (unknown.length > 0) {
+    throw unprocessable(
+      "bad_metadata",
+      `Upload-Metadata has ${unknown.join(", ")}, wanted only ${METADATA.join(", ")}`,
+    );
+  }
+  const parsed = ingestOptionsSchema.safeParse({ ...metadata, repair: metadata.repair });
+  if (!parsed.success) {
+    const [issue] = parsed.error.issues;
+    throw unprocessable("bad_metadata", `Upload-Metadata: ${issue.path.join(".")}: ${issue.message}`);
+  }
+  if (metadata.sha256 !== undefined && !/^[0-9a-fA-F]{64}$/.test(metadata.sha256)) {
+    throw unprocessable("bad_metadata", `Upload-Metadata: sha256 is ${metadata.sha256}, wanted 64 hexadecimal digits`);
+  }
+}

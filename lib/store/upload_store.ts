@@ -1,0 +1,155 @@
+import { createHash, type Hash } from "node:crypto";
+import { conflict, LoopscopeError, missing } from "../base/errors.ts";
+import { newId } from "../base/ids.ts";
+import { type Upload, uploadSchema } from "../schemas/upload.ts";
+import type { DataFolder } from "./data_folder.ts";
+import { asStoreError } from "./disk_error.ts";
+import { exists, removeIfThere, writeFileDurably } from "./durable.ts";
+
+export interface AppendOptions {
+  signal: AbortSignal;
+  /** Of this piece alone, from `Upload-Checksum`; a piece that does not match leaves the upload as it was. */
+  checksum?: { algorithm: "sha1" | "sha256"; digest: Uint8Array };
+}
+
+/** What this upload may still take, beside the bytes it has. */
+type Stored = Omit<Upload, "offset">;
+
+/**
+ * Uploads that come in pieces and survive cuts and restarts: `uploads/ID.json` and the bytes so far in `uploads/ID.part`,
+ * whose length is the offset. Bytes are on the disk before they are acknowledged.
+ */
+export class UploadStore {
+  readonly #busy = new Set<string>();
+
+  constructor(private readonly folder: DataFolder) {}
+
+  /** Sum of what the uploads under way will take. */
+  get promisedBytes(): number {
+    return this.list().reduce((sum, { sizeBytes, cube }) => sum + (cube ? 0 : sizeBytes), 0);
+  }
+
+  create(upload: Omit<Upload, "id" | "offset">): Upload {
+    const id = newId<string>("upload", upload.createdMs);
+    Deno.writeFileSync(this.#path(id, "part"), new Uint8Array(0));
+    this.#save({ ...upload, id });
+    return { ...upload, id, offset: 0 };
+  }
+
+  /** Throws `upload_missing`, also for one that has expired. */
+  get(id: string): Upload {
+    if (!/^upload_[0-9a-z]{26}$/.test(id) || !exists(this.#path(id, "json"))) throw gone(id);
+    const stored = uploadSchema.omit({ offset: true }).parse(JSON.parse(Deno.readTextFileSync(this.#path(id, "json"))));
+    return { ...stored, offset: stored.cube ? stored.sizeBytes : Deno.statSync(this.#path(id, "part")).size };
+  }
+
+  list(): Upload[] {
+    const names = [...Deno.readDirSync(`${this.folder.root}/uploads`)].map(({ name }) => name);
+    return names.filter((name) => name.endsWith(".json")).map((name) => this.get(name.slice(0, -5)));
+  }
+
+  /**
+   * Adds a piece at `offset` and returns the new offset. What had come when the connection was cut stays, unless the
+   * piece has a checksum. Throws `wrong_offset`, `upload_busy` (conflict), `too_large`, `checksum_mismatch`, `disk_full`.
+   */
+  append(id: string, offset: number, piece: ReadableStream<Uint8Array>, options: AppendOptions): Promise<number> {
+    return this.exclusively(id, async (upload) => {
+      if (offset !== upload.offset) {
+        throw conflict("wrong_offset", `Upload-Offset is ${offset}, the upload has ${upload.offset} bytes`);
+      }
+      const path = this.#path(id, "part");
+      using file = await Deno.open(path, { append: true });
+      const hash = options.checksum && createHash(options.checksum.algorithm);
+      try {
+        const end = await receive(piece, file, { upload, hash, signal: options.signal });
+        if (hash && !equal(hash.digest(), options.checksum!.digest)) throw mismatch();
+        return end;
+      } catch (error) {
+        if (hash || (error as { code?: string }).code === "too_large") await file.truncate(offset);
+        throw asStoreError(error);
+      } finally {
+        await file.sync();
+      }
+    });
+  }
+
+  /** The whole upload's bytes. */
+  async open(id: string): Promise<ReadableStream<Uint8Array>> {
+    return (await Deno.open(this.#path(id, "part"))).readable;
+  }
+
+  /** Remembers what it became; its own bytes are no longer needed. */
+  finish(upload: Upload, cube: string): void {
+    this.#save({ ...upload, cube });
+    removeIfThere(this.#path(upload.id, "part"));
+  }
+
+  remove(id: string): void {
+    removeIfThere(this.#path(id, "json"));
+    removeIfThere(this.#path(id, "part"));
+  }
+
+  /** Removes uploads whose time is over; returns how many. */
+  expire(nowMs: number): number {
+    const old = this.list().filter(({ id, expiresMs }) => expiresMs <= nowMs && !this.#busy.has(id));
+    for (const { id } of old) this.remove(id);
+    return old.length;
+  }
+
+  /** One at a time on each upload. Throws `upload_busy` while another has it. */
+  async exclusively<T>(id: string, run: (upload: Upload) => Promise<T>): Promise<T> {
+    if (this.#busy.has(id)) throw conflict("upload_busy", `Another request is working on upload ${id}`);
+    this.#busy.add(id);
+    try {
+      return await run(this.get(id));
+    } finally {
+      this.#busy.delete(id);
+    }
+  }
+
+  #save({ offset: _, ...stored }: Stored & { offset?: number }): void {
+    writeFileDurably(this.#path(stored.id, "json"), new TextEncoder().encode(JSON.stringify(stored)));
+  }
+
+  #path(id: string, kind: "json" | "part"): string {
+    return `${this.folder.root}/uploads/${id}.${kind}`;
+  }
+}
+
+interface Receiving {
+  upload: Upload;
+  hash: Hash | undefined;
+  signal: AbortSignal;
+}
+
+async function receive(piece: ReadableStream<Uint8Array>, file: Deno.FsFile, { upload, hash, signal }: Receiving) {
+  let offset = upload.offset;
+  for await (const bytes of piece) {
+    if (signal.aborted) throw new LoopscopeError("cancelled", "cancelled", "The upload was cut off");
+    if (offset + bytes.length > upload.sizeBytes) {
+      const message = `The upload would have ${
+        offset + bytes.length
+      } bytes, its length was given as ${upload.sizeBytes}`;
+      throw new LoopscopeError("tooLarge", "too_large", message);
+    }
+    hash?.update(bytes);
+    for (let at = 0; at < bytes.length;) at += await file.write(bytes.subarray(at));
+    offset += bytes.length;
+  }
+  return offset;
+}
+
+function equal(a: Uint8Array, b: Uint8Array): boolean {
+  return a.length === b.length && a.every((byte, i) => byte === b[i]);
+}
+
+function mismatch(): LoopscopeError {
+  return new LoopscopeError("conflict", "checksum_mismatch", "The piece does not have the checksum that came with it");
+}
+
+function gone(id: string): LoopscopeError {
+  return missing(
+    "upload_missing",
+    `There is no upload ${id.slice(0, 100)}: it was never made, has expired or was removed`,
+  );
+}
