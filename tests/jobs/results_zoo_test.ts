@@ -1,0 +1,56 @@
+import type { CubeReader } from "../../lib/cube/cube.ts";
+import { adjustedRand } from "../../lib/analysis/adjusted_rand.ts";
+import { isNdArray, type ResultTree } from "../../lib/base/nd_array.ts";
+import { openWasmEngine } from "../../lib/compute/wasm/wasm_engine.ts";
+import { demoCube } from "../../lib/cube/demo_cube.ts";
+import { simulateFilm } from "../../lib/cube/simulate_film.ts";
+import { RESULT_TASKS } from "../../lib/jobs/results/result_tasks.ts";
+import { applyModel } from "../../lib/training/apply.ts";
+import { loadModel, type ModelFiles } from "../../lib/training/artifact.ts";
+import { decodePhysical, openModel } from "../../lib/training/predict.ts";
+import { assert } from "../support/assert.ts";
+import { cubeInput } from "./support/applied_film.ts";
+
+const FOLDER = new URL("../../zoo/simulated-film-im2spec/1/", import.meta.url);
+const WANTED_RAND = 0.9, WANTED_TIMES_RANDOM = 5;
+
+/** A result of the shipped film model, trained on the demo cube, applied to a film. */
+async function filmResult(
+  cube: CubeReader,
+  name: string,
+  parameters: Record<string, unknown>,
+): Promise<Record<string, ResultTree>> {
+  const files: ModelFiles = new Map();
+  for await (const { name } of Deno.readDir(FOLDER)) files.set(name, await Deno.readFile(new URL(name, FOLDER)));
+  const engine = await openWasmEngine({ threads: 1 });
+  const model = await openModel(engine, await loadModel(files));
+  try {
+    const prediction = await applyModel(cube, model);
+    const decode = async (latent_NL: Float32Array) => (await decodePhysical(model, latent_NL)).output_NO;
+    const input = { ...cubeInput(cube, parameters), model: { manifest: model.loaded.manifest, prediction, decode } };
+    return await RESULT_TASKS[`model.${name}`](input) as Record<string, ResultTree>;
+  } finally {
+    await model.close();
+    await engine.close();
+  }
+}
+
+Deno.test("two classes of the shipped model's latents are the film's a and c domains", async () => {
+  const { cube, truth } = demoCube();
+  const { labels } = await filmResult(cube, "gmm", { components: 2, seed: 1, covariance: "full" });
+  assert.ok(isNdArray(labels));
+  const met = Int32Array.from(labels.data, (label) => Number.isFinite(label) ? label : -1);
+  const rand = adjustedRand(met, truth.domain_HW);
+  assert.ok(rand > WANTED_RAND, `adjusted Rand index ${rand}`);
+});
+
+Deno.test("suggested points hit anomalies that the image does not tell of, at five times the random rate", async () => {
+  const { cube, truth } = simulateFilm({ rows: 48, cols: 48, seed: 77, anomalies: 5 });
+  const { points } = await filmResult(cube, "suggest", { count: 10, by: "error" });
+  const hits = (points as { row: number; col: number }[]).filter(({ row, col }) => truth.anomaly_HW[row * 48 + col]);
+  const randomRate = truth.anomaly_HW.reduce((a, b) => a + b) / truth.anomaly_HW.length;
+  assert.ok(
+    hits.length / 10 >= WANTED_TIMES_RANDOM * randomRate && hits.length > 0,
+    `${hits.length} of 10, random ${randomRate}`,
+  );
+});
