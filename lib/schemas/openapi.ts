@@ -28,6 +28,24 @@ import {
   predictRequestSchema,
 } from "./prediction.ts";
 import { problemSchema } from "./problem.ts";
+import {
+  errorsResultSchema,
+  gmmResultSchema,
+  jacobianResultSchema,
+  latentsResultSchema,
+  loopsResultSchema,
+  manifoldResultSchema,
+  mapResultSchema,
+  modelLoopsResultSchema,
+  nmfResultSchema,
+  patchDbscanResultSchema,
+  patchGmmResultSchema,
+  pcaResultSchema,
+  predictionsResultSchema,
+  shoResultSchema,
+  spectrumResultSchema,
+  suggestResultSchema,
+} from "./results.ts";
 import { healthSchema, systemSchema } from "./system.ts";
 
 /** Plain JSON Schema (2020-12), as OpenAPI 3.1 takes it. */
@@ -66,6 +84,22 @@ const ANSWERS = {
   Prediction: predictAnswerSchema,
   Encoded: encodeAnswerSchema,
   Decoded: decodeAnswerSchema,
+  MapResult: mapResultSchema,
+  SpectrumResult: spectrumResultSchema,
+  Pca: pcaResultSchema,
+  Nmf: nmfResultSchema,
+  Loops: loopsResultSchema,
+  Sho: shoResultSchema,
+  PatchGmm: patchGmmResultSchema,
+  PatchDbscan: patchDbscanResultSchema,
+  Predictions: predictionsResultSchema,
+  Errors: errorsResultSchema,
+  Latents: latentsResultSchema,
+  Gmm: gmmResultSchema,
+  Manifold: manifoldResultSchema,
+  Suggest: suggestResultSchema,
+  Jacobian: jacobianResultSchema,
+  ModelLoops: modelLoopsResultSchema,
   ServerMetadata: serverMetadataSchema,
   Live: liveSchema,
   Ready: readySchema,

@@ -23,7 +23,10 @@ const inputs = z.union([arrayInputSchema, z.object({ image: arrayInputSchema })]
 });
 export const predictRequestSchema = z.strictObject({ model: modelReferenceSchema.optional(), inputs });
 export const encodeRequestSchema = predictRequestSchema;
-export const decodeRequestSchema = z.strictObject({ model: modelReferenceSchema.optional(), latents: arrayInputSchema });
+export const decodeRequestSchema = z.strictObject({
+  model: modelReferenceSchema.optional(),
+  latents: arrayInputSchema,
+});
 
 export const predictAnswerSchema = z.looseObject({
   model: z.string(),

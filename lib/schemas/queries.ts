@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { jobStateSchema } from "./job.ts";
-import { booleanText, integerText, numberText, pairText } from "./query_values.ts";
+import { preparationsSchema } from "./preparation.ts";
+import { booleanText, integerText, jsonText, numberText, pairText } from "./query_values.ts";
 
 /** Query strings of the HTTP face. Unknown names are refused: a misspelt option must not be silently the default. */
 const MAX_PIXEL = 1_000_000;
@@ -22,6 +23,10 @@ export const uploadQuerySchema = z.strictObject({
   dataset: z.string().min(1).max(1024).optional().meta({ description: "Path of the dataset inside the file" }),
   channel: z.string().min(1).max(256).optional().meta({ description: "Such as `field:out,cycle:0` or `Current`" }),
   repair: z.enum(["robust", "off"]).default("robust").meta({ description: "`off` keeps outliers" }),
+  prepare: jsonText(preparationsSchema, "a list of steps").optional().meta({
+    description:
+      'Steps done once, in order, such as `[{"step":"crop","parameters":{"row":0,"col":0,"rows":32,"cols":32}}]`',
+  }),
 });
 
 export const mapUploadQuerySchema = uploadQuerySchema.pick({ name: true, dataset: true });

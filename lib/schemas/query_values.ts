@@ -29,3 +29,15 @@ export function pairText() {
     .transform((text) => text.split(",").map(Number) as [number, number])
     .pipe(z.tuple([z.int(), z.int()]).refine(([first, second]) => first !== second, wanted));
 }
+
+/** JSON in a query's value, read by another schema: `[{"step":"crop",…}]`. */
+export function jsonText<T extends z.ZodType>(schema: T, wanted: string) {
+  return z.string().min(1).max(8192).transform((text, context) => {
+    try {
+      return JSON.parse(text) as unknown;
+    } catch {
+      context.addIssue({ code: "custom", message: `wanted ${wanted} as JSON` });
+      return z.NEVER;
+    }
+  }).pipe(schema);
+}

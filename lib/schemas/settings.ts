@@ -20,6 +20,23 @@ export const settingsSchema = z.object({
   LOOPSCOPE_PUBLIC_READ: flag.default(false),
   LOOPSCOPE_PUBLIC_UPLOADS: flag.default(false),
   LOOPSCOPE_PUBLIC_TRAINING: flag.default(false),
+  /** Take callers' addresses from `X-Forwarded-For`: only behind a proxy that sets it. */
+  LOOPSCOPE_TRUST_PROXY: flag.default(false),
+  LOOPSCOPE_MAX_CONNECTIONS: wholeNumber(1, 1_000_000).default(1000),
+  /** What one key may have; cubes and their bytes, unfinished jobs, unfinished training among them. */
+  LOOPSCOPE_KEY_CUBES: wholeNumber(0, 1_000_000).default(10_000),
+  LOOPSCOPE_KEY_BYTES: wholeNumber(0, Number.MAX_SAFE_INTEGER).default(64 * 2 ** 30),
+  LOOPSCOPE_KEY_JOBS: wholeNumber(0, 1_000_000).default(100),
+  LOOPSCOPE_KEY_TRAINING: wholeNumber(0, 1_000_000).default(50),
+  /** The same for one address without a key, at a public demo. */
+  LOOPSCOPE_VISITOR_CUBES: wholeNumber(0, 1_000_000).default(5),
+  LOOPSCOPE_VISITOR_BYTES: wholeNumber(0, Number.MAX_SAFE_INTEGER).default(512 * 2 ** 20),
+  LOOPSCOPE_VISITOR_JOBS: wholeNumber(0, 1_000_000).default(4),
+  LOOPSCOPE_VISITOR_TRAINING: wholeNumber(0, 1_000_000).default(1),
+  /** One training of a visitor ends after this. */
+  LOOPSCOPE_VISITOR_TRAINING_MINUTES: wholeNumber(1, 100_000).default(15),
+  /** What visitors uploaded and trained is removed after this. */
+  LOOPSCOPE_VISITOR_HOURS: wholeNumber(1, 100_000).default(24),
   LOOPSCOPE_CORS_ORIGIN: z.string().optional(),
   LOOPSCOPE_WEBHOOK_HOSTS: z.string().default("").transform((text) =>
     text.split(",").map((host) => host.trim()).filter(Boolean)

@@ -143,8 +143,8 @@ export function createCubeService(options: CubeServiceOptions): CubeService {
 }
 
 /** The same options always give the same text. */
-function optionsKey({ dataset, channel, repair }: IngestOptions): string {
-  return JSON.stringify({ dataset, channel, repair });
+function optionsKey({ dataset, channel, repair, prepare }: IngestOptions): string {
+  return JSON.stringify({ dataset, channel, repair, prepare: prepare?.length ? prepare : undefined });
 }
 
 function checkQuota({ store, maxStoredBytes }: CubeServiceOptions): void {
