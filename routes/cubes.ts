@@ -123,7 +123,7 @@ function mountCubeViews(app: App, deps: AppDeps): void {
     scope: "read",
     params: idParamsSchema,
     query: mapQuerySchema,
-    answers: arrayAnswers("`{index, at, axis, values}`"),
+    answers: arrayAnswers("`{index, at, axis, values}`", "MapResult"),
     errors: [404, 406],
   }, ({ c, params, query }) => cubeView(c, deps, params.id, () => cubes.map(params.id, query)));
 
@@ -135,7 +135,7 @@ function mountCubeViews(app: App, deps: AppDeps): void {
     scope: "read",
     params: idParamsSchema,
     query: spectrumQuerySchema,
-    answers: arrayAnswers("`{row, col, axis, values, count}`"),
+    answers: arrayAnswers("`{row, col, axis, values, count}`", "SpectrumResult"),
     errors: [404, 406],
   }, ({ c, params, query }) => cubeView(c, deps, params.id, () => cubes.spectrum(params.id, query)));
 }

@@ -174,6 +174,5 @@ function bodyOf(schema: { $ref: string }, example: unknown): Record<string, Cont
 }
 
 function answersOf(name: "Prediction" | "Encoded" | "Decoded", description: string) {
-  const { 200: all } = arrayAnswers(description);
-  return { 200: { description, content: { ...all.content, "application/json": { schema: ref(name) } } } };
+  return { 200: arrayAnswers(description, name)[200] };
 }

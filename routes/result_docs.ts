@@ -1,3 +1,4 @@
+import type { ComponentName } from "../lib/schemas/openapi.ts";
 import { type ContentDoc, ref } from "./declare.ts";
 
 const BINARY = { type: "string", format: "binary" };
@@ -9,9 +10,9 @@ export const FILE_BODY: Record<string, ContentDoc> = {
 };
 
 /** 200 with a result in all its forms. */
-export function arrayAnswers(description: string) {
+export function arrayAnswers(description: string, name: ComponentName) {
   const content: Record<string, ContentDoc> = {
-    "application/json": { schema: { type: "object" } },
+    "application/json": { schema: ref(name) },
     "application/x-npy": { schema: BINARY },
     "application/x-npz": { schema: BINARY },
     "application/octet-stream": { schema: BINARY },
@@ -20,12 +21,12 @@ export function arrayAnswers(description: string) {
 }
 
 /** As `arrayAnswers`, or 202 with the job that computes the result. */
-export function resultAnswers(description: string) {
+export function resultAnswers(description: string, name: ComponentName) {
   const pending = {
     description: "On its way: the job that computes it",
     content: { "application/json": { schema: ref("Job") } },
   };
-  return { ...arrayAnswers(description), 202: pending };
+  return { ...arrayAnswers(description, name), 202: pending };
 }
 
 export const PREFER_HEADER = {

@@ -1,6 +1,7 @@
 import type { z } from "@hono/zod-openapi";
 import { appliedParamsSchema, idParamsSchema } from "../lib/schemas/paths.ts";
 import { cubeResultQuerySchemas, modelResultQuerySchemas } from "../lib/schemas/queries.ts";
+import type { ComponentName } from "../lib/schemas/openapi.ts";
 import type { CubeResultName, ModelResultName, Outcome } from "../lib/service/services.ts";
 import { cacheHeaders, notModified } from "./conditional.ts";
 import type { AppContext, AppDeps } from "./context.ts";
@@ -11,6 +12,7 @@ import { PREFER_HEADER, resultAnswers } from "./result_docs.ts";
 
 interface ResultRoute<Name extends string> {
   result: Name;
+  schema: ComponentName;
   path: string;
   summary: string;
   /** The array that stands for the whole as NPY or raw float32. */
@@ -18,34 +20,89 @@ interface ResultRoute<Name extends string> {
 }
 
 const CUBE_RESULTS: ResultRoute<CubeResultName>[] = [
-  { result: "pca", path: "pca", summary: "Principal components: spectra, maps, explained variance", main: "maps" },
-  { result: "nmf", path: "nmf", summary: "Non-negative factors: spectra and maps", main: "maps" },
-  { result: "loops", path: "loops", summary: "Hysteresis-loop parameters per pixel, as maps", main: "area" },
-  { result: "sho", path: "sho", summary: "Harmonic-oscillator fits of band-excitation spectra", main: "amplitude" },
-  { result: "patchGmm", path: "patches/gmm", summary: "Mixture of image patches", main: "labels" },
-  { result: "dbscan", path: "patches/dbscan", summary: "Density clusters of image patches", main: "labels" },
+  {
+    result: "pca",
+    schema: "Pca",
+    path: "pca",
+    summary: "Principal components: spectra, maps, explained variance",
+    main: "maps",
+  },
+  { result: "nmf", schema: "Nmf", path: "nmf", summary: "Non-negative factors: spectra and maps", main: "maps" },
+  {
+    result: "loops",
+    schema: "Loops",
+    path: "loops",
+    summary: "Hysteresis-loop parameters per pixel, as maps",
+    main: "area",
+  },
+  {
+    result: "sho",
+    schema: "Sho",
+    path: "sho",
+    summary: "Harmonic-oscillator fits of band-excitation spectra",
+    main: "amplitude",
+  },
+  { result: "patchGmm", schema: "PatchGmm", path: "patches/gmm", summary: "Mixture of image patches", main: "labels" },
+  {
+    result: "dbscan",
+    schema: "PatchDbscan",
+    path: "patches/dbscan",
+    summary: "Density clusters of image patches",
+    main: "labels",
+  },
 ];
 
 const MODEL_RESULTS: ResultRoute<ModelResultName>[] = [
   {
     result: "predictions",
+    schema: "Predictions",
     path: "predictions",
     summary: "Predictions at every pixel, or all about one",
     main: "predicted",
   },
-  { result: "errors", path: "errors", summary: "Error maps and scores of train, guard and test pixels", main: "mse" },
-  { result: "latents", path: "latents", summary: "Latent variables as maps", main: "latents" },
-  { result: "gmm", path: "gmm", summary: "Mixture of latents: characteristic spectra and patches", main: "labels" },
-  { result: "manifold", path: "manifold", summary: "The latent plane decoded on a grid", main: "decoded" },
-  { result: "suggest", path: "suggest", summary: "Where to measure next", main: "points" },
-  { result: "jacobian", path: "jacobian", summary: "What each latent does to the output, on a grid", main: "jacobian" },
-  { result: "loops", path: "loops", summary: "Loop parameters, measured against predicted", main: "difference.area" },
+  {
+    result: "errors",
+    schema: "Errors",
+    path: "errors",
+    summary: "Error maps and scores of train, guard and test pixels",
+    main: "mse",
+  },
+  { result: "latents", schema: "Latents", path: "latents", summary: "Latent variables as maps", main: "latents" },
+  {
+    result: "gmm",
+    schema: "Gmm",
+    path: "gmm",
+    summary: "Mixture of latents: characteristic spectra and patches",
+    main: "labels",
+  },
+  {
+    result: "manifold",
+    schema: "Manifold",
+    path: "manifold",
+    summary: "The latent plane decoded on a grid",
+    main: "decoded",
+  },
+  { result: "suggest", schema: "Suggest", path: "suggest", summary: "Where to measure next", main: "scores" },
+  {
+    result: "jacobian",
+    schema: "Jacobian",
+    path: "jacobian",
+    summary: "What each latent does to the output, on a grid",
+    main: "jacobian",
+  },
+  {
+    result: "loops",
+    schema: "ModelLoops",
+    path: "loops",
+    summary: "Loop parameters, measured against predicted",
+    main: "difference.area",
+  },
 ];
 
 /** What is derived from a cube, or from a model and a cube: all GET, cacheable, long ones by way of a job. */
 export function mountResults(app: App, deps: AppDeps): void {
   const { results } = deps.services;
-  for (const { result, path, summary, main } of CUBE_RESULTS) {
+  for (const { result, schema, path, summary, main } of CUBE_RESULTS) {
     declare(app, deps, {
       method: "get",
       path: `/v1/cubes/{id}/${path}`,
@@ -55,14 +112,14 @@ export function mountResults(app: App, deps: AppDeps): void {
       params: idParamsSchema,
       query: cubeResultQuerySchemas[result] as z.ZodObject,
       headers: [PREFER_HEADER],
-      answers: resultAnswers(summary),
+      answers: resultAnswers(summary, schema),
       errors: [404, 406],
     }, ({ c, params, query, caller }) => {
       const ask = (waitMs: number) => results.ofCube(result, params.id, query, waitMs, caller);
       return renderOutcome(c, deps, { ask, main, version: undefined });
     });
   }
-  for (const { result, path, summary, main } of MODEL_RESULTS) {
+  for (const { result, schema, path, summary, main } of MODEL_RESULTS) {
     declare(app, deps, {
       method: "get",
       path: `/v1/models/{name}/versions/{version}/cubes/{cube}/${path}`,
@@ -72,7 +129,7 @@ export function mountResults(app: App, deps: AppDeps): void {
       params: appliedParamsSchema,
       query: modelResultQuerySchemas[result] as z.ZodObject,
       headers: [PREFER_HEADER],
-      answers: resultAnswers(summary),
+      answers: resultAnswers(summary, schema),
       errors: [404, 406],
     }, ({ c, params: { name, version, cube }, query, caller }) => {
       const ask = (waitMs: number) => results.ofModel(result, { name, version }, cube, query, waitMs, caller);

@@ -1,6 +1,5 @@
-import Ajv2020 from "ajv/dist/2020.js";
-import addFormats from "ajv-formats";
 import { assert, assertEquals } from "../support/assert.ts";
+import { createSchemaValidator } from "./support/schema_validator.ts";
 import { testApp } from "./support/test_app.ts";
 
 interface Operation {
@@ -30,19 +29,6 @@ function operationsOf(document: OpenApi): [name: string, path: string, operation
   );
 }
 
-/** Checks values against a schema of the document, with its `$ref`s. */
-function createValidator(document: OpenApi) {
-  const ajv = new Ajv2020.default({ strict: false, allErrors: true });
-  addFormats.default(ajv);
-  ajv.addSchema({ $id: "https://api.test/openapi", components: document.components });
-  const absolute = (schema: unknown) =>
-    JSON.parse(JSON.stringify(schema, (key, value) => key === "$ref" ? `https://api.test/openapi${value}` : value));
-  return (schema: unknown, value: unknown) => {
-    const validate = ajv.compile(absolute(schema));
-    return validate(value) ? [] : validate.errors!.map(({ instancePath, message }) => `${instancePath} ${message}`);
-  };
-}
-
 Deno.test("every operation has an id of its own, a tag, a summary and its parameters", async () => {
   const document = await openApi();
   assertEquals(document.openapi, "3.1.0");
@@ -62,7 +48,7 @@ Deno.test("every operation has an id of its own, a tag, a summary and its parame
 
 Deno.test("every schema compiles and every $ref leads somewhere", async () => {
   const document = await openApi();
-  const validate = createValidator(document);
+  const validate = createSchemaValidator(document);
   for (const name of Object.keys(document.components.schemas)) {
     validate({ $ref: `#/components/schemas/${name}` }, null);
   }
@@ -77,7 +63,7 @@ Deno.test("every schema compiles and every $ref leads somewhere", async () => {
 
 Deno.test("every example fits its schema", async () => {
   const document = await openApi();
-  const validate = createValidator(document);
+  const validate = createSchemaValidator(document);
   let count = 0;
   for (const [name, , { requestBody, responses }] of operationsOf(document)) {
     const contents = [requestBody?.content ?? {}, ...Object.values(responses).map(({ content = {} }) => content)];
@@ -100,7 +86,7 @@ Deno.test("every JSON request body has an example", async () => {
 Deno.test("answers fit the schemas that the document promises", async () => {
   const app = testApp();
   const document = await openApi();
-  const validate = createValidator(document);
+  const validate = createSchemaValidator(document);
   const paths = {
     "/healthz": "/healthz",
     "/v1/system": "/v1/system",

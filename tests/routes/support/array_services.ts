@@ -16,6 +16,8 @@ import type {
   Services,
 } from "../../../lib/service/services.ts";
 
+import { memoryUploads } from "./memory_uploads.ts";
+
 /**
  * Services over arrays in memory: cubes are NPY files, the one model multiplies the mean of a 2x2 patch by 1, 2, 3.
  * Small, but everything they answer is computed from what they were given.
@@ -28,6 +30,7 @@ export function arrayServices(): Services {
     models: oneModel(),
     predictions: meanPredictions(),
     results: directResults(cubes),
+    uploads: memoryUploads(),
     system: {
       describe: () => ({
         version: "0.0.0-test",

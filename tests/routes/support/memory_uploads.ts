@@ -1,0 +1,31 @@
+import { conflict, missing } from "../../../lib/base/errors.ts";
+import { newId } from "../../../lib/base/ids.ts";
+import type { Upload } from "../../../lib/schemas/upload.ts";
+import type { UploadService } from "../../../lib/service/services.ts";
+
+/** Uploads in pieces, kept in memory; a whole one stays one. */
+export function memoryUploads(): UploadService {
+  const uploads = new Map<string, Upload>();
+  const find = (id: string) => {
+    const upload = uploads.get(id);
+    if (!upload) throw missing("upload_missing", `There is no upload ${id}`);
+    return upload;
+  };
+  return {
+    create(sizeBytes, metadata, { id: owner }) {
+      const id = newId<string>("upload");
+      const upload = { id, sizeBytes, offset: 0, metadata, owner, createdMs: 0, expiresMs: 86_400_000 };
+      uploads.set(id, upload);
+      return upload;
+    },
+    get: find,
+    async append(id, offset, piece) {
+      const upload = find(id);
+      if (offset !== upload.offset) throw conflict("wrong_offset", `Met ${offset}, wanted ${upload.offset}`);
+      const bytes = await new Response(piece).arrayBuffer();
+      uploads.set(id, { ...upload, offset: offset + bytes.byteLength });
+      return find(id);
+    },
+    remove: (id) => Promise.resolve(void uploads.delete(find(id).id)),
+  };
+}

@@ -1,0 +1,19 @@
+import Ajv2020 from "ajv/dist/2020.js";
+import addFormats from "ajv-formats";
+
+export interface Components {
+  components: { schemas: Record<string, Record<string, unknown>> };
+}
+
+/** Checks values against a schema of an OpenAPI document, with its `$ref`s; gives the faults in words. */
+export function createSchemaValidator({ components }: Components): (schema: unknown, value: unknown) => string[] {
+  const ajv = new Ajv2020.default({ strict: false, allErrors: true });
+  addFormats.default(ajv);
+  ajv.addSchema({ $id: "https://api.test/openapi", components });
+  const absolute = (schema: unknown) =>
+    JSON.parse(JSON.stringify(schema, (key, value) => key === "$ref" ? `https://api.test/openapi${value}` : value));
+  return (schema, value) => {
+    const validate = ajv.compile(absolute(schema));
+    return validate(value) ? [] : validate.errors!.map(({ instancePath, message }) => `${instancePath} ${message}`);
+  };
+}
