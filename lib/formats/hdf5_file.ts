@@ -5,6 +5,7 @@ import { displayName } from "./display_name.ts";
 import { hdf5Error } from "./hdf5_error.ts";
 import { type H5Metadata, type H5Module, loadHdf5 } from "./hdf5_module.ts";
 import { elementOf, type Hdf5Element } from "./hdf5_type.ts";
+import { unusualNumbers } from "./hdf5_number_layout.ts";
 import { mountOneFile } from "./one_file_system.ts";
 
 export interface Hdf5Dataset {
@@ -15,6 +16,8 @@ export interface Hdf5Dataset {
   isVirtual: boolean;
   /** Filters that this library does not have, by name. */
   unknownFilters: string[];
+  /** Words for numbers that are neither whole-byte integers nor IEEE floats. */
+  unusual?: string;
 }
 
 export type Hdf5Link =
@@ -49,7 +52,11 @@ export class Hdf5File {
   #id: bigint;
   #unmount: () => void;
 
-  private constructor(private readonly module: H5Module, private readonly file: ByteFile) {
+  private constructor(
+    private readonly module: H5Module,
+    private readonly file: ByteFile,
+    private readonly superblock: number,
+  ) {
     const { path, unmount } = mountOneFile(module, file);
     this.#unmount = unmount;
     try {
@@ -60,11 +67,12 @@ export class Hdf5File {
     }
   }
 
-  static async open(path: string): Promise<Hdf5File> {
+  /** `superblock` is where the file's HDF5 signature stands. */
+  static async open(path: string, superblock = 0): Promise<Hdf5File> {
     const module = await loadHdf5();
     const file = openByteFile(path);
     try {
-      return new Hdf5File(module, file);
+      return new Hdf5File(module, file, superblock);
     } catch (error) {
       file.close();
       throw error;
@@ -136,7 +144,16 @@ export class Hdf5File {
       const filters = chunk ? this.module.get_dataset_filters(this.#id, path) : [];
       const unknownFilters = filters.filter(({ id }) => !KNOWN_FILTERS.includes(id))
         .map(({ id, name }) => displayName(FILTER_NAMES[id] ?? (name || `filter ${id}`)));
-      return { path, shape: metadata.shape ?? [], element: elementOf(metadata), chunk, isVirtual, unknownFilters };
+      const unusual = unusualNumbers(this.file, this.#headerAddress(path));
+      return {
+        path,
+        shape: metadata.shape ?? [],
+        element: elementOf(metadata),
+        chunk,
+        isVirtual,
+        unknownFilters,
+        unusual,
+      };
     });
   }
 
@@ -171,15 +188,12 @@ export class Hdf5File {
 
   /** An attribute's elements, raw, or undefined where there is none; more than 1 MiB counts as none. */
   attribute<T>(path: string, name: string, use: (view: DataView, metadata: H5Metadata) => T): T | undefined {
-    let metadata: H5Metadata;
-    try {
-      metadata = this.module.get_attribute_metadata(this.#id, path, name);
-    } catch {
-      return undefined;
-    }
+    const what = `Attribute ${displayName(name)} of ${displayName(path)}`;
+    const metadata = this.#call(what, () => this.#attributeMetadata(path, name));
+    if (!metadata) return undefined;
     const bytes = metadata.size * metadata.total_size;
     if (!metadata.shape || bytes === 0 || bytes > 2 ** 20) return undefined;
-    return this.#call(`Attribute ${displayName(name)} of ${displayName(path)}`, () =>
+    return this.#call(what, () =>
       this.#withHeap(bytes, (at) => {
         this.module.get_attribute_data(this.#id, path, name, BigInt(at));
         return use(new DataView(this.module.HEAPU8.buffer, at, bytes), metadata);
@@ -214,6 +228,22 @@ export class Hdf5File {
     }
   }
 
+  /** An object reference is the address of the object's header, counted from the superblock. */
+  #headerAddress(path: string): number {
+    const reference = Uint8Array.from(this.module.create_object_reference(this.#id, path));
+    return this.superblock + Number(new DataView(reference.buffer).getBigUint64(0, true));
+  }
+
+  #attributeMetadata(path: string, name: string): H5Metadata | undefined {
+    try {
+      return this.module.get_attribute_metadata(this.#id, path, name);
+    } catch (error) {
+      // What the library's wrapper says of an attribute that is not there; anything else is damage.
+      if ((error as Error).message.includes("name not defined")) return undefined;
+      throw error;
+    }
+  }
+
   #withHeap<T>(bytes: number, use: (at: number) => T): T {
     if (bytes > MAX_READ_BYTES) {
       throw unprocessable("read_too_large", `A read of ${bytes} bytes is needed, wanted at most ${MAX_READ_BYTES}`);
@@ -236,9 +266,12 @@ export class Hdf5File {
   }
 }
 
-/** Throws for what must not or cannot be read: `virtual_dataset`, `hdf5_filter`, `chunk_too_large`. */
-function checkReadable({ path, element, chunk, isVirtual, unknownFilters }: Hdf5Dataset): void {
+/** Throws for what must not or cannot be read: `number_layout`, `virtual_dataset`, `hdf5_filter`, `chunk_too_large`. */
+function checkReadable({ path, element, chunk, isVirtual, unknownFilters, unusual }: Hdf5Dataset): void {
   const name = displayName(path);
+  if (unusual) {
+    throw unprocessable("number_layout", `${name} stores ${unusual}, wanted whole-byte integers or IEEE floats`);
+  }
   if (isVirtual) {
     const message = `${name} is a virtual dataset, which is not read: copy the values into a plain dataset`;
     throw unprocessable("virtual_dataset", message);

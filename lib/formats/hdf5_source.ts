@@ -26,18 +26,18 @@ const FORMAT_NAMES: Record<string, string> = {
 
 const SIGNATURE = [0x89, 0x48, 0x44, 0x46, 0x0d, 0x0a, 0x1a, 0x0a];
 
-/** True where the HDF5 signature stands at byte 0, 512, 1024, 2048, … (a user block may come first). */
-export function isHdf5(read: (at: number, length: number) => Uint8Array, sizeBytes: number): boolean {
+/** Where the HDF5 signature stands: at byte 0, 512, 1024, 2048, … (a user block may come first); or undefined. */
+export function findHdf5(read: (at: number, length: number) => Uint8Array, sizeBytes: number): number | undefined {
   for (let at = 0; at + 8 <= Math.min(sizeBytes, 2 ** 20); at = at === 0 ? 512 : at * 2) {
     const bytes = read(at, 8);
-    if (SIGNATURE.every((byte, i) => bytes[i] === byte)) return true;
+    if (SIGNATURE.every((byte, i) => bytes[i] === byte)) return at;
   }
-  return false;
+  return undefined;
 }
 
 /** Opens an HDF5 file; throws `no_cube` with what the file holds instead, or `hdf5_damaged`. */
-export async function openHdf5Source(path: string, limits: FormatLimits): Promise<CubeSource> {
-  const file = await Hdf5File.open(path);
+export async function openHdf5Source(path: string, superblock: number, limits: FormatLimits): Promise<CubeSource> {
+  const file = await Hdf5File.open(path, superblock);
   try {
     const tree = walkHdf5(file, limits);
     const datasets = new Map(tree.datasets.map((dataset) => [dataset.path, dataset]));
@@ -87,6 +87,7 @@ function claimAll(context: Hdf5Context): Claimed[] {
 
 function openClaim(context: Hdf5Context, claims: Claimed[], { dataset, channel }: CubeSelection): CubeView {
   const claim = dataset === undefined ? claims.find((c) => !c.claim.otherwise)?.claim : named(context, claims, dataset);
+  if (dataset === undefined && context.tree.damaged.length > 0) throw damagedFile(context, claims);
   if (!claim) throw noCube(context, claims);
   const stored = context.datasets.get(claim.path);
   if (stored) checkExpansion(sizeOf(stored.shape) * stored.element.bytes, context.file.sizeBytes);
@@ -114,11 +115,15 @@ function named(context: Hdf5Context, claims: Claimed[], dataset: string): Hdf5Cl
   throw unprocessable("dataset_missing", `${displayName(dataset)} is ${kind}, wanted a dataset: ${there}`);
 }
 
+/** With a part of the file unreadable, the best of what is left may not be what its owner means. */
+function damagedFile({ tree }: Hdf5Context, claims: Claimed[]): LoopscopeError {
+  const { path, error } = tree.damaged[0];
+  const whole = claims.filter(({ claim }) => !claim.otherwise).map(({ claim }) => claim.dataset);
+  const advice = whole.length > 0 ? `; to read it all the same, name the dataset: ${displayList(whole)}` : "";
+  return unprocessable("hdf5_damaged", `${displayName(path)} is damaged. ${error.message}${advice}`);
+}
+
 function noCube({ tree }: Hdf5Context, claims: Claimed[]): LoopscopeError {
-  if (tree.damaged.length > 0) {
-    const { path, error } = tree.damaged[0];
-    return unprocessable("hdf5_damaged", `No cube was found, and ${displayName(path)} is damaged. ${error.message}`);
-  }
   const linked = tree.external.length > 0
     ? `. ${displayList(tree.external)} lead to other files, which are never followed: copy the data into one file`
     : "";

@@ -48,14 +48,12 @@ interface Element {
 export function readMat5Arrays(file: ByteFile): NpyArray[] {
   const little = new TextDecoder("latin1").decode(file.read(126, 2)) === "IM";
   const arrays: NpyArray[] = [];
-  for (let at = HEADER_BYTES, i = 0; at + 8 <= file.sizeBytes; i++) {
+  for (let at = HEADER_BYTES, i = 0; at < file.sizeBytes; i++) {
     if (i >= MOST_VARIABLES) throw mat5Error(`more than ${MOST_VARIABLES} variables`);
     const element = readElement(file, at, little);
-    const array = element.type === COMPRESSED
-      ? readCompressed(file, element, little)
-      : element.type === MATRIX
-      ? readMatrix(file, element, little)
-      : undefined;
+    if (element.type !== COMPRESSED && element.type !== MATRIX) throw mat5Error(`an element of type ${element.type}`);
+    const read = element.type === COMPRESSED ? readCompressed : readMatrix;
+    const array = read(file, element, little);
     if (array) arrays.push(array);
     at = element.type === COMPRESSED ? element.dataOffset + element.sizeBytes : element.next;
   }

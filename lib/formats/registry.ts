@@ -1,7 +1,7 @@
 import { LoopscopeError, unprocessable } from "../base/errors.ts";
 import { type ByteFile, openByteFile } from "./byte_file.ts";
 import { type CubeSource, DEFAULT_FORMAT_LIMITS, type FormatLimits } from "./cube_source.ts";
-import { isHdf5, openHdf5Source } from "./hdf5_source.ts";
+import { findHdf5, openHdf5Source } from "./hdf5_source.ts";
 import { isMat5 } from "./mat5_arrays.ts";
 import { openMat5Source } from "./mat5_source.ts";
 import { isNanonisGrid } from "./nanonis_header.ts";
@@ -23,7 +23,8 @@ export async function openSource(path: string, limits: FormatLimits = DEFAULT_FO
   let handedOver = false;
   try {
     const read = (at: number, length: number) => file.read(at, length);
-    if (isHdf5(read, file.sizeBytes)) return await openHdf5Source(path, limits);
+    const superblock = findHdf5(read, file.sizeBytes);
+    if (superblock !== undefined) return await openHdf5Source(path, superblock, limits);
     const source = openBytes(file, limits);
     handedOver = true;
     return source;

@@ -67,8 +67,32 @@ export function decodeRun(
   out: FloatArray,
   [outStart, outStride]: [start: number, stride: number] = [0, 1],
 ): void {
+  const native = outStride === 1 ? nativeView(view, type, run) : undefined;
+  if (native) return out.set(native, outStart);
   const get = getterOf(type);
   let at = run.offset;
   let to = outStart;
   for (let i = 0; i < run.count; i++, at += run.stride, to += outStride) out[to] = get(view, at);
+}
+
+const NATIVE = {
+  float4: Float32Array,
+  float8: Float64Array,
+  int1: Int8Array,
+  int2: Int16Array,
+  int4: Int32Array,
+  uint1: Uint8Array,
+  uint2: Uint16Array,
+  uint4: Uint32Array,
+};
+const LITTLE_ENDIAN_HOST = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1;
+
+/** The run as a typed array where it lies in memory as one does: much quicker than element by element. */
+function nativeView(view: DataView, { kind, bytes, littleEndian }: ScalarType, { offset, stride, count }: ScalarRun) {
+  const start = view.byteOffset + offset;
+  if (stride !== bytes || start % bytes !== 0 || !(littleEndian || bytes === 1) || !LITTLE_ENDIAN_HOST) {
+    return undefined;
+  }
+  const make = NATIVE[`${kind}${bytes}` as keyof typeof NATIVE];
+  return make && new make(view.buffer as ArrayBuffer, start, count);
 }

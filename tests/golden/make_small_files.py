@@ -43,7 +43,42 @@ hdf5("plain gzip shuffle fletcher32", lambda f: f.create_dataset("cube", data=CU
 hdf5("plain lzf", lambda f: f.create_dataset("cube", data=CUBE, chunks=(2, 3, 6), compression="lzf"), error="hdf5_filter")
 hdf5("plain bool", lambda f: f.create_dataset("cube", data=CUBE > 200), format="hdf5", threshold=200)
 hdf5("plain complex", lambda f: f.create_dataset("cube", data=CUBE + 1j), error="no_cube")
-hdf5("user block", lambda f: None, error="no_cube")
+hdf5("empty", lambda f: None, error="no_cube")
+
+
+def odd_number(f, kind):
+    """12-bit integers and bfloat16, as detectors and other software store them."""
+    type_ = h5py.h5t.STD_I16LE.copy() if kind == "int" else h5py.h5t.IEEE_F32LE.copy()
+    if kind == "int":
+        type_.set_precision(12)
+    else:
+        type_.set_fields(15, 7, 8, 0, 7)
+        type_.set_ebias(127)
+        type_.set_precision(16)
+        type_.set_size(2)
+    space = h5py.h5s.create_simple(CUBE.shape)
+    h5py.h5d.create(f.id, b"cube", type_, space).write(h5py.h5s.ALL, h5py.h5s.ALL, CUBE.copy())
+
+
+hdf5("12-bit integers", lambda f: odd_number(f, "int"), error="number_layout")
+hdf5("bfloat16", lambda f: odd_number(f, "float"), error="number_layout")
+
+
+def named_type(f):
+    f["type"] = np.dtype(">f4")
+    f.create_dataset("cube", data=CUBE, dtype=f["type"])
+
+
+hdf5("named type", named_type, format="hdf5")
+for version in ("v108", "latest"):
+    buffer = io.BytesIO()
+    with h5py.File(buffer, "w", libver=version, userblock_size=1024) as f:
+        for i in range(40):
+            f.attrs[f"a{i}"] = i
+        d = f.create_dataset("cube", data=CUBE)
+        for i in range(40):
+            d.attrs[f"a{i}"] = i
+    keep(f"plain {version} with a user block", buffer.getvalue(), format="hdf5")
 
 
 def with_images(f):
