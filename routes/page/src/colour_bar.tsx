@@ -24,7 +24,7 @@ function Scale({ layer, table, range }: { layer: Layer; table: Uint32Array; rang
   return (
     <div class="colour-bar">
       <p class="colour-title">
-        {layer.title}
+        {layer.title || "Value"}
         {unit && <span class="muted">{unit}</span>}
       </p>
       <canvas ref={canvas} width={256} height={1} aria-hidden="true" />

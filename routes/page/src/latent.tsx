@@ -1,5 +1,6 @@
 import { useEffect, useMemo } from "preact/hooks";
 import { useApp } from "./context.ts";
+import { csvBlob, pngOfCanvases } from "./exports.ts";
 import { DecodePanel } from "./decode_panel.tsx";
 import { classTable } from "./colour_maps.ts";
 import { useLayer } from "./use_layer.ts";
@@ -15,7 +16,7 @@ import { ScatterPanel } from "./scatter_panel.tsx";
 import type { Derived, Session } from "./session.ts";
 import { Empty, Loaded } from "./status.tsx";
 import { useStore } from "./store.ts";
-import type { ViewState } from "./view_state.ts";
+import { NO_SELECTION, type ViewState } from "./view_state.ts";
 
 /** The latent space of the chosen model: scatter, map, decoded point, manifold and mixture, all linked. */
 export function Latent({ session, derived }: { session: Session; derived: Derived }) {
@@ -48,10 +49,11 @@ function Spaces({ session, derived, predictions }: SpacesProps) {
   const { layer } = useLayer(session, derived, scatter);
   const table = useMemo(() => layer && tableFor(layer, view.colours), [layer?.kind, view.colours]);
   const range = useMemo(() => layer ? colourRange(layer, view.range) : [0, 1] as [number, number], [layer, view.range]);
-  const selected = useMemo(
-    () => selectionOf(predictions, view, session.cube!.record.shape),
-    [predictions, view.brush, view.pick, view.dims],
-  );
+  const { layer: classes } = useLayer(session, derived, "class");
+  const selected = useMemo(() => {
+    if (view.only >= 0 && classes) return Uint8Array.from(classes.values_HW, (label) => Number(label === view.only));
+    return selectionOf(predictions, view, session.cube!.record.shape);
+  }, [predictions, view.brush, view.pick, view.only, view.dims, classes]);
   useEffect(() => {
     app.ui.set({ selected });
     return () => app.ui.set({ selected: null });
@@ -89,9 +91,15 @@ function LinkedMap({ session, layer, table, range, selected }: {
     <Panel
       title="On the map"
       class="latent-map"
-      note={
-        <span>{count === undefined ? "drag a rectangle to find it in the scatter" : `${count} pixels selected`}</span>
-      }
+      exports={{
+        name: `${record.name} latent map`,
+        curl: layer && app.api.curl(layer.path, { accept: "application/x-npy" }),
+        files: {
+          png: () => pngOfCanvases([...document.querySelectorAll<HTMLCanvasElement>(".latent-map .map canvas")]),
+          ...(selected ? { csv: () => csvOfSelection(selected, record.shape[1]) } : {}),
+        },
+      }}
+      note={<span>{count === undefined ? "drag a rectangle" : `${count} pixels selected`}</span>}
     >
       <div class="map-frame">
         <MapView
@@ -115,12 +123,18 @@ function LinkedMap({ session, layer, table, range, selected }: {
           onZoom={() => {}}
           onHover={(pin) => app.ui.set({ hover: pin })}
           onPick={(pin, add) => pickPin(app, pin, add)}
-          onBox={(pick) => app.view.set({ pick, brush: null })}
-          onRemove={() => app.view.set({ pick: null, brush: null })}
+          onBox={(pick) => app.view.set({ pick, brush: null, only: -1 })}
+          onRemove={() => app.view.set(NO_SELECTION)}
         />
       </div>
     </Panel>
   );
+}
+
+/** Row and column of every selected pixel. */
+function csvOfSelection(selected: Uint8Array, cols: number): Blob {
+  const pixels = [...selected.keys()].filter((pixel) => selected[pixel]);
+  return csvBlob([["row", "col"], ...pixels.map((pixel) => [Math.floor(pixel / cols), pixel % cols])]);
 }
 
 /** Pixels inside the brush of the latent plane, or inside the rectangle on the map; null without either. */

@@ -39,6 +39,13 @@ function describe({ train, test }: LossCurves): string {
   return `Loss over ${train.length} epochs; train ${last(train)}, test ${last(test)}`;
 }
 
+/** Ticks of a logarithmic axis at 1, 2 and 5 times a power of ten only. */
+function decadeText(value: number | null): string {
+  if (value === null || value <= 0) return "";
+  const mantissa = value / 10 ** Math.floor(Math.log10(value) + 1e-9);
+  return [1, 2, 5].some((step) => Math.abs(mantissa - step) < 1e-6) ? String(Number(value.toPrecision(3))) : "";
+}
+
 function dataOf({ train, test, ridge }: LossCurves): uPlot.AlignedData {
   const epochs = train.map((_, i) => i + 1);
   const positive = (values: readonly (number | null)[]) => Array.from(values, (v) => v !== null && v > 0 ? v : null);
@@ -56,9 +63,10 @@ function optionsFor(width: number): uPlot.Options {
     axes: [{ ...axis, size: 30, incrs: WHOLE_STEPS }, {
       ...axis,
       size: 58,
-      values: (_plot, splits) => splits.map((v) => v === null ? "" : String(+v.toPrecision(3))),
+      values: (_plot, splits) => splits.map(decadeText),
     }],
     cursor: { y: false },
+    legend: { live: false },
     series: [
       { label: "Epoch" },
       { label: "Train", stroke: colour("--measured"), width: 2, points },

@@ -9,8 +9,12 @@ export type Box = readonly [number, number, number, number];
 
 export interface Outline {
   box: Box;
-  label: string;
   dashed?: boolean;
+  /** Only the label is drawn. */
+  hidden?: boolean;
+  label: string;
+  /** The part of the map that the label belongs to. */
+  labelBox?: Box;
 }
 
 /** What lies over the map. */
@@ -114,13 +118,17 @@ function dimOthers(context: CanvasRenderingContext2D, g: MapGeometry, selected: 
   }
 }
 
-function drawOutline(context: CanvasRenderingContext2D, g: MapGeometry, { box, label, dashed }: Outline): void {
-  const [x, y, w, h] = rectangle(g, box);
-  context.save();
-  context.setLineDash(dashed ? [5, 4] : []);
-  haloed(context, "#ffffff", 1.5, () => context.rect(x + 1.5, y + 1.5, w - 3, h - 3));
-  context.restore();
-  if (label) drawLabel(context, label, x + 6, y + 6);
+function drawOutline(context: CanvasRenderingContext2D, g: MapGeometry, outline: Outline): void {
+  const [x, y, w, h] = rectangle(g, outline.box);
+  if (!outline.hidden) {
+    context.save();
+    context.setLineDash(outline.dashed ? [5, 4] : []);
+    haloed(context, "#ffffff", 1.5, () => context.rect(x + 1.5, y + 1.5, w - 3, h - 3));
+    context.restore();
+  }
+  if (!outline.labelBox) return;
+  const [left, top, width, height] = rectangle(g, outline.labelBox);
+  if (width > 44 && height > 24) drawLabel(context, outline.label, left + 6, top + 6);
 }
 
 function drawLabel(context: CanvasRenderingContext2D, text: string, x: number, y: number): void {

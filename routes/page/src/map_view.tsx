@@ -36,10 +36,14 @@ export function MapView(props: Props) {
   const shape = [record.shape[0], record.shape[1]] as const;
   const aspect = pixelAspect(record);
   const g = fitMap(shape, box, { aspect, zoom });
+  const painted = [layer, props.table, props.range[0], props.range[1]];
   useLayoutEffect(() => {
     if (layer) paintMap(bitmap, layer, { shape, table: props.table, range: props.range });
-    drawBase(base.current!, layer ? bitmap : null, g, box);
-  }, [layer, props.table, props.range[0], props.range[1], box.width, box.height, zoom]);
+  }, painted);
+  useLayoutEffect(
+    () => drawBase(base.current!, layer ? bitmap : null, g, box),
+    [...painted, box.width, box.height, zoom],
+  );
   useLayoutEffect(() => {
     const context = scaledContext(top.current!, box);
     drawOverlay(context, g, { ...props.overlay, record, labelled: true }, box);

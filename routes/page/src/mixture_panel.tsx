@@ -11,6 +11,7 @@ import type { Derived, Session } from "./session.ts";
 import { SpectrumPlot } from "./spectrum_plot.tsx";
 import { Loaded } from "./status.tsx";
 import { useStore } from "./store.ts";
+import { NO_SELECTION } from "./view_state.ts";
 
 /** The components of the mixture: weight, characteristic spectrum and mean patch of each. */
 export function MixturePanel({ session, derived }: { session: Session; derived: Derived }) {
@@ -36,7 +37,14 @@ export function MixturePanel({ session, derived }: { session: Session; derived: 
         files: resource.state === "ready" ? { csv: () => csvBlob(tableOf(resource.value)) } : undefined,
       }}
     >
-      <Loaded of={resource}>{(tree) => <Components tree={tree} session={session} />}</Loaded>
+      <Loaded of={resource}>
+        {(tree) => (
+          <>
+            <Components tree={tree} session={session} />
+            <Criterion bic={numbersOf(tree.bic)} />
+          </>
+        )}
+      </Loaded>
     </Panel>
   );
 }
@@ -67,6 +75,7 @@ function componentsOf(tree: { [key: string]: Tree }, forward: boolean): Componen
 function Components({ tree, session }: { tree: { [key: string]: Tree }; session: Session }) {
   const app = useApp();
   const colours = useStore(app.view, (view) => view.colours);
+  const only = useStore(app.view, (view) => view.only);
   const model = session.model!;
   const { record } = session.cube!;
   const table = useMemo(() => colourTable(colours), [colours]);
@@ -76,10 +85,16 @@ function Components({ tree, session }: { tree: { [key: string]: Tree }; session:
     <ul class="components">
       {components.map(({ spectrum, patch, weight }, k) => (
         <li key={k}>
-          <p class="component-head">
+          <button
+            type="button"
+            class="component-head"
+            aria-pressed={only === k}
+            title="Light its pixels up"
+            onClick={() => app.view.set({ ...NO_SELECTION, only: only === k ? -1 : k })}
+          >
             <span class="swatch" style={{ background: CLASS_COLOURS[k % CLASS_COLOURS.length] }} /> Class {k + 1}
             <span class="muted">{percentText(weight)}</span>
-          </p>
+          </button>
           {spectrum && (
             <SpectrumPlot
               compact
@@ -109,6 +124,28 @@ function Components({ tree, session }: { tree: { [key: string]: Tree }; session:
         </li>
       ))}
     </ul>
+  );
+}
+
+/** The information criterion over the number of components: its minimum says how many the data support. */
+function Criterion({ bic }: { bic: number[] }) {
+  if (bic.length < 2) return null;
+  const best = bic.indexOf(Math.min(...bic)) + 1;
+  return (
+    <div class="criterion">
+      <p class="muted">BIC by number of components: lowest at {best}{best === bic.length ? " or more" : ""}</p>
+      <SpectrumPlot
+        compact
+        axis={{ name: "Components", unit: "", values: bic.map((_, i) => i + 1) }}
+        quantity="BIC"
+        unit=""
+        curves={[{ label: "BIC", colour: "var(--accent)", of: "measured", values: bic }]}
+        residuals={[]}
+        isLoop={false}
+        index={best - 1}
+        label={`BIC is lowest for ${best} components`}
+      />
+    </div>
   );
 }
 

@@ -1,7 +1,7 @@
 import { useState } from "preact/hooks";
 import type { Score } from "../../../lib/schemas/model.ts";
 import { useApp } from "./context.ts";
-import { save } from "./exports.ts";
+import { csvBlob, save } from "./exports.ts";
 import { LossPlot } from "./loss_plot.tsx";
 import { Markdown } from "./markdown.tsx";
 import type { ModelView } from "./model_source.ts";
@@ -84,7 +84,14 @@ function ModelDetail({ reference }: { reference: string }) {
           <div class="stack">
             <FilesPanel model={view} summary={summary} path={path} />
             {view.training && (
-              <Panel title="How it learned">
+              <Panel
+                title="How it learned"
+                exports={{
+                  name: `${view.name} losses`,
+                  curl: app.api.curl(path),
+                  files: { csv: () => lossTable(view) },
+                }}
+              >
                 <LossPlot
                   curves={{
                     train: view.training.history.trainLoss,
@@ -99,6 +106,11 @@ function ModelDetail({ reference }: { reference: string }) {
       )}
     </Loaded>
   );
+}
+
+function lossTable({ training }: ModelView): Blob {
+  const { trainLoss, testLoss } = training!.history;
+  return csvBlob([["epoch", "train loss", "test loss"], ...trainLoss.map((loss, i) => [i + 1, loss, testLoss[i]])]);
 }
 
 function ridgeLoss({ scores, scaler }: ModelView): number | undefined {
@@ -179,7 +191,7 @@ function FilesPanel({ model, summary, path }: { model: ModelView; summary: Model
   };
   const closed = model.readOnly ? "A model that came with the service cannot be changed." : mayManage ? "" : reason;
   return (
-    <Panel title="Versions, aliases and files">
+    <Panel title="Versions, aliases and files" exports={{ name: model.name, curl: app.api.curl(base) }}>
       <label class="stacked">
         Version
         <select

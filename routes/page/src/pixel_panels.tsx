@@ -228,7 +228,7 @@ export function ParameterPanel({ session, derived, pixels }: Props) {
   ];
   return (
     <Panel
-      title={isLoop ? "Loop parameters" : "Errors"}
+      title={isLoop ? "Loop parameters" : model ? "Errors" : "Parameters"}
       class="parameter-panel"
       exports={{
         name: `${cube!.record.name} parameters`,

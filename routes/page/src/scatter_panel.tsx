@@ -10,7 +10,7 @@ import { Panel } from "./panel.tsx";
 import { numberText, ticks } from "./quantity_text.ts";
 import type { Session } from "./session.ts";
 import { useStore } from "./store.ts";
-import type { ViewState } from "./view_state.ts";
+import { NO_SELECTION, type ViewState } from "./view_state.ts";
 
 interface Props {
   session: Session;
@@ -118,11 +118,11 @@ export function ScatterPanel({ session, predictions, colouring, selected }: Prop
       </div>
       <p class="hint">
         Drag a rectangle to light its pixels up on the map. Drag the ring to decode the place under it.
-        {(view.brush || view.pick) && (
+        {(view.brush || view.pick || view.only >= 0) && (
           <button
             type="button"
             class="plain small"
-            onClick={() => app.view.set({ brush: null, pick: null })}
+            onClick={() => app.view.set(NO_SELECTION)}
           >
             Clear selection
           </button>
@@ -299,13 +299,13 @@ function useBrush(plane: Plane, view: ViewState) {
     if (start.grabbed) return app.view.set({ probe: [x, y] });
     const [x0, y0] = [plane.valueX(start.x), plane.valueY(start.y)];
     if (Math.hypot(event.offsetX - start.x, event.offsetY - start.y) < 4) return;
-    app.view.set({ brush: [Math.min(x, x0), Math.min(y, y0), Math.max(x, x0), Math.max(y, y0)], pick: null });
+    app.view.set({ brush: [Math.min(x, x0), Math.min(y, y0), Math.max(x, x0), Math.max(y, y0)], pick: null, only: -1 });
   };
   const onPointerUp = (event: PointerEvent) => {
     const start = from.current;
     from.current = null;
     if (!start || start.grabbed || Math.hypot(event.offsetX - start.x, event.offsetY - start.y) >= 4) return;
-    app.view.set({ probe: [plane.valueX(event.offsetX), plane.valueY(event.offsetY)], brush: null, pick: null });
+    app.view.set({ probe: [plane.valueX(event.offsetX), plane.valueY(event.offsetY)], ...NO_SELECTION });
   };
   const onKeyDown = (event: KeyboardEvent) => {
     const [x, y] = probeOf(view, plane);
@@ -317,7 +317,7 @@ function useBrush(plane: Plane, view: ViewState) {
       ArrowDown: [x, y - dy],
     };
     if (moved[event.key]) app.view.set({ probe: moved[event.key] });
-    else if (event.key === "Escape") app.view.set({ brush: null, pick: null });
+    else if (event.key === "Escape") app.view.set(NO_SELECTION);
     else return;
     event.preventDefault();
   };

@@ -1,6 +1,7 @@
 import { useEffect, useMemo, useState } from "preact/hooks";
 import type { JobRecord } from "../../../lib/schemas/job.ts";
 import { useApp } from "./context.ts";
+import { pngOfCanvases } from "./exports.ts";
 import { JobPanel } from "./job_panel.tsx";
 import type { Outline } from "./map_overlay.ts";
 import { colourRange, tableFor } from "./map_painter.ts";
@@ -10,7 +11,7 @@ import { useResource, valueOf } from "./resource_cache.ts";
 import { type Derived, listAll, type Session } from "./session.ts";
 import { Empty, Failure } from "./status.tsx";
 import { useStore } from "./store.ts";
-import { regionOutlines } from "./training_areas.ts";
+import { partSizes, regionOutlines } from "./training_areas.ts";
 import { useLayer } from "./use_layer.ts";
 
 interface Options {
@@ -85,8 +86,7 @@ function RegionPanel({ session, derived, window }: { session: Session; derived: 
   const region = regionOf(view.region, shape);
   const guard = window - 1;
   const outlines: Outline[] = regionOutlines(region, guard, shape);
-  outlines[0].label = outlines[0].box[0] > 2 || outlines[0].box[1] > 2 ? "guard" : "";
-  const test = shape[0] * shape[1] - outlines[0].box[2] * outlines[0].box[3];
+  const parts = partSizes(region, window, shape);
   const move = (rows: number, cols: number) => {
     const [row, col, h, w] = region;
     const clamp = (value: number, most: number) => Math.min(most, Math.max(0, value));
@@ -101,7 +101,18 @@ function RegionPanel({ session, derived, window }: { session: Session; derived: 
     }
   };
   return (
-    <Panel title="Where to learn" class="train-map" note={<span>drag a rectangle</span>}>
+    <Panel
+      title="Where to learn"
+      class="train-map"
+      note={<span>drag a rectangle</span>}
+      exports={{
+        name: `${record.name} region`,
+        curl: layer && app.api.curl(layer.path),
+        files: {
+          png: () => pngOfCanvases([...document.querySelectorAll<HTMLCanvasElement>(".train-map .map canvas")]),
+        },
+      }}
+    >
       <div class="map-frame">
         <MapView
           record={record}
@@ -143,8 +154,9 @@ function RegionPanel({ session, derived, window }: { session: Session; derived: 
         ))}
       </div>
       <p class="hint">
-        {region[2] * region[3]} pixels to learn from, {test} to test on. Between them a guard band of {guard}{" "}
+        {parts.train} pixels to learn from, {parts.test} to test on. Between them a guard band of {guard}{" "}
         pixels (dashed), so that no test patch shares a pixel with a training patch.
+        {(parts.train < 8 || parts.test < 8) && " That is too few: draw another rectangle."}
       </p>
     </Panel>
   );
@@ -267,7 +279,7 @@ function RecentJobs() {
   const jobs = (valueOf(resource) ?? []).filter(({ kind }) => kind === "train").slice(0, 8);
   if (!jobs.length) return null;
   return (
-    <Panel title="Recent training">
+    <Panel title="Recent training" exports={{ name: "jobs", curl: app.api.curl("/v1/jobs") }}>
       <ul class="rows">
         {jobs.map((job) => (
           <li key={job.id}>

@@ -23,6 +23,8 @@ export interface ViewState {
   brush: [number, number, number, number] | null;
   /** Rectangle of the map whose pixels are lit in the latent plane: row, col, rows, cols. */
   pick: [number, number, number, number] | null;
+  /** Mixture class whose pixels are lit; -1 for none. */
+  only: number;
   /** Suggested points are shown by this rule; empty shows none. */
   suggest: string;
   /** Point of the latent plane that is decoded. */
@@ -57,12 +59,16 @@ export const INITIAL_VIEW: ViewState = {
   components: 4,
   brush: null,
   pick: null,
+  only: -1,
   suggest: "",
   probe: null,
   scatter: "class",
   region: null,
   job: "",
 };
+
+/** Ends every selection in the latent space. */
+export const NO_SELECTION = { brush: null, pick: null, only: -1 } as const;
 
 const numbers = (text: string): number[] => text.split(",").map(Number);
 const rounded = (values: readonly number[]): string => values.map((value) => +value.toPrecision(6)).join(",");
@@ -96,6 +102,7 @@ export function formatView(view: ViewState): string {
   put("k", String(view.components), String(INITIAL_VIEW.components));
   put("brush", view.brush ? rounded(view.brush) : "");
   put("pick", view.pick ? view.pick.join(",") : "");
+  put("only", String(view.only), "-1");
   put("suggest", view.suggest);
   put("probe", view.probe ? rounded(view.probe) : "");
   put("by", view.scatter, INITIAL_VIEW.scatter);
@@ -130,6 +137,7 @@ export function parseView(hash: string): ViewState {
     components: Math.max(1, whole("k", view.components, 32)),
     brush: tuple<[number, number, number, number]>(get("brush") ?? "", 4) ?? null,
     pick: tuple<[number, number, number, number]>(get("pick") ?? "", 4) ?? null,
+    only: get("only") === undefined ? -1 : whole("only", -1, 64),
     suggest: get("suggest") ?? "",
     probe: tuple<[number, number]>(get("probe") ?? "", 2) ?? null,
     scatter: get("by") ?? view.scatter,
