@@ -14,6 +14,8 @@ export interface ResultTask {
   /** A name in `RESULT_TASKS`. */
   result: string;
   cubeFolder: string;
+  /** The imaginary part of a complex response. */
+  imaginaryFolder?: string;
   cubeSha256: string;
   parameters: Record<string, unknown>;
   /** The model's files and what `ComputeTasks.apply` wrote. */
@@ -28,13 +30,15 @@ export async function computeResult(
   const compute = RESULT_TASKS[task.result];
   if (!compute) throw new LoopscopeError("internal", "unknown_result", `There is no result ${task.result}`);
   const cube = openCubeFile(task.cubeFolder);
+  const imaginary = task.imaginaryFolder ? openCubeFile(task.imaginaryFolder) : undefined;
   const model = task.model && await openModelInput(task.model);
   try {
     const { parameters, cubeSha256 } = task;
     const { signal, progress } = context;
-    return await compute({ cube, cubeSha256, parameters, model: model?.input, signal, progress });
+    return await compute({ cube, cubeSha256, parameters, model: model?.input, imaginary, signal, progress });
   } finally {
     cube.close();
+    imaginary?.close();
     await model?.close();
   }
 }

@@ -1,3 +1,4 @@
+import { missing } from "../base/errors.ts";
 import type { ResultTree } from "../base/nd_array.ts";
 import { SharedWork } from "../base/shared_work.ts";
 import type { ResultRequest } from "../schemas/job.ts";
@@ -43,9 +44,12 @@ export class ResultComputer {
   ): Promise<ResultTree> {
     const { store, analysis } = this.#options;
     const model = manifest && await this.#modelInput(request.cube, manifest, signal);
+    const { imaginary } = request.parameters as { imaginary?: string };
+    if (imaginary && !store.cubes.get(imaginary)) throw missing("cube_missing", `There is no cube ${imaginary}`);
     const task = {
       result: request.result,
       cubeFolder: store.cubes.folderOf(request.cube),
+      imaginaryFolder: imaginary && store.cubes.folderOf(imaginary),
       cubeSha256: store.cubes.get(request.cube)?.sha256,
       parameters: request.parameters as { [name: string]: ResultTree },
       model,

@@ -52,7 +52,11 @@ export const cubeResultQuerySchemas = {
   pca: z.strictObject({ components: components() }),
   nmf: z.strictObject({ components: components(), seed: seed() }),
   loops: z.strictObject({ fit: fit() }),
-  sho: noQuerySchema,
+  sho: z.strictObject({
+    imaginary: z.string().min(1).max(200).optional().meta({
+      description: "Id of the cube with the imaginary part of the response; the cube itself is the real part",
+    }),
+  }),
   patchGmm: z.strictObject({
     window: integerText(2, 64).default(8),
     components: components(),

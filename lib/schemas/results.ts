@@ -71,7 +71,7 @@ export const errorsResultSchema = z.looseObject({
   positions: positionsSchema,
   mse: maps("rows x cols"),
   nrmse: maps("rows x cols"),
-  areaAbs: maps("rows x cols, im2spec").optional(),
+  areaAbs: maps("rows x cols, im2spec; null where the axis is no loop").nullish(),
   ssim: maps("rows x cols, spec2im: 1 - SSIM").optional(),
   isTrain: array,
   scores: z.looseObject({
@@ -99,7 +99,8 @@ export const suggestResultSchema = z.looseObject({
   points: z.array(z.object({ row: z.int(), col: z.int(), score: z.number() })),
 });
 export const jacobianResultSchema = z.looseObject({ grid: gridSchema, jacobian: array });
-const parametersOfLoops = z.record(z.string(), array);
+/** Maps by name; those of the nine-parameter fits under `fit`. */
+const parametersOfLoops = z.record(z.string(), z.union([array, z.record(z.string(), array)]));
 export const modelLoopsResultSchema = z.looseObject({
   positions: positionsSchema,
   measured: parametersOfLoops,

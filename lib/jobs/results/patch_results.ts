@@ -46,7 +46,7 @@ export async function patchGmmResult(input: ResultInput): Promise<ResultTree> {
 
 /**
  * Density clusters of image patches after their principal components: `{positions, window, radius, minPoints, clusters,
- * labels, noise, kDistances, patches}`; noise has no label (NaN). Throws `too_many_points` beyond 40 000 patches.
+ * labels, noise, kDistances, patches}`; noise has the label -1. Throws `too_many_points` beyond 40 000 patches.
  */
 export async function patchDbscanResult(input: ResultInput): Promise<ResultTree> {
   const { cube, signal, parameters } = input;
@@ -74,7 +74,7 @@ export async function patchDbscanResult(input: ResultInput): Promise<ResultTree>
     radius,
     minPoints,
     clusters,
-    labels: toMap(cube, positions, labelsOf({ labels_N })),
+    labels: toMap(cube, positions, labels_N),
     noise: labels_N.filter((label) => label < 0).length,
     kDistances: ndArray(curve, [curve.length]),
     patches: ndArray(patches, [clusters, window, window]),
