@@ -12,8 +12,11 @@ export function createSchemaValidator({ components }: Components): (schema: unkn
   ajv.addSchema({ $id: "https://api.test/openapi", components });
   const absolute = (schema: unknown) =>
     JSON.parse(JSON.stringify(schema, (key, value) => key === "$ref" ? `https://api.test/openapi${value}` : value));
+  const compiled = new Map<string, ReturnType<typeof ajv.compile>>();
   return (schema, value) => {
-    const validate = ajv.compile(absolute(schema));
+    const key = JSON.stringify(schema);
+    const validate = compiled.get(key) ?? ajv.compile(absolute(schema));
+    compiled.set(key, validate);
     return validate(value) ? [] : validate.errors!.map(({ instancePath, message }) => `${instancePath} ${message}`);
   };
 }
