@@ -27,6 +27,11 @@ const MAX_BACKOFF_S = 20;
 export class ApiClient {
   constructor(readonly base: string, private readonly key: () => string) {}
 
+  /** The header that carries the visitor's key, if there is one. */
+  authorization(): Record<string, string> {
+    return this.key() ? { Authorization: `Bearer ${this.key()}` } : {};
+  }
+
   async request(path: string, init: RequestInit = {}): Promise<Response> {
     const headers = new Headers(init.headers);
     if (this.key()) headers.set("Authorization", `Bearer ${this.key()}`);

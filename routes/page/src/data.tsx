@@ -2,7 +2,6 @@ import { useRef, useState } from "preact/hooks";
 import type { CubeRecord } from "../../../lib/schemas/cube.ts";
 import { useApp } from "./context.ts";
 import { CubePreview, healthText } from "./cube_preview.tsx";
-import { KEY_SLOT } from "./key_slot.ts";
 import { Panel } from "./panel.tsx";
 import { sizeText } from "./quantity_text.ts";
 import type { Session } from "./session.ts";
@@ -27,7 +26,7 @@ export function Data({ session }: { session: Session }) {
     put({ state: "sending", file, share: 0, stop });
     try {
       const cube = await uploadCube(file, {
-        key: sessionStorage.getItem(KEY_SLOT) ?? "",
+        api: app.api,
         dataset,
         signal: stop.signal,
         onProgress: (share) => put({ state: "sending", file, share, stop }),
@@ -127,7 +126,9 @@ function UploadCard({ upload, onAgain, onDrop }: {
         <div role="status">
           <progress value={upload.share} max={1} aria-label="Sent" />
           <p class="muted">
-            {upload.share < 1 ? `Sending, ${Math.round(upload.share * 100)} %` : "Reading and checking …"}
+            {upload.share < 1
+              ? `Sending, ${Math.floor(upload.share * 100)} %; goes on where it was if it is cut`
+              : "Reading and checking …"}
           </p>
           <div class="buttons">
             <button type="button" onClick={() => upload.stop.abort()}>Cancel</button>

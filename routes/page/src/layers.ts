@@ -55,7 +55,7 @@ export function layerGroups(
   const { record } = cube;
   const groups: LayerGroup[] = [{ label: "Measured", choices: [{ id: "slice", label: "Response at one step" }] }];
   for (const { name } of record.maps) groups[0].choices.push({ id: `image:${name}`, label: name });
-  if (model) groups.push(...modelGroups(model));
+  if (model) groups.push(...modelGroups(model, loops.isLoop));
   if (loops.isLoop) groups.push(...loopGroups(loops.measured, model?.model.network.direction === "im2spec"));
   groups.push({
     label: "Principal components",
@@ -64,9 +64,9 @@ export function layerGroups(
   return groups;
 }
 
-function modelGroups({ model }: ModelSource): LayerGroup[] {
+function modelGroups({ model }: ModelSource, isLoop: boolean): LayerGroup[] {
   const forward = model.network.direction === "im2spec";
-  const errors = forward ? ["nrmse", "mse", "areaAbs"] : ["nrmse", "mse", "ssim"];
+  const errors = ["nrmse", "mse", ...(forward ? isLoop ? ["areaAbs"] : [] : ["ssim"])];
   const groups: LayerGroup[] = [];
   if (forward) {
     const choices = [{ id: "predicted", label: "Predicted response at one step" }, {
