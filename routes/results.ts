@@ -97,6 +97,9 @@ const MODEL_RESULTS: ResultRoute<ModelResultName>[] = [
     summary: "Loop parameters, measured against predicted",
     main: "difference.area",
   },
+  { result: "dbscan", schema: "Dbscan", path: "dbscan", summary: "Density clusters of latents", main: "labels" },
+  { result: "pca", schema: "Pca", path: "pca", summary: "Principal components of predicted spectra", main: "maps" },
+  { result: "nmf", schema: "Nmf", path: "nmf", summary: "Non-negative factors of predicted spectra", main: "maps" },
 ];
 
 /** What is derived from a cube, or from a model and a cube: all GET, cacheable, long ones by way of a job. */

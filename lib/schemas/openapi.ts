@@ -29,6 +29,7 @@ import {
 } from "./prediction.ts";
 import { problemSchema } from "./problem.ts";
 import {
+  dbscanResultSchema,
   errorsResultSchema,
   gmmResultSchema,
   jacobianResultSchema,
@@ -92,6 +93,7 @@ const ANSWERS = {
   Sho: shoResultSchema,
   PatchGmm: patchGmmResultSchema,
   PatchDbscan: patchDbscanResultSchema,
+  Dbscan: dbscanResultSchema,
   Predictions: predictionsResultSchema,
   Errors: errorsResultSchema,
   Latents: latentsResultSchema,

@@ -7,6 +7,8 @@ import { booleanText, integerText, jsonText, numberText, pairText } from "./quer
 const MAX_PIXEL = 1_000_000;
 const components = () => integerText(1, 64).default(8).meta({ description: "Number of components" });
 const seed = () => integerText(0, 0xffffffff).default(1).meta({ description: "Seed of the random starts" });
+const radius = () => numberText(0).optional().meta({ description: "Default: from the k-distance curve" });
+const minPoints = () => integerText(1, 10000).default(8).meta({ description: "Neighbours that make a core point" });
 const fit = () => booleanText().default(false).meta({ description: "Also the nine-parameter fit" });
 
 export const noQuerySchema = z.strictObject({});
@@ -66,8 +68,8 @@ export const cubeResultQuerySchemas = {
   }),
   dbscan: z.strictObject({
     window: integerText(2, 64).default(8),
-    radius: numberText(0).optional().meta({ description: "Default: from the k-distance curve" }),
-    minPoints: integerText(1, 10000).default(8),
+    radius: radius(),
+    minPoints: minPoints(),
     at: numberText().optional(),
     map: z.string().min(1).max(200).optional(),
   }),
@@ -91,6 +93,9 @@ export const modelResultQuerySchemas = {
     count: integerText(1, 1000).default(10),
     by: z.enum(["error", "uncertainty", "novelty", "diversity"]).default("error"),
   }),
+  dbscan: z.strictObject({ radius: radius(), minPoints: minPoints() }),
+  pca: z.strictObject({ components: components() }),
+  nmf: z.strictObject({ components: components(), seed: seed() }),
   jacobian: z.strictObject({ steps: integerText(2, 64).default(16), dims: pairText().default([0, 1]) }),
   loops: z.strictObject({ fit: fit() }),
 };

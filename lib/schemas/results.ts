@@ -49,12 +49,15 @@ export const patchGmmResultSchema = z.looseObject({
   bic: array,
   patches: maps("components x window x window"),
 });
-export const patchDbscanResultSchema = z.looseObject({
+export const dbscanResultSchema = z.looseObject({
   positions: positionsSchema,
   labels: maps("rows x cols, -1 for noise"),
   radius: z.number(),
   clusters: z.int(),
+  noise: z.int(),
+  kDistances: maps("ascending"),
 });
+export const patchDbscanResultSchema = dbscanResultSchema.extend({ patches: maps("clusters x window x window") });
 
 const onePixelSchema = z.looseObject({
   row: z.int(),

@@ -35,6 +35,8 @@ export interface Caller {
   requestId: string;
   /** Fires when the client has gone or the request timed out. */
   signal: AbortSignal;
+  /** Of a POST that may be sent again. */
+  idempotencyKey?: string;
 }
 
 export interface CubeService {
@@ -123,6 +125,7 @@ export interface ModelService {
   import(
     options: { name: string; network: NetworkOptions; axis?: Axis; scaler?: Scaler },
     weights: Uint8Array,
+    caller?: Caller,
   ): Promise<{ name: string; version: number }>;
   /** Conflict where an alias points to it or a job uses it; forbidden for the shipped zoo. */
   removeVersion(name: string, version: string): Promise<void>;
@@ -157,6 +160,9 @@ export type ModelResultName =
   | "manifold"
   | "suggest"
   | "jacobian"
+  | "dbscan"
+  | "pca"
+  | "nmf"
   | "loops";
 
 export interface ResultService {

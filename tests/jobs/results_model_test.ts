@@ -177,6 +177,26 @@ for (const direction of ["im2spec", "spec2im"] as const) {
         assert.match(error.message, /2 or more members, met 1/);
       });
 
+      await t.step("density clusters of latents", async () => {
+        const tree = await compute("dbscan", input({ minPoints: 5 }));
+        const labels = Array.from(array(tree.labels, [ROWS, COLS]).data);
+        assert.ok(Number.isNaN(labels[0]) && (tree.radius as number) > 0);
+        assertEquals(Math.max(...labels.filter(Number.isFinite)) + 1, tree.clusters as number);
+        assertEquals(labels.filter((label) => label === -1).length, tree.noise as number);
+      });
+
+      await t.step("components and factors of what was predicted", async () => {
+        for (const name of ["pca", "nmf"]) {
+          const parameters = { components: 2, seed: 1 };
+          if (!forward) await assertFailsWith("no_predicted_spectra", () => compute(name, input(parameters)));
+          else array((await compute(name, input(parameters))).maps, [2, 17, 19]);
+        }
+        if (!forward) return;
+        // An im2spec with two latents cannot need more than a few components for what it says.
+        const ratio = array((await compute("pca", input({ components: 4 }))).explainedVarianceRatio, [4]).data;
+        assert.ok(Array.from(ratio).reduce((a, b) => a + b) > 0.99);
+      });
+
       await t.step("loops: measured, predicted and their difference", async () => {
         if (!forward) return void await assertFailsWith("no_loop", () => compute("loops", input({ fit: false })));
         const tree = await compute("loops", input({ fit: true }));

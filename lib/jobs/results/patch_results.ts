@@ -1,4 +1,3 @@
-import { dbscan, kDistances, suggestRadius } from "../../analysis/dbscan.ts";
 import { meanPatches, type PatchScores, patchScores } from "../../analysis/patch_scores.ts";
 import { fitGmm } from "../../analysis/gmm.ts";
 import { unprocessable } from "../../base/errors.ts";
@@ -6,12 +5,10 @@ import { ndArray, type ResultTree } from "../../base/nd_array.ts";
 import { imageSide } from "../../cube/image_side.ts";
 import { patchGrid } from "../../cube/patches.ts";
 import { createPause } from "../../training/pause.ts";
+import { clusterPoints } from "./cluster_points.ts";
 import { bicOverRange, gmmOptions, labelsOf, mixtureTree } from "./gmm_result.ts";
 import { positionsOf, toMap, toMaps } from "./map_pixels.ts";
 import type { ResultInput } from "./result_input.ts";
-
-/** All pairs of neighbours are looked at: more points than these would take minutes. */
-const MOST_CLUSTERED = 40_000;
 
 /**
  * Mixture of image patches after their principal components (domain elements): `{positions, window, weights, means,
@@ -46,37 +43,17 @@ export async function patchGmmResult(input: ResultInput): Promise<ResultTree> {
 
 /**
  * Density clusters of image patches after their principal components: `{positions, window, radius, minPoints, clusters,
- * labels, noise, kDistances, patches}`; noise has the label -1. Throws `too_many_points` beyond 40 000 patches.
+ * labels, noise, kDistances, patches}`; noise has the label -1, a pixel without a patch none (NaN).
  */
 export async function patchDbscanResult(input: ResultInput): Promise<ResultTree> {
-  const { cube, signal, parameters } = input;
   const { positions, window, fit } = scoresOf(input);
-  const count = positions.rows * positions.cols;
-  if (count > MOST_CLUSTERED) {
-    throw unprocessable(
-      "too_many_points",
-      `Density clusters take at most ${MOST_CLUSTERED} patches, met ${count}; crop the map`,
-    );
-  }
-  const minPoints = parameters.minPoints as number;
-  const pause = createPause(signal, () => performance.now());
-  const options = { size: fit.components, minPoints };
-  const curve = kDistances(fit.scores_NK, options);
-  input.progress(0.4);
-  await pause();
-  const radius = (parameters.radius as number | undefined) ?? suggestRadius(curve);
-  const labels_N = dbscan(fit.scores_NK, { ...options, radius });
-  const clusters = labels_N.reduce((most, label) => Math.max(most, label + 1), 0);
+  const { labels_N, clusters, tree } = await clusterPoints(fit.scores_NK, fit.components, input);
   const patches = Float32Array.from(meanPatches(fit, labels_N, clusters));
   return {
     positions: positionsOf(positions),
     window,
-    radius,
-    minPoints,
-    clusters,
-    labels: toMap(cube, positions, labels_N),
-    noise: labels_N.filter((label) => label < 0).length,
-    kDistances: ndArray(curve, [curve.length]),
+    ...tree,
+    labels: toMap(input.cube, positions, labels_N),
     patches: ndArray(patches, [clusters, window, window]),
   };
 }

@@ -1,10 +1,12 @@
 import { errorsResult } from "./errors_result.ts";
 import { gmmResult } from "./gmm_result.ts";
 import { jacobianResult } from "./jacobian_result.ts";
+import { latentDbscanResult } from "./latent_dbscan_result.ts";
 import { latentsResult } from "./latents_result.ts";
 import { cubeLoopsResult, modelLoopsResult } from "./loops_result.ts";
 import { manifoldResult } from "./manifold_result.ts";
 import { nmfResult } from "./nmf_result.ts";
+import { ofPredicted } from "./of_predicted.ts";
 import { patchDbscanResult, patchGmmResult } from "./patch_results.ts";
 import { pcaResult } from "./pca_result.ts";
 import { predictionsResult } from "./predictions_result.ts";
@@ -28,4 +30,7 @@ export const RESULT_TASKS: Readonly<Record<string, ResultTask>> = {
   "model.jacobian": jacobianResult,
   "model.suggest": suggestResult,
   "model.loops": modelLoopsResult,
+  "model.dbscan": latentDbscanResult,
+  "model.pca": ofPredicted(pcaResult),
+  "model.nmf": ofPredicted(nmfResult),
 };
