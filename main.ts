@@ -1,17 +1,20 @@
 import { systemClock } from "./lib/base/clock.ts";
 import { LoopscopeError } from "./lib/base/errors.ts";
 import { createLog, type Log } from "./lib/base/log.ts";
-import { parseSettings, settingNames, type Settings } from "./lib/schemas/settings.ts";
+import { needsKeys, parseSettings, settingNames, type Settings } from "./lib/schemas/settings.ts";
 import { addDemoCube } from "./lib/service/demo.ts";
 import { OPERATOR_COMMANDS } from "./lib/service/operator_commands.ts";
 import { createRuntime, type Runtime } from "./lib/service/runtime.ts";
 import { createApp } from "./routes/app.ts";
 import { appSettings } from "./routes/app_settings.ts";
+import { type HttpServer, listen } from "./routes/http_server.ts";
+import { createMetrics } from "./routes/metrics.ts";
 import { loadPage } from "./routes/page/assets.ts";
 import type { StaticAssets } from "./routes/static_assets.ts";
 
 export const VERSION = "0.1.0";
 const DRAIN_MS = 10_000;
+const CONNECTION_TIMES = { headTimeoutMs: 15_000, keepAliveMs: 30_000, writeTimeoutMs: 30_000 };
 const ZOO = new URL("./zoo", import.meta.url).pathname;
 
 /** Reads the settings, wires the service, listens, and stops on SIGTERM or SIGINT. */
@@ -27,13 +30,15 @@ async function main(): Promise<void> {
   await addDemoCube(runtime, log);
   const page = await loadPage();
   if (!page) log.info("page_missing", { hint: "Run deno task page, then start again" });
-  const server = settings.LOOPSCOPE_ROLE === "worker" ? undefined : serve(settings, runtime, { log, page });
+  const server = settings.LOOPSCOPE_ROLE === "worker"
+    ? undefined
+    : await serve(settings, runtime, { log, page }).catch(exit);
   if (settings.LOOPSCOPE_ROLE !== "web") runtime.start();
   const stop = stopOnce(async () => {
     log.info("stopping");
-    runtime.state.drain();
-    await Promise.race([server?.shutdown(), new Promise((resolve) => setTimeout(resolve, DRAIN_MS))]);
-    await runtime.stop(DRAIN_MS);
+    const grace = new Promise((resolve) => setTimeout(resolve, DRAIN_MS));
+    await Promise.all([runtime.drain(DRAIN_MS), Promise.race([server?.shutdown(), grace])]);
+    await runtime.stop(0);
     log.info("stopped");
     Deno.exit(0);
   });
@@ -44,17 +49,20 @@ function readEnvironment(): Record<string, string | undefined> {
   return Object.fromEntries(settingNames.map((name) => [name, Deno.env.get(name)]));
 }
 
-function serve(
+async function serve(
   settings: Settings,
   runtime: Runtime,
   { log, page }: { log: Log; page: StaticAssets | undefined },
-): Deno.HttpServer {
+): Promise<HttpServer> {
+  const metrics = createMetrics();
+  for (const measure of runtime.measures) metrics.measure(measure);
   const app = createApp({
     services: runtime.services,
     settings: appSettings({
       version: VERSION,
       maxUploadBytes: settings.LOOPSCOPE_MAX_UPLOAD_BYTES,
       ratePerMinute: settings.LOOPSCOPE_RATE_PER_MINUTE,
+      trustProxy: settings.LOOPSCOPE_TRUST_PROXY,
       publicRead: settings.LOOPSCOPE_PUBLIC_READ,
       publicUploads: settings.LOOPSCOPE_PUBLIC_UPLOADS,
       publicTraining: settings.LOOPSCOPE_PUBLIC_TRAINING,
@@ -62,19 +70,27 @@ function serve(
     }),
     log,
     page,
+    metrics,
     clock: systemClock,
     idempotency: runtime.store.idempotency,
     keys: needsKeys(settings) ? runtime.store.keys : undefined,
   });
-  const { LOOPSCOPE_HOST: hostname, LOOPSCOPE_PORT: port } = settings;
-  const handler = (request: Request, info: Deno.ServeHandlerInfo<Deno.NetAddr>) =>
-    app.fetch(request, { remoteAddr: info.remoteAddr });
-  const onListen = ({ hostname, port }: Deno.NetAddr) => log.info("listening", { url: `http://${hostname}:${port}` });
-  return Deno.serve({ hostname, port, onListen }, handler);
-}
-
-function needsKeys({ LOOPSCOPE_API_KEYS, LOOPSCOPE_PUBLIC_READ }: Settings): boolean {
-  return LOOPSCOPE_API_KEYS !== undefined || LOOPSCOPE_PUBLIC_READ;
+  const server = await listen(app.fetch, {
+    hostname: settings.LOOPSCOPE_HOST,
+    port: settings.LOOPSCOPE_PORT,
+    maxConnections: settings.LOOPSCOPE_MAX_CONNECTIONS,
+    maxConnectionsPerAddress: Math.ceil(settings.LOOPSCOPE_MAX_CONNECTIONS / 4),
+    ...CONNECTION_TIMES,
+  });
+  const name = server.hostname.includes(":") ? `[${server.hostname}]` : server.hostname;
+  log.info("listening", { url: `http://${name}:${server.port}` });
+  metrics.measure({
+    name: "loopscope_http_connections",
+    help: "Open connections",
+    type: "gauge",
+    read: server.connections,
+  });
+  return server;
 }
 
 /** `keys`, `doctor`, `backup`, `restore`: what the service's owner does beside it. */

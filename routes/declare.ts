@@ -75,7 +75,9 @@ export function declare<P extends z.ZodObject, Q extends z.ZodObject>(
     if (scope !== "open" && !invited) demandScope(c, scope);
     const answer = async () => {
       const request = { c, params: check(params, c.req.param(), "path"), query: check(query, queryOf(c), "query") };
-      const caller = { id: c.get("callerId"), requestId: c.get("requestId"), signal: c.get("signal") };
+      const idempotencyKey = method === "post" ? c.req.header("idempotency-key") : undefined;
+      const who = { id: c.get("callerId"), requestId: c.get("requestId"), idempotencyKey };
+      const caller = { ...who, signal: c.get("signal") };
       return await handler({ ...request, caller });
     };
     const once = () => method === "post" ? answerOnce(c, deps, answer) : answer();

@@ -1,19 +1,10 @@
 import { Counter, Gauge, Histogram, Registry } from "prom-client";
-
-export interface GaugeSample {
-  labels?: Record<string, string>;
-  value: number;
-}
+import type { Measure } from "../lib/base/measure.ts";
 
 /** Prometheus metrics of one service; no global state. */
 export interface Metrics {
   countRequest(labels: { method: string; route: string; status: number }, seconds: number): void;
-  /** A gauge whose value is read at each scrape: one number or one sample for each set of labels. */
-  gauge(name: string, help: string, read: () => number | GaugeSample[]): void;
-  /** A counter that only grows, such as `loopscope_worker_restarts_total`. */
-  counter(name: string, help: string): (by?: number, labels?: Record<string, string>) => void;
-  /** A histogram, such as `loopscope_predict_batch_size`. */
-  histogram(name: string, help: string, buckets: number[]): (value: number) => void;
+  measure(measure: Measure): void;
   /** The text form that Prometheus reads. */
   text(): Promise<string>;
   readonly contentType: string;
@@ -42,36 +33,22 @@ export function createMetrics(): Metrics {
       requests.inc({ method, route, status: String(status) });
       durations.observe({ method, route }, seconds);
     },
-    gauge: (name, help, read) => addGauge(registry, { name, help }, read),
-    counter(name, help) {
-      const counters = new Map<string, Counter>();
-      return (by = 1, labels = {}) => {
-        const labelNames = Object.keys(labels);
-        const counter = counters.get(name) ?? new Counter({ name, help, labelNames, registers });
-        counters.set(name, counter);
-        counter.inc(labels, by);
-      };
-    },
-    histogram(name, help, buckets) {
-      const histogram = new Histogram({ name, help, buckets, registers });
-      return (value) => histogram.observe(value);
-    },
+    measure: (measure) => addMeasure(registry, measure),
     text: () => registry.metrics(),
     contentType: registry.contentType,
   };
 }
 
-function addGauge(registry: Registry, about: { name: string; help: string }, read: () => number | GaugeSample[]) {
-  const first = read();
-  const labelNames = Array.isArray(first) ? Object.keys(first[0]?.labels ?? {}) : [];
-  new Gauge({
+function addMeasure(registry: Registry, { type, labels = [], read, ...about }: Measure): void {
+  const Kind = type === "gauge" ? Gauge : Counter;
+  new Kind({
     ...about,
-    labelNames,
+    labelNames: [...labels],
     registers: [registry],
-    collect() {
-      const now = read();
+    async collect(this: Gauge | Counter) {
+      const now = await read();
       this.reset();
-      for (const sample of Array.isArray(now) ? now : [{ value: now }]) this.set(sample.labels ?? {}, sample.value);
+      for (const { labels = {}, value } of typeof now === "number" ? [{ value: now }] : now) this.inc(labels, value);
     },
   });
 }

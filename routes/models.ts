@@ -51,9 +51,9 @@ export function mountModels(app: App, deps: AppDeps): void {
     answers: { 201: { description: "Stored", content: json("ImportedModel") } },
     errors: [409],
     untimed: true,
-  }, async ({ c }) => {
+  }, async ({ c, caller }) => {
     const { model, weights } = await readImport(c, deps);
-    const made = await models.import(check(importModelSchema, parseJson(model), "model"), weights);
+    const made = await models.import(check(importModelSchema, parseJson(model), "model"), weights, caller);
     const location = `/v1/models/${made.name}/versions/${made.version}`;
     return Response.json(made, { status: 201, headers: { Location: location } });
   });

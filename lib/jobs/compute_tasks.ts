@@ -46,6 +46,7 @@ export interface ImportTask {
 /** What the compute process does on its one engine. */
 export class ComputeTasks {
   readonly #shelf: ModelShelf;
+  #draining = false;
 
   constructor(private readonly engine: Engine) {
     this.#shelf = new ModelShelf({ engine, limit: OPEN_MODELS, batchSamples: BATCH_SAMPLES });
@@ -124,6 +125,7 @@ export class ComputeTasks {
           ...{ cube, request, cubeName, cubeSha256, from, engine: this.engine, signal: context.signal },
           checkpoint: task.checkpoint?.data,
           nowMs: () => performance.now(),
+          isDraining: () => this.#draining,
         });
         while (true) {
           const { done, value } = await events.next();
@@ -144,8 +146,13 @@ export class ComputeTasks {
     );
   }
 
-  async totals(): Promise<ResultTree> {
-    return { ...await this.#shelf.totals() };
+  /** From now on training stops after the epoch that runs, with a checkpoint and the error `draining`. */
+  drain(): void {
+    this.#draining = true;
+  }
+
+  totals(): ResultTree {
+    return { ...this.#shelf.totals };
   }
 }
 

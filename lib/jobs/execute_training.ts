@@ -7,24 +7,36 @@ import type { JobContext } from "./running_job.ts";
 import type { WorkerPool } from "./worker_pool.ts";
 import { writeTrainedModel } from "./trained_model_tree.ts";
 
+export interface ExecutionOptions {
+  store: Store;
+  compute: WorkerPool;
+  context: JobContext;
+  clock: Clock;
+  /** The job fails with `timeout` after this. */
+  timeoutMs?: number;
+}
+
 /** Runs a training job in the compute process and keeps the model that comes out. Never makes two versions for one job. */
 export async function executeTraining(
   job: JobRecord,
   request: TrainRequest,
-  { store, compute, context, clock }: { store: Store; compute: WorkerPool; context: JobContext; clock: Clock },
+  { store, compute, context, clock, timeoutMs }: ExecutionOptions,
 ): Promise<{ model: string; version: number }> {
   const made = store.models.madeBy(job.id);
   if (made) return { model: made.name, version: made.version };
-  const signal = AbortSignal.any([context.signal, context.draining]);
+  // What stops and saves is the training itself, after its epoch; the signal would throw that epoch away.
+  const drain = () => void compute.call("drain", null).catch(() => {});
+  context.draining.addEventListener("abort", drain, { once: true });
   const onProgress = (value: ResultTree) => {
     const { epoch, checkpoint } = value as { epoch?: ResultTree; checkpoint?: ResultTree };
-    if (isNdArray(checkpoint)) void context.onCheckpoint(checkpoint.data as Uint8Array).catch(() => {});
+    if (isNdArray(checkpoint)) void context.onCheckpoint(checkpoint.data as Uint8Array).catch(() => {}); // it is in the log
     if (epoch) context.onEpoch(epoch as unknown as JobProgress);
   };
   const trained = await compute.call("train", trainingTask(request, store, context.checkpoint), {
-    signal,
+    signal: context.signal,
     onProgress,
-  });
+    timeoutMs,
+  }).finally(() => context.draining.removeEventListener("abort", drain));
   const version = await store.models.add(
     request.saveAs,
     (folder, number) =>

@@ -43,6 +43,8 @@ export class JobRunner {
   readonly #draining = new AbortController();
   #loop?: Promise<void>;
   #prunedMs = -Infinity;
+  /** Jobs begun by kind, and how long those had waited. */
+  readonly begun = { train: { jobs: 0, waitedS: 0 }, result: { jobs: 0, waitedS: 0 } };
 
   constructor(private readonly options: JobRunnerOptions) {}
 
@@ -102,6 +104,8 @@ export class JobRunner {
     const { queue, checkpoints, log } = this.options;
     const running = new RunningJob(job, { queue, checkpoints, log, draining: this.#draining.signal });
     this.#running.add(running);
+    this.begun[job.kind].jobs++;
+    this.begun[job.kind].waitedS += Math.max(0, this.options.clock.nowMs() - Date.parse(job.createdAt)) / 1000;
     log.info("job_started", { job: job.id, kind: job.kind, attempts: job.attempts });
     running.ended = this.#settle(job, running).catch((error) =>
       log.error("job_unsettled", { job: job.id, error: String(error) })

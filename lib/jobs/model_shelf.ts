@@ -1,7 +1,7 @@
 import type { Engine } from "../compute/engine.ts";
 import { loadModel, type ModelFiles } from "../training/artifact.ts";
 import { type OpenModel, openModel, predictPhysical, sizeOf } from "../training/predict.ts";
-import { RequestBatcher } from "./request_batcher.ts";
+import { type BatchTotals, RequestBatcher } from "./request_batcher.ts";
 
 /** A model on the engine, with the batches in which concurrent requests are answered. */
 export interface ShelvedModel extends OpenModel {
@@ -25,6 +25,7 @@ export interface ModelShelfOptions {
 /** Models that were used last stay open; each is read and its check recomputed once. Model folders never change. */
 export class ModelShelf {
   readonly #places = new Map<string, Place>();
+  readonly #totals: BatchTotals = { batches: 0, samples: 0, seconds: 0 };
 
   constructor(private readonly options: ModelShelfOptions) {}
 
@@ -51,15 +52,9 @@ export class ModelShelf {
     await this.#shrink(0);
   }
 
-  /** Batches and samples so far, over all models that are open. */
-  async totals(): Promise<{ batches: number; samples: number }> {
-    const all = { batches: 0, samples: 0 };
-    for (const { model } of this.#places.values()) {
-      const { batches, samples } = (await model).predicting.totals;
-      all.batches += batches;
-      all.samples += samples;
-    }
-    return all;
+  /** Batches, samples and engine seconds so far, over all models. */
+  get totals(): Readonly<BatchTotals> {
+    return this.#totals;
   }
 
   async #open(folder: string): Promise<ShelvedModel> {
@@ -78,7 +73,7 @@ export class ModelShelf {
         const { latent_NL, output_NO, spread_NO } = await predictPhysical(model, samples);
         return spread_NO ? [latent_NL, output_NO, spread_NO] : [latent_NL, output_NO];
       },
-    });
+    }, this.#totals);
   }
 
   async #shrink(limit = this.options.limit): Promise<void> {

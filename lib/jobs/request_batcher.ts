@@ -16,6 +16,12 @@ export interface BatcherOptions {
   run(samples: Float32Array): Promise<Float32Array[]>;
 }
 
+export interface BatchTotals {
+  batches: number;
+  samples: number;
+  seconds: number;
+}
+
 /**
  * Gathers concurrent requests to one model and answers them together. It never waits for more: what has arrived by the
  * next turn of the event loop runs, and what arrives meanwhile makes the next batch, so that a lone request loses nothing
@@ -25,11 +31,13 @@ export class RequestBatcher {
   readonly #options: BatcherOptions;
   #waiting: Waiting[] = [];
   #running = false;
-  /** Batches run and samples in them, for metrics. */
-  readonly totals = { batches: 0, samples: 0 };
+  /** Batches run, samples in them and the engine's time, for metrics. */
+  readonly totals: BatchTotals;
 
-  constructor(options: BatcherOptions) {
+  /** `totals` may be shared by several batchers. */
+  constructor(options: BatcherOptions, totals: BatchTotals = { batches: 0, samples: 0, seconds: 0 }) {
     this.#options = options;
+    this.totals = totals;
   }
 
   submit(samples: Float32Array, signal?: AbortSignal): Promise<Float32Array[]> {
@@ -76,7 +84,9 @@ export class RequestBatcher {
       const total = counts.reduce((a, b) => a + b, 0);
       this.totals.batches++;
       this.totals.samples += total;
+      const startedMs = performance.now();
       const outputs = await this.#options.run(batch.length === 1 ? batch[0].samples : joined(batch));
+      this.totals.seconds += (performance.now() - startedMs) / 1000;
       let first = 0;
       batch.forEach((waiting, i) => {
         waiting.resolve(outputs.map((output) => rows(output, total, first, counts[i])));

@@ -14,6 +14,14 @@ export interface ResultComputerOptions {
   analysis: WorkerPool;
 }
 
+export interface ComputeContext {
+  signal: AbortSignal;
+  /** Who asked first, for a fair turn. */
+  caller?: string;
+  /** Told fractions of the analysis. */
+  progress?: (fraction: number) => void;
+}
+
 /**
  * Computes derived results in two steps: the compute process applies the model to the whole cube, once, into a file; an
  * analysis process reads that and the cube. Both are kept in the result cache.
@@ -35,12 +43,11 @@ export class ResultComputer {
     return found && decodeTree(found.bytes);
   }
 
-  /** Computes and keeps the result; `progress` is told fractions of the analysis. */
+  /** Computes and keeps the result. */
   async compute(
     request: ResultRequest,
     manifest: ModelManifest | undefined,
-    signal: AbortSignal,
-    progress?: (fraction: number) => void,
+    { signal, caller, progress }: ComputeContext,
   ): Promise<ResultTree> {
     const { store, analysis } = this.#options;
     const model = manifest && await this.#modelInput(request.cube, manifest, signal);
@@ -54,7 +61,8 @@ export class ResultComputer {
       parameters: request.parameters as { [name: string]: ResultTree },
       model,
     };
-    const value = await analysis.call("result", task, { signal, onProgress: (value) => progress?.(Number(value)) });
+    const onProgress = (value: ResultTree) => progress?.(Number(value));
+    const value = await analysis.call("result", task, { caller, signal, onProgress });
     // The cube may have been deleted meanwhile: what is derived from it must not outlive it.
     if (store.cubes.get(request.cube)) {
       await store.results.put(request.cube, this.keyOf(request, manifest), joined(encodeTree(value)));

@@ -103,7 +103,9 @@ export class RunningJob {
   #save(bytes: Uint8Array): Promise<void> {
     if (this.#abort.signal.aborted) return Promise.resolve();
     const saved = this.#saving.then(() => this.options.checkpoints.save(this.job.id, bytes));
-    this.#saving = saved.catch(() => {});
+    this.#saving = saved.catch((error) =>
+      this.options.log.error("checkpoint_not_saved", { job: this.id, error: String(error) })
+    );
     return saved;
   }
 

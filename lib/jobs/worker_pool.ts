@@ -1,5 +1,6 @@
 import { LoopscopeError } from "../base/errors.ts";
 import type { ResultTree } from "../base/nd_array.ts";
+import { FairQueue } from "./fair_queue.ts";
 import { type CallOptions, type WorkerOptions, WorkerProcess } from "./worker_process.ts";
 
 export interface PoolOptions {
@@ -14,6 +15,11 @@ export interface PoolOptions {
   onLost?: (reason: string) => void;
 }
 
+export interface PoolCallOptions extends CallOptions {
+  /** Who asks: those who wait are served in turn by caller. */
+  caller?: string;
+}
+
 interface Waiting {
   start(worker: WorkerProcess): void;
   reject(error: Error): void;
@@ -21,12 +27,13 @@ interface Waiting {
 
 /**
  * Worker processes that start when they are needed and are replaced when they die. Calls beyond the pool's capacity wait
- * in order; the queue is bounded, and a call whose caller has gone leaves it without having been started.
+ * in turn by caller; the queue is bounded, and a call whose caller has gone leaves it without having been started. When it
+ * is full, whoever has most calls waiting loses the newest of them to a caller who has fewer.
  */
 export class WorkerPool {
   readonly #options: PoolOptions;
   readonly #workers = new Set<WorkerProcess>();
-  readonly #waiting: Waiting[] = [];
+  readonly #waiting = new FairQueue<Waiting>();
   #closed = false;
   /** Processes that ended unasked since the pool was made. */
   lost = 0;
@@ -36,15 +43,15 @@ export class WorkerPool {
   }
 
   get waiting(): number {
-    return this.#waiting.length;
+    return this.#waiting.size;
   }
 
   get busy(): number {
     return [...this.#workers].reduce((sum, worker) => sum + worker.busy, 0);
   }
 
-  async call(method: string, value: ResultTree, options: CallOptions = {}): Promise<ResultTree> {
-    const worker = this.#free() ?? await this.#wait(options.signal);
+  async call(method: string, value: ResultTree, options: PoolCallOptions = {}): Promise<ResultTree> {
+    const worker = (this.#waiting.size === 0 && this.#free()) || await this.#wait(options);
     try {
       return await worker.call(method, value, options);
     } finally {
@@ -59,7 +66,7 @@ export class WorkerPool {
 
   async close(graceMs?: number): Promise<void> {
     this.#closed = true;
-    for (const waiting of this.#waiting.splice(0)) waiting.reject(stopping());
+    for (let waiting = this.#waiting.shift(); waiting; waiting = this.#waiting.shift()) waiting.reject(stopping());
     await Promise.all([...this.#workers].map((worker) => worker.close(graceMs)));
   }
 
@@ -93,24 +100,36 @@ export class WorkerPool {
     return worker;
   }
 
-  #wait(signal?: AbortSignal): Promise<WorkerProcess> {
-    if (this.#waiting.length >= this.#options.maxWaiting) {
-      const detail = `${this.#waiting.length} calls are waiting, the limit is ${this.#options.maxWaiting}`;
-      throw new LoopscopeError("unavailable", "busy", detail, { retryAfterS: 1 });
-    }
+  #wait({ signal, caller = "" }: PoolCallOptions): Promise<WorkerProcess> {
+    if (this.#closed) throw stopping();
+    if (this.#waiting.size >= this.#options.maxWaiting) this.#makeRoom(caller);
     const { promise, resolve, reject } = Promise.withResolvers<WorkerProcess>();
-    const waiting = { start: resolve, reject };
-    this.#waiting.push(waiting);
-    signal?.addEventListener("abort", () => {
-      const at = this.#waiting.indexOf(waiting);
-      if (at >= 0) this.#waiting.splice(at, 1);
+    const leave = () => {
+      this.#waiting.remove(caller, waiting);
       reject(new LoopscopeError("cancelled", "cancelled", "The call was cancelled"));
-    }, { once: true });
+    };
+    const waiting = {
+      start: (worker: WorkerProcess) => {
+        signal?.removeEventListener("abort", leave);
+        resolve(worker);
+      },
+      reject,
+    };
+    this.#waiting.push(caller, waiting);
+    signal?.addEventListener("abort", leave, { once: true });
     return promise;
   }
 
+  #makeRoom(caller: string): void {
+    const detail = `${this.#waiting.size} calls are waiting, the limit is ${this.#options.maxWaiting}`;
+    const busy = new LoopscopeError("unavailable", "busy", detail, { retryAfterS: 1 });
+    const [, most] = this.#waiting.longest();
+    if (most <= this.#waiting.countOf(caller) + 1) throw busy;
+    this.#waiting.popLongest()?.reject(busy);
+  }
+
   #next(): void {
-    while (this.#waiting.length > 0 && !this.#closed) {
+    while (this.#waiting.size > 0 && !this.#closed) {
       const worker = this.#free();
       if (!worker) return;
       this.#waiting.shift()?.start(worker);

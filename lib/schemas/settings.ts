@@ -66,3 +66,8 @@ export function parseSettings(environment: Record<string, string | undefined>): 
   });
   throw new RangeError(lines.join("\n"));
 }
+
+/** Whether callers are told apart by keys; else whoever reaches the service owns it. */
+export function needsKeys({ LOOPSCOPE_API_KEYS, LOOPSCOPE_PUBLIC_READ }: Settings): boolean {
+  return LOOPSCOPE_API_KEYS !== undefined || LOOPSCOPE_PUBLIC_READ;
+}

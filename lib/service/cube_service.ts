@@ -10,6 +10,7 @@ import { openCubeFile } from "../store/cube_file.ts";
 import type { Store } from "../store/open_store.ts";
 import { nearestStep } from "../cube/nearest_step.ts";
 import type { OpenCubes } from "./open_cubes.ts";
+import type { Quotas } from "./quotas.ts";
 import type { Caller, CubeService, Page, PageRequest } from "./services.ts";
 
 export interface CubeServiceOptions {
@@ -19,13 +20,14 @@ export interface CubeServiceOptions {
   clock: Clock;
   maxUploadBytes: number;
   maxStoredBytes: number;
+  quotas: Quotas;
 }
 
 type AddOptions = Parameters<CubeService["add"]>[1];
 
 /** Cubes on disk. An upload becomes a cube or nothing: bytes, then files, then the record. */
 export function createCubeService(options: CubeServiceOptions): CubeService {
-  const { store, ingest, openCubes, clock } = options;
+  const { store, ingest, openCubes, clock, quotas } = options;
 
   function require(id: string): CubeRecord {
     const cube = store.cubes.get(id);
@@ -40,16 +42,19 @@ export function createCubeService(options: CubeServiceOptions): CubeService {
 
   async function receive<T>(
     body: ReadableStream<Uint8Array>,
-    { signal, expectedSha256 }: { signal: AbortSignal; expectedSha256?: string },
+    { caller, expectedSha256 }: { caller: Caller; expectedSha256?: string },
     use: (blob: StoredBlob) => Promise<T>,
   ) {
-    checkQuota(options);
-    const blob = await store.blobs.put(body, { maxBytes: options.maxUploadBytes, signal, expectedSha256 });
-    try {
-      return await use(blob);
-    } finally {
-      await store.blobs.release(blob.sha256);
-    }
+    checkStored(options);
+    const { signal } = caller;
+    return await quotas.uploading(caller, async () => {
+      const blob = await store.blobs.put(body, { maxBytes: options.maxUploadBytes, signal, expectedSha256 });
+      try {
+        return await use(blob);
+      } finally {
+        await store.blobs.release(blob.sha256);
+      }
+    });
   }
 
   async function parse(blob: StoredBlob, ingestOptions: IngestOptions, name: string, caller: Caller) {
@@ -62,18 +67,28 @@ export function createCubeService(options: CubeServiceOptions): CubeService {
       const createdAt = toTimestamp(clock.nowMs());
       const { sha256, sizeBytes } = blob;
       const record = { id: newId<string>("cube", clock.nowMs()), name, ...meta, sha256, sizeBytes, createdAt };
-      return await store.cubes.add(folder, record, { optionsKey: optionsKey(ingestOptions), owner: caller.id });
+      const [rows, cols, points] = record.shape;
+      quotas.checkCube(caller, sizeBytes + 4 * rows * cols * points);
+      return await store.cubes.add(folder, record, { optionsKey: optionsKey(ingestOptions), ...admission(caller) });
     } finally {
       await store.folder.discard(folder);
     }
   }
 
+  function admission(caller: Caller) {
+    return { owner: quotas.ownerOf(caller), expiresMs: quotas.expiresMs(caller, clock.nowMs()) };
+  }
+
   return {
     add(body, { name, expectedSha256, ...rest }: AddOptions, caller) {
       const ingestOptions = ingestOptionsSchema.parse(rest);
-      return receive(body, { signal: caller.signal, expectedSha256 }, async (blob) => {
+      return receive(body, { caller, expectedSha256 }, async (blob) => {
         const there = store.cubes.findByContent(blob.sha256, optionsKey(ingestOptions));
-        if (there) return { cube: there, created: false };
+        if (there) {
+          store.cubes.renew(there.id, admission(caller));
+          return { cube: there, created: false };
+        }
+        quotas.checkCube(caller, blob.sizeBytes);
         store.folder.requireFree(blob.sizeBytes);
         return await parse(blob, ingestOptions, name ?? "cube", caller);
       });
@@ -126,7 +141,7 @@ export function createCubeService(options: CubeServiceOptions): CubeService {
 
     addMap(id, body, { name, dataset }, caller) {
       const { shape } = require(id);
-      return receive(body, caller, async (blob) => {
+      return receive(body, { caller }, async (blob) => {
         const folder = store.folder.makeTmpFolder("map");
         try {
           const map = { name, dataset, rows: shape[0], cols: shape[1] };
@@ -147,7 +162,7 @@ function optionsKey({ dataset, channel, repair, prepare }: IngestOptions): strin
   return JSON.stringify({ dataset, channel, repair, prepare: prepare?.length ? prepare : undefined });
 }
 
-function checkQuota({ store, maxStoredBytes }: CubeServiceOptions): void {
+function checkStored({ store, maxStoredBytes }: CubeServiceOptions): void {
   const { bytes } = store.cubes.usage();
   if (bytes < maxStoredBytes) return;
   const detail = `The stored cubes have ${bytes} bytes, the limit is ${maxStoredBytes}: delete some first`;

@@ -4,6 +4,8 @@ import type { JobRecord, TrainRequest } from "../schemas/job.ts";
 import type { Store } from "../store/open_store.ts";
 import { checkTrainRequest } from "./check_train_request.ts";
 import { parseModelReference } from "./model_reference.ts";
+import type { Quotas } from "./quotas.ts";
+import { submissionKey } from "./submission_key.ts";
 import type { Caller, JobService } from "./services.ts";
 
 export interface JobServiceOptions {
@@ -11,10 +13,13 @@ export interface JobServiceOptions {
   queue: JobQueue;
   /** Throws unless the owner allowed the host. */
   checkWebhook(url: string): void;
+  quotas: Quotas;
+  /** Fires when the service stops: nobody is kept waiting for it. */
+  stopping: AbortSignal;
 }
 
 /** Jobs as callers see them; what can be refused is refused before it waits in the queue. */
-export function createJobService({ store, queue, checkWebhook }: JobServiceOptions): JobService {
+export function createJobService({ store, queue, checkWebhook, quotas, stopping }: JobServiceOptions): JobService {
   return {
     // deno-lint-ignore require-await
     async submit(request: TrainRequest, caller: Caller): Promise<JobRecord> {
@@ -23,14 +28,19 @@ export function createJobService({ store, queue, checkWebhook }: JobServiceOptio
       if (request.webhook !== undefined) checkWebhook(request.webhook);
       const resolved = resolveFrom(request, store);
       checkTrainRequest(resolved.request, cube, resolved.manifest);
-      return queue.submit(resolved.request, { caller: caller.id }).job;
+      const admitted = quotas.checkTraining(caller, resolved.request);
+      const dedupeKey = submissionKey(caller, request);
+      const before = dedupeKey && store.jobs.submittedAs(dedupeKey);
+      if (before) return before;
+      quotas.checkJob(caller, "train");
+      return queue.submit(admitted, { caller: quotas.ownerOf(caller), dedupeKey }).job;
     },
     get: (id) => queue.get(id),
     list: (page) => queue.list(page),
     // deno-lint-ignore require-await
     cancel: async (id) => queue.cancel(id),
-    events: (id, afterSequence, signal) => queue.events(id, afterSequence, signal),
-    waitFor: (id, timeoutMs, signal) => queue.waitFor(id, timeoutMs, signal),
+    events: (id, afterSequence, signal) => queue.events(id, afterSequence, AbortSignal.any([signal, stopping])),
+    waitFor: (id, timeoutMs, signal) => queue.waitFor(id, timeoutMs, AbortSignal.any([signal, stopping])),
   };
 }
 

@@ -6,6 +6,7 @@ import type { WorkerPool } from "../jobs/worker_pool.ts";
 import { writeTrainedModel } from "../jobs/trained_model_tree.ts";
 import type { StoredModel } from "../store/model_store.ts";
 import type { Store } from "../store/open_store.ts";
+import { submissionKey } from "./submission_key.ts";
 import type { ModelService, ModelSummary, Page, PageRequest } from "./services.ts";
 
 export interface ModelServiceOptions {
@@ -65,13 +66,18 @@ export function createModelService({ store, compute, clock }: ModelServiceOption
       models.get(name);
       return changeAlias(name, undefined, () => models.aliases.remove(name, alias));
     },
-    async import({ name, network, axis, scaler }, weights) {
+    async import({ name, network, axis, scaler }, weights, caller) {
+      const sha256 = createHash("sha256").update(weights).digest("hex");
+      const madeBy = caller && submissionKey(caller, { name, network, axis, scaler, sha256 });
+      const made = madeBy && models.madeBy(madeBy);
+      if (made) return made;
       const task = { name, network, axis, scaler, weights: ndArray(weights, [weights.length]) } as ResultTree;
       const imported = await compute.call("import", task);
       const createdAt = toTimestamp(clock.nowMs());
       const version = await models.add(
         name,
         (folder, number) => writeTrainedModel(folder, imported, { name, version: number, createdAt }),
+        { madeBy },
       );
       return { name, version };
     },

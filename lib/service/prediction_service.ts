@@ -24,7 +24,11 @@ export function createPredictionService({ store, compute }: PredictionServiceOpt
   }
 
   async function ask(method: string, value: Tree, caller: Caller): Promise<Tree> {
-    return await compute.call(method, value, { signal: caller.signal, timeoutMs: TIMEOUT_MS }) as Tree;
+    return await compute.call(method, value, {
+      caller: caller.id,
+      signal: caller.signal,
+      timeoutMs: TIMEOUT_MS,
+    }) as Tree;
   }
 
   return {

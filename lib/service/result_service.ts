@@ -9,16 +9,18 @@ import type { Store } from "../store/open_store.ts";
 import { checkModelFitsCube } from "./check_model_fits_cube.ts";
 import { resultTag } from "../jobs/result_key.ts";
 import { SharedWork } from "../base/shared_work.ts";
+import type { Quotas } from "./quotas.ts";
 import type { Caller, Outcome, ResultService } from "./services.ts";
 
 export interface ResultServiceOptions {
   store: Store;
   queue: JobQueue;
   computer: ResultComputer;
+  quotas: Quotas;
 }
 
 /** Derived results: from the cache, computed while the caller waits, or as a job that fills the cache. */
-export function createResultService({ store, queue, computer }: ResultServiceOptions): ResultService & {
+export function createResultService({ store, queue, computer, quotas }: ResultServiceOptions): ResultService & {
   /** Runs a result job; joins a computation that is under way. */
   execute(request: ResultRequest, signal: AbortSignal, progress: (fraction: number) => void): Promise<void>;
 } {
@@ -33,23 +35,31 @@ export function createResultService({ store, queue, computer }: ResultServiceOpt
     return { cube, manifest, key: computer.keyOf(request, manifest) };
   }
 
-  function start(request: ResultRequest, key: string, manifest: ModelManifest | undefined, signal: AbortSignal) {
-    return running.join(key, signal, (shared) => computer.compute(request, manifest, shared));
-  }
-
   async function answer(request: ResultRequest, waitMs: number, caller: Caller): Promise<Outcome> {
     const { cube, manifest, key } = describe(request);
     checkParameters(request, cube, manifest);
     const etag = resultTag(key);
     const cached = await computer.cached(request, key);
     if (cached !== undefined) return { kind: "ready", value: cached, etag };
-    const work = start(request, key, manifest, caller.signal);
+    const gone = new AbortController();
+    const signal = AbortSignal.any([caller.signal, gone.signal]);
+    const work = running.join(
+      key,
+      signal,
+      (signal) => computer.compute(request, manifest, { signal, caller: caller.id }),
+    );
     const value = await Promise.race([work, sleep(waitMs)]);
     if (value !== undefined) return { kind: "ready", value, etag };
-    // The job joins the computation that is under way, so that nothing is done twice.
-    const { job } = queue.submit(request, { caller: caller.id, dedupeKey: key });
     work.catch(() => {});
-    return { kind: "pending", job };
+    try {
+      quotas.checkJob(caller, "result");
+      // The job joins the computation that is under way, so that nothing is done twice.
+      const { job } = queue.submit(request, { caller: quotas.ownerOf(caller), dedupeKey: key });
+      return { kind: "pending", job };
+    } catch (error) {
+      gone.abort();
+      throw error;
+    }
   }
 
   return {
@@ -64,7 +74,7 @@ export function createResultService({ store, queue, computer }: ResultServiceOpt
     async execute(request, signal, progress) {
       const { key, manifest } = describe(request);
       if (await computer.cached(request, key) !== undefined) return;
-      await running.join(key, signal, (shared) => computer.compute(request, manifest, shared, progress));
+      await running.join(key, signal, (signal) => computer.compute(request, manifest, { signal, progress }));
     },
   };
 }

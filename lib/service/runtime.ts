@@ -1,5 +1,6 @@
 import { type Clock, systemClock } from "../base/clock.ts";
 import type { Log } from "../base/log.ts";
+import type { Measure } from "../base/measure.ts";
 import { executeTraining } from "../jobs/execute_training.ts";
 import { IngestProcesses } from "../jobs/ingest_process.ts";
 import { StoredJobQueue } from "../jobs/job_queue.ts";
@@ -7,7 +8,7 @@ import { JobRunner } from "../jobs/job_runner.ts";
 import { ResultComputer } from "../jobs/result_computer.ts";
 import { checkWebhook, WebhookSender } from "../jobs/webhook.ts";
 import { WorkerPool } from "../jobs/worker_pool.ts";
-import type { Settings } from "../schemas/settings.ts";
+import { needsKeys, type Settings } from "../schemas/settings.ts";
 import { openCubeFile } from "../store/cube_file.ts";
 import { openStore, type Store } from "../store/open_store.ts";
 import { createCubeService } from "./cube_service.ts";
@@ -15,8 +16,11 @@ import { createJobService } from "./job_service.ts";
 import { createModelService } from "./model_service.ts";
 import { OpenCubes } from "./open_cubes.ts";
 import { createPredictionService } from "./prediction_service.ts";
+import { Quotas } from "./quotas.ts";
 import { createResultService } from "./result_service.ts";
+import { runtimeMeasures } from "./runtime_measures.ts";
 import type { Services } from "./services.ts";
+import { sweepExpired } from "./sweep_expired.ts";
 import { ServiceState } from "./system_service.ts";
 import { createUploadService } from "./upload_service.ts";
 
@@ -38,13 +42,19 @@ export interface Runtime {
   analysis: WorkerPool;
   /** Begins to take jobs. */
   start(): void;
-  /** Takes no more work, saves what runs, ends the processes, closes the store. */
+  measures: Measure[];
+  /** Takes no more jobs; running ones are saved, within the time. Requests are still answered. */
+  drain(graceMs: number): Promise<void>;
+  /** Drains, ends the processes, closes the store. */
   stop(graceMs: number): Promise<void>;
 }
 
 const OPEN_CUBES = 4;
-const WAITING_CALLS = 512;
-const CALLS_AT_ONCE = 256;
+/** Two full batches are under way at a time; what waits beyond that waits in turn by caller. */
+const CALLS_AT_ONCE = 128;
+const WAITING_CALLS = 256;
+const SWEEP_EVERY_MS = 10 * 60_000;
+const HOUR_MS = 3600 * 1000;
 const CANCEL_GRACE_MS = 1000;
 const PARSE_MEMORY_BYTES = 2 * 2 ** 30;
 
@@ -56,9 +66,11 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
   const { compute, analysis, ingest } = createPools(options, store, threads);
   const webhooks = createWebhooks(options, store, clock);
   const queue = new StoredJobQueue(store.jobs, clock, (job) => webhooks.notify(job));
+  const quotas = new Quotas(store, settings, !needsKeys(settings));
+  const stopping = new AbortController();
   const computer = new ResultComputer({ store, compute, analysis });
   const openCubes = new OpenCubes((id) => openCubeFile(store.cubes.folderOf(id)), OPEN_CUBES);
-  const results = createResultService({ store, queue, computer });
+  const results = createResultService({ store, queue, computer, quotas });
   const limits = { maxUploadBytes: settings.LOOPSCOPE_MAX_UPLOAD_BYTES };
   const state = new ServiceState({ version, compute, limits });
   const runner = new JobRunner({
@@ -66,20 +78,25 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
     lanes: [{ kinds: ["train"], concurrency: 1 }, { kinds: ["result"], concurrency: threads }],
     async execute(job, context) {
       const { request } = job;
-      if (request.kind === "train") return await executeTraining(job, request, { store, compute, context, clock });
+      if (request.kind === "train") {
+        const timeoutMs = quotas.trainingTimeoutMs(store.jobs.callerOf(job.id) ?? "");
+        return await executeTraining(job, request, { store, compute, context, clock, timeoutMs });
+      }
       await results.execute(request, context.signal, (fraction) => context.onEpoch(percent(fraction)));
       return {};
     },
   });
   const maxUploadBytes = settings.LOOPSCOPE_MAX_UPLOAD_BYTES;
   const maxStoredBytes = settings.LOOPSCOPE_MAX_STORED_BYTES;
-  const cubes = createCubeService({ store, ingest, openCubes, clock, maxUploadBytes, maxStoredBytes });
+  const cubes = createCubeService({ store, ingest, openCubes, clock, maxUploadBytes, maxStoredBytes, quotas });
   const services: Services = {
     cubes,
-    uploads: createUploadService({ store, cubes, clock, maxUploadBytes }),
+    uploads: createUploadService({ store, cubes, clock, maxUploadBytes, quotas }),
     jobs: createJobService({
       store,
       queue,
+      quotas,
+      stopping: stopping.signal,
       checkWebhook: (url) => checkWebhook(url, settings.LOOPSCOPE_WEBHOOK_HOSTS),
     }),
     models: createModelService({ store, compute, clock }),
@@ -87,15 +104,26 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
     results,
     system: state,
   };
+  const keepModelsMs = settings.LOOPSCOPE_VISITOR_HOURS * HOUR_MS;
+  const sweep = () => sweepExpired({ store, cubes, clock, log, keepModelsMs });
+  let sweeping: ReturnType<typeof setInterval> | undefined;
+  async function drain(graceMs: number) {
+    state.drain();
+    stopping.abort();
+    clearInterval(sweeping);
+    await runner.drain(graceMs);
+  }
   return {
-    ...{ store, services, state, compute, analysis },
+    ...{ store, services, state, compute, analysis, drain },
+    measures: runtimeMeasures({ store, compute, analysis, runner }),
     start() {
       runner.start();
       webhooks.resume();
+      void sweep();
+      sweeping = setInterval(() => void sweep(), SWEEP_EVERY_MS);
     },
     async stop(graceMs) {
-      state.drain();
-      await runner.drain(graceMs);
+      await drain(graceMs);
       await Promise.all([compute.close(), analysis.close(), webhooks.close()]);
       openCubes.closeAll();
       store.close();

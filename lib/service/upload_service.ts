@@ -2,6 +2,7 @@ import type { Clock } from "../base/clock.ts";
 import { LoopscopeError, unprocessable } from "../base/errors.ts";
 import { ingestOptionsSchema } from "../schemas/cube.ts";
 import type { Store } from "../store/open_store.ts";
+import type { Quotas } from "./quotas.ts";
 import type { CubeService, UploadService } from "./services.ts";
 
 export interface UploadServiceOptions {
@@ -9,6 +10,7 @@ export interface UploadServiceOptions {
   cubes: CubeService;
   clock: Clock;
   maxUploadBytes: number;
+  quotas: Quotas;
   /** How long an upload may take, and how long its end is remembered. */
   keepMs?: number;
   /** Unfinished uploads of all callers together. */
@@ -20,7 +22,7 @@ const METADATA = ["name", "filename", "dataset", "channel", "repair", "sha256"];
 
 /** Uploads in pieces. The disk's space is asked for before the first byte is taken. */
 export function createUploadService(options: UploadServiceOptions): UploadService {
-  const { store, cubes, clock, maxUploadBytes, keepMs = DAY_MS, maxOpen = 256 } = options;
+  const { store, cubes, clock, quotas, maxUploadBytes, keepMs = DAY_MS, maxOpen = 256 } = options;
   const { uploads } = store;
   return {
     create(sizeBytes, metadata, caller) {
@@ -36,6 +38,7 @@ export function createUploadService(options: UploadServiceOptions): UploadServic
         throw new LoopscopeError("tooMany", "too_many_uploads", detail, { retryAfterS: 60 });
       }
       checkMetadata(metadata);
+      quotas.checkCube(caller, sizeBytes);
       // Its bytes lie on the disk twice for a moment: as pieces and as the stored file.
       store.folder.requireFree(uploads.promisedBytes + 2 * sizeBytes);
       const createdMs = clock.nowMs();

@@ -44,6 +44,8 @@ export interface CubeStore {
   usage(owner?: string): Usage;
   ownerOf(id: string): string | undefined;
   expired(nowMs: number): string[];
+  /** A cube that expires was uploaded again: it is kept for longer, or for good. */
+  renew(id: string, admission: { owner: string; expiresMs?: number }): void;
 }
 
 interface CubeRow {
@@ -142,6 +144,12 @@ export class DiskCubeStore implements CubeStore {
 
   ownerOf(id: string): string | undefined {
     return this.db.get<{ owner: string }>("SELECT owner FROM cubes WHERE id = ?", id)?.owner;
+  }
+
+  renew(id: string, { owner, expiresMs = null }: { owner: string; expiresMs?: number | null }): void {
+    const sql = `UPDATE cubes SET owner = iif(? IS NULL, ?, owner), expires_ms = ?
+      WHERE id = ? AND expires_ms IS NOT NULL`;
+    this.db.run(sql, expiresMs, owner, expiresMs, id);
   }
 
   expired(nowMs: number): string[] {

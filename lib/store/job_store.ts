@@ -43,6 +43,8 @@ export interface JobStore {
   /** With the history of its epochs unless `bare`. */
   get(id: string, options?: { bare?: boolean }): JobRecord | undefined;
   callerOf(id: string): string | undefined;
+  /** The job that was made with this `dedupeKey` last, whatever has become of it. */
+  submittedAs(dedupeKey: string): JobRecord | undefined;
   list(page: ListingRequest & { state?: string }): Listing<JobRecord>;
   /** Changes a job that is in `state` and appends events; undefined (and nothing changed) when it is in another. */
   update(
@@ -59,8 +61,8 @@ export interface JobStore {
   next(kinds: readonly JobRequest["kind"][]): JobRecord | undefined;
   inState(state: JobState): string[];
   countByState(): Record<JobState, number>;
-  /** Queued and running jobs of a caller. */
-  countActive(caller: string): number;
+  /** Queued and running jobs of a caller, of one kind or of all. */
+  countActive(caller: string, kind?: JobRequest["kind"]): number;
   /** Queued or running jobs that use a cube, or a model as `name@version`. */
   activeUsing(use: { cube?: string; model?: string }): string[];
   /** Finished jobs whose webhook has not been told (or given up on). */
@@ -116,6 +118,11 @@ export class SqliteJobStore implements JobStore {
     return this.db.get<{ caller: string }>("SELECT caller FROM jobs WHERE id = ?", id)?.caller;
   }
 
+  submittedAs(dedupeKey: string): JobRecord | undefined {
+    const row = this.db.get<JobRow>("SELECT * FROM jobs WHERE dedupe_key = ? ORDER BY seq DESC LIMIT 1", dedupeKey);
+    return row && toRecord(row);
+  }
+
   list({ limit, cursor, state }: ListingRequest & { state?: string }): Listing<JobRecord> {
     const sql = "SELECT * FROM jobs WHERE seq < ? AND (? IS NULL OR state = ?) ORDER BY seq DESC LIMIT ?";
     const rows = this.db.all<JobRow>(sql, parseCursor(cursor), state ?? null, state ?? null, limit + 1);
@@ -168,9 +175,10 @@ export class SqliteJobStore implements JobStore {
     return counts;
   }
 
-  countActive(caller: string): number {
-    const sql = "SELECT count(*) AS count FROM jobs WHERE caller = ? AND state IN ('queued', 'running')";
-    return this.db.get<{ count: number }>(sql, caller)!.count;
+  countActive(caller: string, kind?: JobRequest["kind"]): number {
+    const sql = `SELECT count(*) AS count FROM jobs WHERE caller = ? AND state IN ('queued', 'running')
+      AND (? IS NULL OR kind = ?)`;
+    return this.db.get<{ count: number }>(sql, caller, kind ?? null, kind ?? null)!.count;
   }
 
   activeUsing({ cube, model }: { cube?: string; model?: string }): string[] {

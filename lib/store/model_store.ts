@@ -133,6 +133,14 @@ export class ModelStore {
     return row && exists(`${this.folder.modelsPath}/${row.name}/${row.version}`) ? { ...row } : undefined;
   }
 
+  /** Versions that jobs of callers with such an id made and ended before a time. */
+  madeByCallers(prefix: string, finishedBeforeMs: number): { name: string; version: number }[] {
+    const sql = `SELECT name, version FROM model_versions JOIN jobs ON jobs.id = made_by
+      WHERE substr(caller, 1, length(?)) = ? AND finished_ms < ?`;
+    return this.db.all<{ name: string; version: number }>(sql, prefix, prefix, finishedBeforeMs)
+      .filter(({ name, version }) => exists(`${this.folder.modelsPath}/${name}/${version}`));
+  }
+
   /** Throws `version_missing`, `model_read_only` (forbidden) or `version_in_use` (conflict). */
   async removeVersion(name: string, version: number): Promise<void> {
     const { path, readOnly } = this.folderOf(name, version);

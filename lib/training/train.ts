@@ -1,4 +1,4 @@
-import { unprocessable } from "../base/errors.ts";
+import { LoopscopeError, unprocessable } from "../base/errors.ts";
 import type { Engine, NetworkState } from "../compute/engine.ts";
 import { initialState } from "../compute/initial_state.ts";
 import type { CubeReader } from "../cube/cube.ts";
@@ -29,6 +29,8 @@ export interface TrainInput {
   nowMs: () => number;
   /** Least time between two checkpoints; 0 for one an epoch. Default 15 s. */
   checkpointEveryMs?: number;
+  /** Asked after each epoch: true has the training save a checkpoint and throw `draining`. */
+  isDraining?: () => boolean;
 }
 
 export type TrainingEvent =
@@ -53,7 +55,7 @@ export type TrainingEvent =
  * Best and last epoch are kept. The best one is chosen on the outer half of the guard band, which is neither trained on nor
  * scored, so that the test part has no say in it.
  *
- * Throws `loss_not_finite` (after a checkpoint event with the last good state), `cancelled`, `from_mismatch`,
+ * Throws `loss_not_finite` (after a checkpoint event with the last good state), `cancelled`, `draining`, `from_mismatch`,
  * `axis_mismatch` and what `splitPixels` and `imageSide` throw.
  */
 export async function* trainModel(input: TrainInput): AsyncGenerator<TrainingEvent, TrainedModel> {
@@ -109,7 +111,9 @@ async function* trainMembers(
           patchesPerSecond,
           etaSeconds: (epochs - epoch) * seconds() / epoch,
         };
-        if (nowMs() - savedMs >= checkpointEveryMs) yield checkpoint();
+        const draining = input.isDraining?.() && progress.epoch < request.epochs;
+        if (draining || nowMs() - savedMs >= checkpointEveryMs) yield checkpoint();
+        if (draining) throw new LoopscopeError("unavailable", "draining", "The service is stopping");
       }
     } catch (error) {
       if ((error as { code?: string }).code === "loss_not_finite" && current) yield checkpoint();

@@ -38,6 +38,19 @@ Deno.test("a full queue refuses one more call and an abandoned one leaves it", (
     assertEquals(await pool.call("echo", 3), 3);
   }));
 
+Deno.test("callers are served in turn, and a full queue has room for one who has less waiting", () =>
+  withPool({ size: 1, callsPerWorker: 1, maxWaiting: 3 }, async (pool) => {
+    const served: string[] = [];
+    const ask = (caller: string) => pool.call("echo", caller, { caller }).then(() => void served.push(caller));
+    const first = ask("greedy");
+    const greedy = [ask("greedy"), ask("greedy"), ask("greedy")];
+    const refused = assertFailsWith("busy", () => greedy[2]);
+    await assertFailsWith("busy", () => ask("greedy"));
+    const modest = ask("modest");
+    await Promise.all([refused, first, greedy[0], greedy[1], modest]);
+    assertEquals(served, ["greedy", "greedy", "modest", "greedy"]);
+  }));
+
 Deno.test("a process that dies is replaced and those who wait are served", () =>
   withPool({ size: 1, callsPerWorker: 1, maxWaiting: 10 }, async (pool) => {
     const dying = assertFailsWith("worker_lost", () => pool.call("die", null));

@@ -1,6 +1,7 @@
 /** A real service in a process of its own, on a free port with its own data folder. */
 export interface RunningService {
   url: string;
+  pid: number;
   dataFolder: string;
   /** SIGTERM and wait. */
   stop(): Promise<Deno.CommandStatus>;
@@ -66,6 +67,7 @@ function createHandle(child: Deno.ChildProcess, url: string, dataFolder: string,
   const call = (path: string, init?: RequestInit) => fetch(url + path, init);
   return {
     url,
+    pid: child.pid,
     dataFolder,
     log,
     stop: () => end("SIGTERM"),

@@ -1,0 +1,140 @@
+import { conflict, LoopscopeError } from "../base/errors.ts";
+import type { JobRequest } from "../schemas/job.ts";
+import type { Settings } from "../schemas/settings.ts";
+import type { Store } from "../store/open_store.ts";
+import type { Caller } from "./services.ts";
+
+/** What one caller may have at a time. */
+export interface Quota {
+  cubes: number;
+  bytes: number;
+  /** Queued or running, training or results. */
+  jobs: number;
+  training: number;
+}
+
+/** Visitors save their models apart, so that nobody's `latest` moves under them. */
+export const VISITOR_MODELS = "visitor-";
+const VISITOR_PRIORITY = 5;
+const UPLOADS_AT_ONCE = 32;
+const UPLOADS_AT_ONCE_EACH = 4;
+const HOUR_MS = 3600 * 1000;
+
+/**
+ * What callers may have: the owner of a service without keys everything, a key its share, and whoever comes without a key to
+ * a public demo a small one that expires.
+ */
+export class Quotas {
+  readonly #uploading = new Map<string, number>();
+  #uploads = 0;
+
+  /** `open`: no keys are configured, whoever reaches the service owns it. */
+  constructor(
+    private readonly store: Store,
+    private readonly settings: Settings,
+    private readonly open: boolean,
+  ) {}
+
+  /** Under whom things are kept: visitors' are told from those that the same address made while the service was open. */
+  ownerOf({ id }: Pick<Caller, "id">): string {
+    return this.#isVisitor(id) ? id.replace(/^address:/, "visitor:") : id;
+  }
+
+  /** When what the caller makes may be removed; undefined for never. */
+  expiresMs({ id }: Pick<Caller, "id">, nowMs: number): number | undefined {
+    return this.#isVisitor(id) ? nowMs + this.settings.LOOPSCOPE_VISITOR_HOURS * HOUR_MS : undefined;
+  }
+
+  /** How long a training of this owner may take. */
+  trainingTimeoutMs(owner: string): number | undefined {
+    return owner.startsWith("visitor:") ? this.settings.LOOPSCOPE_VISITOR_TRAINING_MINUTES * 60_000 : undefined;
+  }
+
+  /** Throws `quota_exceeded` (409) where one more cube of so many bytes is too much. */
+  checkCube(caller: Caller, bytes: number): void {
+    const quota = this.#quotaOf(caller.id);
+    if (!quota) return;
+    const met = this.store.cubes.usage(this.ownerOf(caller));
+    const more = caller.id.startsWith("key:") ? "delete some first" : "they expire by themselves";
+    if (met.cubes + 1 > quota.cubes) {
+      throw conflict("quota_exceeded", `You have ${met.cubes} cubes, the limit is ${quota.cubes}: ${more}`);
+    }
+    if (met.bytes + bytes > quota.bytes) {
+      const detail = `You have ${met.bytes} bytes, this cube needs ${bytes}, the limit is ${quota.bytes}: ${more}`;
+      throw conflict("quota_exceeded", detail);
+    }
+  }
+
+  /** Throws `quota_exceeded` (429) where one more job is too much. */
+  checkJob(caller: Caller, kind: JobRequest["kind"]): void {
+    const quota = this.#quotaOf(caller.id);
+    if (!quota) return;
+    const owner = this.ownerOf(caller);
+    for (
+      const [what, met, most] of [
+        ["jobs", this.store.jobs.countActive(owner), quota.jobs],
+        ["training jobs", kind === "train" ? this.store.jobs.countActive(owner, "train") : -1, quota.training],
+      ] as const
+    ) {
+      if (met < most) continue;
+      const detail = `You have ${met} unfinished ${what}, the limit is ${most}: wait for their end`;
+      throw new LoopscopeError("tooMany", "quota_exceeded", detail, { retryAfterS: 10 });
+    }
+  }
+
+  /** Visitors choose neither their models' place nor their turn. Throws `name_reserved` (forbidden). */
+  checkTraining<T extends { saveAs: string; priority: number }>(caller: Caller, request: T): T {
+    if (!this.#isVisitor(caller.id)) return request;
+    if (!request.saveAs.startsWith(VISITOR_MODELS)) {
+      const detail = `saveAs is ${request.saveAs}, without a key wanted a name that begins with ${VISITOR_MODELS}`;
+      throw new LoopscopeError("forbidden", "name_reserved", detail);
+    }
+    return { ...request, priority: Math.min(request.priority, VISITOR_PRIORITY) };
+  }
+
+  /** Runs one upload. Throws `busy` (503) beyond what all may send at once, `too_many_uploads` (429) beyond one's share. */
+  async uploading<T>(caller: Caller, run: () => Promise<T>): Promise<T> {
+    const mine = this.#uploading.get(caller.id) ?? 0;
+    if (this.#quotaOf(caller.id) && mine >= UPLOADS_AT_ONCE_EACH) {
+      const detail = `You have ${mine} uploads under way, the limit is ${UPLOADS_AT_ONCE_EACH}`;
+      throw new LoopscopeError("tooMany", "too_many_uploads", detail, { retryAfterS: 2 });
+    }
+    if (this.#uploads >= UPLOADS_AT_ONCE) {
+      const detail = `${this.#uploads} uploads are under way, the limit is ${UPLOADS_AT_ONCE}`;
+      throw new LoopscopeError("unavailable", "busy", detail, { retryAfterS: 2 });
+    }
+    this.#uploads++;
+    this.#uploading.set(caller.id, mine + 1);
+    try {
+      return await run();
+    } finally {
+      this.#uploads--;
+      const left = this.#uploading.get(caller.id)! - 1;
+      if (left > 0) this.#uploading.set(caller.id, left);
+      else this.#uploading.delete(caller.id);
+    }
+  }
+
+  #isVisitor(id: string): boolean {
+    return !this.open && id.startsWith("address:");
+  }
+
+  #quotaOf(id: string): Quota | undefined {
+    const { settings } = this;
+    if (this.#isVisitor(id)) {
+      return {
+        cubes: settings.LOOPSCOPE_VISITOR_CUBES,
+        bytes: settings.LOOPSCOPE_VISITOR_BYTES,
+        jobs: settings.LOOPSCOPE_VISITOR_JOBS,
+        training: settings.LOOPSCOPE_VISITOR_TRAINING,
+      };
+    }
+    if (!id.startsWith("key:")) return undefined;
+    return {
+      cubes: settings.LOOPSCOPE_KEY_CUBES,
+      bytes: settings.LOOPSCOPE_KEY_BYTES,
+      jobs: settings.LOOPSCOPE_KEY_JOBS,
+      training: settings.LOOPSCOPE_KEY_TRAINING,
+    };
+  }
+}

@@ -1,0 +1,82 @@
+import type { ResultTree } from "../base/nd_array.ts";
+import type { Measure, Sample } from "../base/measure.ts";
+import type { JobRunner } from "../jobs/job_runner.ts";
+import type { WorkerPool } from "../jobs/worker_pool.ts";
+import type { Store } from "../store/open_store.ts";
+
+export interface MeasuredParts {
+  store: Store;
+  compute: WorkerPool;
+  analysis: WorkerPool;
+  runner: JobRunner;
+}
+
+const TOTALS_TIMEOUT_MS = 500;
+
+/** What there is to watch below HTTP, for `/metrics`. */
+export function runtimeMeasures({ store, compute, analysis, runner }: MeasuredParts): Measure[] {
+  const startedMs = performance.now();
+  const pools: [string, WorkerPool][] = [["compute", compute], ["analysis", analysis]];
+  const ofPools = (value: (pool: WorkerPool) => number) => () =>
+    pools.map(([worker, pool]): Sample => ({ labels: { worker }, value: value(pool) }));
+  const ofKinds = (value: (begun: { jobs: number; waitedS: number }) => number) => () =>
+    Object.entries(runner.begun).map(([kind, begun]): Sample => ({ labels: { kind }, value: value(begun) }));
+  const totals = computeTotals(compute);
+  return [
+    gauge("loopscope_jobs", "Jobs by state", () => byState(store), ["state"]),
+    counter("loopscope_jobs_begun_total", "Jobs begun by kind", ofKinds(({ jobs }) => jobs), ["kind"]),
+    counter("loopscope_job_wait_seconds_total", "How long those waited", ofKinds(({ waitedS }) => waitedS), ["kind"]),
+    gauge("loopscope_calls_busy", "Calls that worker processes work on", ofPools((pool) => pool.busy), ["worker"]),
+    gauge("loopscope_calls_waiting", "Calls that wait for one", ofPools((pool) => pool.waiting), ["worker"]),
+    counter("loopscope_worker_restarts_total", "Processes lost", ofPools((pool) => pool.lost), ["worker"]),
+    counter("loopscope_predict_batches_total", "Batches predicted", async () => (await totals()).batches),
+    counter("loopscope_predict_samples_total", "Samples in them", async () => (await totals()).samples),
+    counter("loopscope_predict_engine_seconds_total", "Engine time of them", async () => (await totals()).seconds),
+    gauge("loopscope_training_patches_per_second", "Throughput of running training", () => throughput(store)),
+    gauge("loopscope_cubes", "Stored cubes", () => store.cubes.usage().cubes),
+    gauge("loopscope_cube_bytes", "Bytes of stored cubes", () => store.cubes.usage().bytes),
+    gauge("loopscope_disk_free_bytes", "Free on the data folder's disk", () => store.folder.freeBytes()),
+    gauge("loopscope_memory_bytes", "Resident memory of the service's own process", () => Deno.memoryUsage().rss),
+    gauge("loopscope_uptime_seconds", "Since the start", () => (performance.now() - startedMs) / 1000),
+  ];
+}
+
+function gauge(name: string, help: string, read: Measure["read"], labels?: string[]): Measure {
+  return { type: "gauge", name, help, read, labels };
+}
+
+function counter(name: string, help: string, read: Measure["read"], labels?: string[]): Measure {
+  return { type: "counter", name, help, read, labels };
+}
+
+function byState(store: Store): Sample[] {
+  return Object.entries(store.jobs.countByState()).map(([state, value]) => ({ labels: { state }, value }));
+}
+
+function throughput(store: Store): number {
+  const rates = store.jobs.inState("running").map((id) => store.jobs.get(id, { bare: true })?.progress);
+  return rates.reduce((sum, progress) => sum + (progress?.patchesPerSecond ?? 0), 0);
+}
+
+interface Totals {
+  batches: number;
+  samples: number;
+  seconds: number;
+}
+
+/** Asked once for the readers of one scrape; a process that does not answer in time leaves the last known figures. */
+function computeTotals(compute: WorkerPool): () => Promise<Totals> {
+  let last: Totals = { batches: 0, samples: 0, seconds: 0 };
+  let asking: Promise<Totals> | undefined;
+  const ask = async () => {
+    try {
+      const timeoutMs = TOTALS_TIMEOUT_MS;
+      last = await compute.call("totals", null, { timeoutMs }) as ResultTree & { [key in keyof Totals]: number };
+    } catch {
+      // Busy, or starting anew.
+    }
+    asking = undefined;
+    return last;
+  };
+  return () => asking ??= ask();
+}

@@ -1,0 +1,110 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { AddressInfo, Socket } from "node:net";
+import type { ConnectionInfo } from "./context.ts";
+import { toRequest } from "./to_request.ts";
+import { writeResponse } from "./write_response.ts";
+
+export interface HttpServerOptions {
+  hostname: string;
+  port: number;
+  /** Connections at one time; further ones are closed at once. */
+  maxConnections: number;
+  /** Of one address that is not this machine. */
+  maxConnectionsPerAddress: number;
+  /** A head that is not whole after this is answered with 408. */
+  headTimeoutMs: number;
+  /** Silence between two requests on one connection. */
+  keepAliveMs: number;
+  /** A client that takes nothing of its answer for this long is cut off. */
+  writeTimeoutMs: number;
+}
+
+export interface HttpServer {
+  hostname: string;
+  port: number;
+  /** Connections that are open. */
+  connections(): number;
+  /** Takes no more connections; resolves when the running requests have been answered. */
+  shutdown(): Promise<void>;
+}
+
+type Fetch = (request: Request, connection: ConnectionInfo) => Response | Promise<Response>;
+
+const MAX_HEAD_BYTES = 32_768;
+const HEAD_CHECK_MS = 1000;
+
+/**
+ * Listens with bounds on what strangers may hold: connections, the head's size and time, an answer that nobody reads.
+ * `Deno.serve` has none of these, and ends the process when connections have used up the file descriptors.
+ */
+export async function listen(fetch: Fetch, options: HttpServerOptions): Promise<HttpServer> {
+  const server = createServer({
+    maxHeaderSize: MAX_HEAD_BYTES,
+    headersTimeout: options.headTimeoutMs,
+    connectionsCheckingInterval: HEAD_CHECK_MS,
+    keepAliveTimeout: options.keepAliveMs,
+    requestTimeout: 0, // bodies have limits of their own
+  }, (incoming, outgoing) => void answer(fetch, incoming, outgoing, options));
+  server.maxConnections = options.maxConnections;
+  const sockets = boundAddresses(server, options.maxConnectionsPerAddress);
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  server.once("error", reject);
+  server.listen(options.port, options.hostname, resolve);
+  await promise;
+  server.on("error", () => {}); // a connection that could not be taken is not the service's end
+  const { address, port } = server.address() as AddressInfo;
+  return {
+    hostname: address,
+    port,
+    connections: () => sockets.size,
+    shutdown: () =>
+      new Promise((done) => {
+        server.close(() => done());
+        server.closeIdleConnections();
+      }),
+  };
+}
+
+async function answer(fetch: Fetch, incoming: IncomingMessage, outgoing: ServerResponse, options: HttpServerOptions) {
+  const gone = new AbortController();
+  outgoing.once("close", () => {
+    if (!outgoing.writableFinished) gone.abort(new DOMException("The client has gone", "AbortError"));
+  });
+  outgoing.on("error", () => gone.abort());
+  try {
+    const request = toRequest(incoming, gone.signal);
+    const response = request
+      ? await fetch(request, { remoteAddr: { hostname: incoming.socket.remoteAddress } })
+      : new Response(null, { status: 400 });
+    await writeResponse(response, incoming, outgoing, { signal: gone.signal, timeoutMs: options.writeTimeoutMs });
+  } catch {
+    // The client has gone, or the answer broke off half-way: it must not look whole.
+    outgoing.destroy();
+  }
+}
+
+/** Keeps count of the open connections and closes those beyond an address's share. */
+function boundAddresses(server: Server, most: number): Set<Socket> {
+  const sockets = new Set<Socket>();
+  const counts = new Map<string, number>();
+  server.on("connection", (socket: Socket) => {
+    const address = socket.remoteAddress ?? "";
+    const count = (counts.get(address) ?? 0) + 1;
+    counts.set(address, count);
+    sockets.add(socket);
+    socket.once("close", () => {
+      sockets.delete(socket);
+      const left = (counts.get(address) ?? 1) - 1;
+      if (left > 0) counts.set(address, left);
+      else counts.delete(address);
+    });
+    socket.on("error", () => {});
+    if (count > most && !isThisMachine(address)) socket.destroy();
+  });
+  return sockets;
+}
+
+/** A proxy on this machine brings everybody's connections. */
+function isThisMachine(address: string): boolean {
+  return /^(::ffff:)?127\.|^::1$/.test(address);
+}
