@@ -24,6 +24,8 @@ export const OP = {
   scalarBack: 21,
   adam: 22,
   peak: 23,
+  mapDot: 24,
+  mapExpand: 25,
 } as const;
 
 /** How a convolution's output is finished. */

@@ -7,6 +7,8 @@ import { ADAM } from "../step.ts";
 import { convolveScratch } from "./conv_commands.ts";
 import { allocateInference, decoding, encoding, preparation } from "./inference_program.ts";
 import type { InferenceBuffers } from "./inference_program.ts";
+import { MapPredictor } from "./map_predictor.ts";
+import { sharesBorders } from "./map_program.ts";
 import { writeProgram } from "./program.ts";
 import { Arena } from "./shared_heap.ts";
 import type { ThreadPool } from "./thread_pool.ts";
@@ -20,6 +22,12 @@ const INFERENCE_BATCH = 64;
 const INFERENCE_BYTES = 2 ** 26;
 /** Below this many samples the other threads cost more to wake than they save. */
 const ALONE_BELOW = 2;
+
+/** Patches copied out of an image at once, where they are predicted one by one. */
+const PATCHES_AT_ONCE = 1024;
+const PAUSE_AFTER_MS = 50;
+
+type Part = "all" | "encode" | "decode";
 
 /** A network on the CPU. Work is done on the calling thread (and the pool's) before the promise resolves. */
 export class WasmSession implements Session {
@@ -37,6 +45,8 @@ export class WasmSession implements Session {
   private stale = true;
   private closed = false;
   private tail: Promise<unknown> = Promise.resolve();
+  private maps?: MapPredictor;
+  private lastPause = 0;
 
   constructor(
     private readonly pool: ThreadPool,
@@ -124,11 +134,11 @@ export class WasmSession implements Session {
   }
 
   encode(input_NI: Float32Array): Promise<Float32Array> {
-    return this.inOrder(() => this.infer("encode", input_NI).latent_NL);
+    return this.inOrder(() => this.infer("encode", input_NI).then(({ latent_NL }) => latent_NL));
   }
 
   decode(latent_NL: Float32Array): Promise<Float32Array> {
-    return this.inOrder(() => this.infer("decode", latent_NL).output_NO);
+    return this.inOrder(() => this.decodeHere(latent_NL));
   }
 
   predictImage(
@@ -139,18 +149,11 @@ export class WasmSession implements Session {
   ): Promise<ImagePrediction> {
     return this.inOrder(() => {
       const positions = imagePositions(this.network, image_HW, { rows, cols });
-      const { window, latent, points } = this.network.options;
-      const count = positions.rows * positions.cols;
-      const latent_HWL = new Float32Array(count * latent);
-      const output_HWS = new Float32Array(want === "all" ? count * points : 0);
-      for (let from = 0; from < count; from += 1024) {
-        const size = Math.min(1024, count - from);
-        const patches = gatherPatches(image_HW, { cols, window, gridCols: positions.cols, from, count: size });
-        const part = this.infer(want === "all" ? "all" : "encode", patches);
-        latent_HWL.set(part.latent_NL, from * latent);
-        if (want === "all") output_HWS.set(part.output_NO, from * points);
-      }
-      return { ...positions, latent_HWL, output_HWS };
+      this.prepareInference();
+      if (!sharesBorders(this.model)) return this.predictPatches(image_HW, cols, positions, want);
+      this.maps ??= new MapPredictor(this.pool, this.model);
+      const decode = want === "all" ? (latent_NL: Float32Array) => this.decodeHere(latent_NL) : undefined;
+      return this.maps.predict(image_HW, cols, positions, { decode, pause: () => this.pause() });
     });
   }
 
@@ -168,6 +171,7 @@ export class WasmSession implements Session {
   close(): Promise<void> {
     if (this.closed) return this.tail.then(() => {});
     const done = this.inOrder(() => {
+      this.maps?.release();
       this.setArena.release();
       this.programs.release();
       this.arena.release();
@@ -177,8 +181,8 @@ export class WasmSession implements Session {
     return done;
   }
 
-  /** Runs after all earlier calls; each call's work is synchronous once it is its turn. */
-  private inOrder<T>(work: () => T): Promise<T> {
+  /** Runs after all earlier calls of this session are done. */
+  private inOrder<T>(work: () => T | Promise<T>): Promise<T> {
     if (this.closed) return Promise.reject(new LoopscopeError("conflict", "session_closed", "The session is closed"));
     const result = this.tail.then(work);
     this.tail = result.catch(() => {});
@@ -205,29 +209,67 @@ export class WasmSession implements Session {
     return [this.options.learningRate / (1 - beta1 ** step), 1 / Math.sqrt(1 - beta2 ** step)];
   }
 
-  private infer(part: "all" | "encode" | "decode", data: Float32Array): Prediction {
-    const { network, inference: buffers } = this;
+  private async infer(part: Part, data: Float32Array): Promise<Prediction> {
+    const { network } = this;
     const { latent } = network.options;
-    const [inFloats, outFloats] = [
-      part === "decode" ? latent : sizeOf(network.inputShape),
-      sizeOf(network.outputShape),
-    ];
+    const inFloats = part === "decode" ? latent : sizeOf(network.inputShape), outFloats = sizeOf(network.outputShape);
     const count = countSamples(data, inFloats, part === "decode" ? "Latent" : "Input");
     const latent_NL = new Float32Array(part === "decode" ? 0 : count * latent);
     const output_NO = new Float32Array(part === "encode" ? 0 : count * outFloats);
     this.prepareInference();
-    for (let from = 0; from < count; from += buffers.samples) {
-      const samples = Math.min(buffers.samples, count - from);
-      const { heap } = this.pool;
-      this.write(
-        part === "decode" ? buffers.latent : buffers.input,
-        data.subarray(from * inFloats, (from + samples) * inFloats),
+    for (let from = 0; from < count; from += this.inference.samples) {
+      const to = Math.min(count, from + this.inference.samples);
+      this.inferBatch(
+        part,
+        data.subarray(from * inFloats, to * inFloats),
+        latent_NL.subarray(from * latent, to * latent),
+        output_NO.subarray(from * outFloats, to * outFloats),
       );
-      this.pool.run(this.inferenceProgram(part, samples), { alone: samples < ALONE_BELOW });
-      if (part !== "decode") latent_NL.set(heap.floats(buffers.latent, samples * latent), from * latent);
-      if (part !== "encode") output_NO.set(heap.floats(buffers.output, samples * outFloats), from * outFloats);
+      if (to < count) await this.pause();
     }
     return { latent_NL, output_NO };
+  }
+
+  private inferBatch(part: Part, data: Float32Array, latent_NL: Float32Array, output_NO: Float32Array): void {
+    const { inference: buffers, network } = this;
+    const { heap } = this.pool;
+    const samples = data.length / (part === "decode" ? network.options.latent : sizeOf(network.inputShape));
+    this.write(part === "decode" ? buffers.latent : buffers.input, data);
+    this.pool.run(this.inferenceProgram(part, samples), { alone: samples < ALONE_BELOW });
+    latent_NL.set(heap.floats(buffers.latent, latent_NL.length));
+    output_NO.set(heap.floats(buffers.output, output_NO.length));
+  }
+
+  private decodeHere(latent_NL: Float32Array): Promise<Float32Array> {
+    return this.infer("decode", latent_NL).then(({ output_NO }) => output_NO);
+  }
+
+  /** A whole image patch by patch. */
+  private async predictPatches(
+    image_HW: Float32Array,
+    cols: number,
+    positions: { rows: number; cols: number },
+    want: "latent" | "all",
+  ): Promise<ImagePrediction> {
+    const { window, latent, points } = this.network.options;
+    const count = positions.rows * positions.cols;
+    const latent_HWL = new Float32Array(count * latent);
+    const output_HWS = new Float32Array(want === "all" ? count * points : 0);
+    for (let from = 0; from < count; from += PATCHES_AT_ONCE) {
+      const size = Math.min(PATCHES_AT_ONCE, count - from);
+      const patches = gatherPatches(image_HW, { cols, window, gridCols: positions.cols, from, count: size });
+      const part = await this.infer(want === "all" ? "all" : "encode", patches);
+      latent_HWL.set(part.latent_NL, from * latent);
+      output_HWS.set(part.output_NO, want === "all" ? from * points : 0);
+    }
+    return { ...positions, latent_HWL, output_HWS };
+  }
+
+  /** Lets the caller's thread see to other things once in a while. */
+  private async pause(): Promise<void> {
+    if (performance.now() - this.lastPause < PAUSE_AFTER_MS) return;
+    await new Promise((resolve) => setTimeout(resolve, 0));
+    this.lastPause = performance.now();
   }
 
   private prepareInference(): void {
@@ -236,7 +278,7 @@ export class WasmSession implements Session {
     this.stale = false;
   }
 
-  private inferenceProgram(part: "all" | "encode" | "decode", samples: number): number {
+  private inferenceProgram(part: Part, samples: number): number {
     return this.program(`${part} ${samples}`, () => [
       ...(part === "decode" ? [] : encoding(this.model, this.inference, samples)),
       ...(part === "encode" ? [] : decoding(this.model, this.inference, samples)),

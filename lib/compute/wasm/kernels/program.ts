@@ -10,6 +10,7 @@ import { contract, correlateImage, expand, sumParts } from "./scalar_image";
 import { denseDot, denseOuter, denseWeight } from "./dense";
 import { lossSums, normGradient, normMoments, normRunning } from "./norm";
 import { adam, gatherRow, lossGradient, pyramidTotal, scalarBack, sumCells, upsample } from "./elementwise";
+import { mapDot, mapExpand } from "./map";
 import { arg, fma } from "./vector";
 
 /** Looks at the barrier before going to sleep: some tens of microseconds. */
@@ -81,6 +82,8 @@ function runJob(command: usize, job: i32, scratch: usize, step: i32): void {
     case 21: return scalarBack(command, job, scratch);
     case 22: return adam(command, job, step);
     case 23: return peak(command);
+    case 24: return mapDot(command, job, scratch);
+    case 25: return mapExpand(command, job, scratch);
   }
 }
 
