@@ -1,9 +1,9 @@
 import { fitKernelRidge, type KernelConstants, predictKernelRidge, squaredDistances } from "./kernel_ridge.ts";
 import type { Pause } from "./pause.ts";
-import { columnMeans, predictLinear, ridgeMoments, solveRidge } from "./ridge.ts";
+import { columnMeans, fitRidge, mostRidgeSamples, predictLinear } from "./ridge.ts";
 import { type SpatialFold, spatialFolds } from "./spatial_folds.ts";
 import { thin } from "./thin.ts";
-import { takePairs, thinPairs } from "./take_pairs.ts";
+import { takePairs, thinOutputs, thinPairs } from "./take_pairs.ts";
 import type { PairSet } from "./training_data.ts";
 
 /** Standardised predictions of the held-out inputs by what any model has to beat; each M x output size. */
@@ -29,12 +29,15 @@ const KERNEL_WIDTHS = [0.1, 0.3, 1, 3, 10];
 /** The kernel matrix has this many rows at most, so that a fit stays a matter of seconds. */
 const MOST_KERNEL_PIXELS = 1500;
 const MOST_FOLD_PIXELS = 350;
-const MOST_DISTANCE_STEPS = 2e9;
+/** Constants are chosen on at most so many output values, evenly spaced. */
+const MOST_FOLD_OUTPUTS = 64;
+const MOST_STEPS = 2e9;
 
 /**
  * Fits the baselines to the training part alone and predicts the inputs of `test`. The penalties of both regressions and
  * the kernel's width are chosen by spatial cross-validation inside the training part. Costs are bounded by thinning the
- * training part evenly: 1500 pixels for the kernel, as many as 2e9 differences allow for the nearest input.
+ * training part evenly: at most 1500 pixels for the kernel and as many as 2e9
+ * differences allow, 600 for the ridge regression of more than 400 inputs.
  */
 export async function predictBaselines(
   train: PairSet,
@@ -53,24 +56,23 @@ export async function predictBaselines(
 }
 
 async function ridgeBaseline(train: PairSet, test: PairSet, { cols, window, pause }: BaselineOptions) {
+  const known = thinPairs(train, mostRidgeSamples(train.input_NI.length / train.pixels.length));
+  const chosenOn = thinOutputs(known, MOST_FOLD_OUTPUTS);
+  const fit = (pairs: PairSet, penalties: readonly number[]) =>
+    fitRidge(pairs.input_NI, pairs.target_NO, pairs.pixels.length, penalties, pause);
   const losses = new Float64Array(RIDGE_PENALTIES.length);
-  for (const fold of spatialFolds(train.pixels, cols, window, FOLDS)) {
-    const fit = takePairs(train, fold.fit);
-    const score = takePairs(train, fold.score);
-    const moments = await ridgeMoments(fit.input_NI, fit.target_NO, fit.pixels.length, pause);
-    for (let k = 0; k < losses.length; k++) {
-      const model = await solveRidge(moments, RIDGE_PENALTIES[k], pause);
-      losses[k] += sumOfSquares(predictLinear(model, score.input_NI), score.target_NO);
-    }
+  for (const fold of spatialFolds(known.pixels, cols, window, FOLDS)) {
+    const score = takePairs(chosenOn, fold.score);
+    const models = await fit(takePairs(chosenOn, fold.fit), RIDGE_PENALTIES);
+    models.forEach((model, k) => losses[k] += sumOfSquares(predictLinear(model, score.input_NI), score.target_NO));
   }
-  const moments = await ridgeMoments(train.input_NI, train.target_NO, train.pixels.length, pause);
-  const model = await solveRidge(moments, RIDGE_PENALTIES[indexOfLeast(losses)], pause);
+  const [model] = await fit(known, [RIDGE_PENALTIES[indexOfLeast(losses)]]);
   return predictLinear(model, test.input_NI);
 }
 
 async function nearestBaseline(train: PairSet, test: PairSet, pause: Pause): Promise<Float32Array> {
   const size = test.input_NI.length / test.pixels.length;
-  const most = Math.max(1, Math.floor(MOST_DISTANCE_STEPS / test.pixels.length / size));
+  const most = Math.max(1, Math.floor(MOST_STEPS / test.pixels.length / size));
   const known = thinPairs(train, most);
   const outputSize = train.target_NO.length / train.pixels.length;
   const output_MO = new Float32Array(test.pixels.length * outputSize);
@@ -89,8 +91,10 @@ async function nearestBaseline(train: PairSet, test: PairSet, pause: Pause): Pro
 
 async function kernelBaseline(train: PairSet, test: PairSet, options: BaselineOptions): Promise<Float32Array> {
   const { pause } = options;
-  const known = thinPairs(train, MOST_KERNEL_PIXELS);
-  const size = known.input_NI.length / known.pixels.length;
+  const size = train.input_NI.length / train.pixels.length;
+  const width = Math.max(size, train.target_NO.length / train.pixels.length);
+  const affordable = Math.floor(MOST_STEPS / width / Math.max(test.pixels.length, MOST_KERNEL_PIXELS));
+  const known = thinPairs(train, Math.max(2, Math.min(MOST_KERNEL_PIXELS, affordable)));
   const constants = await chooseKernel(known, size, options);
   const distance_NN = await squaredDistances(known.input_NI, known.input_NI, size, pause);
   const model = await fitKernelRidge(known.input_NI, known.target_NO, distance_NN, constants, pause);
@@ -98,8 +102,9 @@ async function kernelBaseline(train: PairSet, test: PairSet, options: BaselineOp
   return predictKernelRidge(model, test.input_NI, distance_MN, pause);
 }
 
-async function chooseKernel(known: PairSet, size: number, options: BaselineOptions): Promise<KernelConstants> {
+async function chooseKernel(all: PairSet, size: number, options: BaselineOptions): Promise<KernelConstants> {
   const { cols, window, pause } = options;
+  const known = thinOutputs(all, MOST_FOLD_OUTPUTS);
   const folds = spatialFolds(known.pixels, cols, window, FOLDS).map((fold): SpatialFold => ({
     fit: thin(fold.fit, MOST_FOLD_PIXELS),
     score: thin(fold.score, MOST_FOLD_PIXELS),

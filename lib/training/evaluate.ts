@@ -2,7 +2,7 @@ import type { Direction } from "../schemas/job.ts";
 import type { Scores } from "../schemas/model.ts";
 import type { BaselinePredictions } from "./baselines.ts";
 import { blockInterval, type BlockSums, blockSums, type Scored, scoreOf } from "./block_scores.ts";
-import { GAIN_OVER, verdictOf } from "./verdict.ts";
+import { GAIN_OVER, RIDGE_OVER_MEAN, verdictOf } from "./verdict.ts";
 
 export interface EvaluationInput {
   direction: Direction;
@@ -67,6 +67,8 @@ function intervalsOf(
     const other = drawnSum((b) => baselines[name][b].sse);
     statistics[GAIN_OVER[name]] = (drawn) => 1 - sse(drawn) / other(drawn);
   }
+  const [ridge, mean] = [drawnSum((b) => baselines.ridge[b].sse), drawnSum((b) => baselines.mean[b].sse)];
+  statistics[RIDGE_OVER_MEAN] = (drawn) => 1 - ridge(drawn) / mean(drawn);
   const intervals: Record<string, [number, number]> = {};
   for (const [name, statistic] of Object.entries(statistics)) {
     const interval = blockInterval(blocks.length, statistic, seed);

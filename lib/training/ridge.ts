@@ -9,8 +9,35 @@ export interface LinearModel {
   weights_IO: Float64Array;
 }
 
+/** More inputs than these, and the samples' inner products are the smaller matrix. */
+const MOST_PRIMAL_INPUTS = 400;
+const MOST_DUAL_SAMPLES = 600;
+const MOST_PRIMAL_STEPS = 1e9;
+
+/** How many samples a ridge regression takes at most, so that it stays a matter of seconds. */
+export function mostRidgeSamples(inputSize: number): number {
+  return inputSize > MOST_PRIMAL_INPUTS ? MOST_DUAL_SAMPLES : Math.floor(MOST_PRIMAL_STEPS / inputSize ** 2);
+}
+
+/** One linear model for each penalty, given per sample and unit of mean input variance. */
+export async function fitRidge(
+  input_NI: Float32Array,
+  target_NO: Float32Array,
+  count: number,
+  penalties: readonly number[],
+  pause: Pause,
+): Promise<LinearModel[]> {
+  if (input_NI.length / count > MOST_PRIMAL_INPUTS) {
+    return await solveRidgeDual(input_NI, target_NO, count, penalties, pause);
+  }
+  const moments = await ridgeMoments(input_NI, target_NO, count, pause);
+  const models: LinearModel[] = [];
+  for (const penalty of penalties) models.push(await solveRidge(moments, penalty, pause));
+  return models;
+}
+
 /** Centred second moments of inputs, and of inputs with targets: all that ridge regression needs of the data. */
-export interface RidgeMoments {
+interface RidgeMoments {
   count: number;
   inputMean: Float64Array;
   outputMean: Float64Array;
@@ -18,7 +45,7 @@ export interface RidgeMoments {
   cross_IO: Float64Array;
 }
 
-export async function ridgeMoments(
+async function ridgeMoments(
   input_NI: Float32Array,
   target_NO: Float32Array,
   count: number,
@@ -41,8 +68,8 @@ export async function ridgeMoments(
   return { count, inputMean, outputMean, inner_II, cross_IO };
 }
 
-/** Ridge regression with the penalty given per sample and unit of mean input variance. */
-export async function solveRidge(moments: RidgeMoments, penalty: number, pause: Pause): Promise<LinearModel> {
+/** By way of the inputs' second moments. */
+async function solveRidge(moments: RidgeMoments, penalty: number, pause: Pause): Promise<LinearModel> {
   const I = moments.inputMean.length;
   const a = moments.inner_II.slice();
   let trace = 0;
@@ -52,6 +79,58 @@ export async function solveRidge(moments: RidgeMoments, penalty: number, pause: 
   for (let i = 0; i < I; i++) a[i * I + i] += added;
   const weights_IO = await solveSpd(a, I, moments.cross_IO.slice(), pause);
   return { inputMean: moments.inputMean, outputMean: moments.outputMean, weights_IO };
+}
+
+/**
+ * The same regression by way of the samples' inner products: cheaper where there are fewer samples than inputs. Weights are
+ * input^T (K + added)^-1 target, with K the centred inputs' inner products.
+ */
+async function solveRidgeDual(
+  input_NI: Float32Array,
+  target_NO: Float32Array,
+  count: number,
+  penalties: readonly number[],
+  pause: Pause,
+): Promise<LinearModel[]> {
+  const inputMean = columnMeans(input_NI, count);
+  const outputMean = columnMeans(target_NO, count);
+  const [I, O] = [inputMean.length, outputMean.length];
+  const centred_NI = Float64Array.from(input_NI, (x, k) => x - inputMean[k % I]);
+  const kernel_NN = await innerProducts(centred_NI, count, pause);
+  let trace = 0;
+  for (let n = 0; n < count; n++) trace += kernel_NN[n * count + n];
+  const models: LinearModel[] = [];
+  for (const penalty of penalties) {
+    const a = kernel_NN.slice();
+    const added = penalty * Math.max(trace / I, 1e-12);
+    for (let n = 0; n < count; n++) a[n * count + n] += added;
+    const dual_NO = Float64Array.from(target_NO, (t, k) => t - outputMean[k % O]);
+    await solveSpd(a, count, dual_NO, pause);
+    const weights_IO = new Float64Array(I * O);
+    for (let n = 0; n < count; n++) {
+      for (let i = 0; i < I; i++) {
+        for (let o = 0; o < O; o++) weights_IO[i * O + o] += centred_NI[n * I + i] * dual_NO[n * O + o];
+      }
+      await pause();
+    }
+    models.push({ inputMean, outputMean, weights_IO });
+  }
+  return models;
+}
+
+/** Lower triangle of the inner products of the rows, count x count. */
+async function innerProducts(rows_NI: Float64Array, count: number, pause: Pause): Promise<Float64Array> {
+  const size = rows_NI.length / count;
+  const product_NN = new Float64Array(count * count);
+  for (let n = 0; n < count; n++) {
+    for (let m = 0; m <= n; m++) {
+      let sum = 0;
+      for (let i = 0, x = n * size, y = m * size; i < size; i++) sum += rows_NI[x++] * rows_NI[y++];
+      product_NN[n * count + m] = sum;
+    }
+    await pause();
+  }
+  return product_NN;
 }
 
 export function predictLinear(model: LinearModel, input_NI: Float32Array): Float32Array {

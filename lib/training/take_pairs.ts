@@ -22,3 +22,16 @@ export function thinPairs(pairs: PairSet, most: number): PairSet {
   if (pairs.pixels.length <= most) return pairs;
   return takePairs(pairs, thin(Int32Array.from(pairs.pixels.keys()), most));
 }
+
+/** The same pairs with at most `most` output values each, evenly spaced. */
+export function thinOutputs(pairs: PairSet, most: number): PairSet {
+  const count = pairs.pixels.length;
+  const size = pairs.target_NO.length / count;
+  if (size <= most) return pairs;
+  const kept = thin(Int32Array.from({ length: size }, (_, o) => o), most);
+  const target_NO = Float32Array.from(
+    { length: count * most },
+    (_, k) => pairs.target_NO[Math.floor(k / most) * size + kept[k % most]],
+  );
+  return { ...pairs, target_NO };
+}

@@ -35,6 +35,8 @@ export interface TrainingData {
 
 const MAX_TRAIN_BYTES = 256 * 2 ** 20;
 const MAX_TEST_PIXELS = 4096;
+/** Large patches are tested on fewer pixels, since the baselines compare each with many training inputs. */
+const MAX_TEST_VALUES = 2 ** 22;
 const MAX_GUARD_PIXELS = 512;
 
 /**
@@ -72,7 +74,7 @@ export function buildTrainingData(cube: CubeReader, request: TrainRequest, scale
     inputSize,
     outputSize,
     train: pairs(trainPixels, [trainInput, trainTarget]),
-    test: pairs(thin(asked.test, MAX_TEST_PIXELS)),
+    test: pairs(thin(asked.test, Math.min(MAX_TEST_PIXELS, Math.floor(MAX_TEST_VALUES / inputSize)))),
     guard,
     guardWeight_NO: guardWeights(guard.pixels, asked, cols, request, outputSize),
     calibration: pairs(request.members > 1 ? calibrationPixels(asked, split, rows, cols, window) : new Int32Array()),

@@ -16,8 +16,9 @@ export function verdictOf(direction: Direction, scores: Omit<Scores, "verdict">)
   };
   const [mean, ridge, kernel] = [gain("mean"), gain("ridge"), gain("kernelRidge")];
   if (!mean || !ridge) return "The scores are not finite: nothing can be said";
-  const sentences = [overRidge(direction, ridge)];
-  if (lost(mean)) sentences.unshift(`${direction} does not beat the mean training target (${percent(mean)})`);
+  const sentences = [overRidge(direction, ridge, won(mean))];
+  if (!won(ridge)) sentences.push(linearRelation(scores));
+  if (!won(mean)) sentences.push(`${direction} does not beat the mean training target for certain (${percent(mean)})`);
   if (kernel && lost(kernel)) {
     sentences.push(`Kernel ridge regression does better than ${direction} (${percent(kernel)})`);
   }
@@ -31,25 +32,41 @@ export const GAIN_OVER = {
   nearest: "gainOverNearest",
   kernelRidge: "gainOverKernelRidge",
 } as const;
+/** Name of the interval of what ridge regression gains over the mean. */
+export const RIDGE_OVER_MEAN = "ridgeGainOverMean";
 
-function overRidge(direction: Direction, gain: Gain): string {
-  if (!gain.interval) {
-    return `${direction} against ridge regression on held-out pixels: ${
+/** Whether there is a linear relation at all: what ridge regression gains over the mean. */
+function linearRelation({ baselines, intervals }: Omit<Scores, "verdict">): string {
+  const [ridge, mean] = [baselines.ridge.mse, baselines.mean.mse];
+  if (ridge === null || !mean) return "Nothing can be said on a linear relation";
+  const gain = { value: 1 - ridge / mean, interval: intervals?.[RIDGE_OVER_MEAN] };
+  return won(gain)
+    ? `Ridge regression beats the mean training target by ${percent(gain)}: a linear relation is supported`
+    : `Ridge regression does not beat the mean training target for certain (${
       percent(gain)
-    }; too few blocks for an interval, ` +
-      "so no verdict on a nonlinear relation";
+    }): no relation is supported`;
+}
+
+function overRidge(direction: Direction, gain: Gain, beatsMean: boolean): string {
+  const gained = percent(gain);
+  if (!gain.interval) {
+    return `${direction} gains ${gained} over ridge regression on held-out pixels; with so few blocks there is no interval ` +
+      "and no verdict on a nonlinear relation";
   }
   if (gain.interval[0] > 0) {
-    return `${direction} beats ridge regression on held-out pixels by ${
-      percent(gain)
-    }: a nonlinear relation is supported`;
+    return `${direction} beats ridge regression on held-out pixels by ${gained}` +
+      (beatsMean ? ": a nonlinear relation is supported" : "");
   }
   if (gain.interval[1] < 0) {
-    return `${direction} loses to ridge regression on held-out pixels (${percent(gain)}): it supports no more than a ` +
-      "linear relation";
+    return `${direction} loses to ridge regression on held-out pixels (${gained}): a nonlinear ` +
+      "relation is not supported";
   }
-  return `${direction} and ridge regression cannot be told apart on held-out pixels (${percent(gain)}): a nonlinear ` +
+  return `${direction} and ridge regression cannot be told apart on held-out pixels (${gained}): a nonlinear ` +
     "relation is not supported";
+}
+
+function won(gain: Gain): boolean {
+  return (gain.interval ? gain.interval[0] : gain.value) > 0;
 }
 
 function lost(gain: Gain): boolean {

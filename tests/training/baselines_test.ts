@@ -1,6 +1,6 @@
 import { createRandom } from "../../lib/base/random.ts";
 import { predictBaselines } from "../../lib/training/baselines.ts";
-import { columnMeans, predictLinear, ridgeMoments, solveRidge } from "../../lib/training/ridge.ts";
+import { columnMeans, fitRidge, predictLinear } from "../../lib/training/ridge.ts";
 import { solveSpd } from "../../lib/training/solve_spd.ts";
 import { spatialFolds } from "../../lib/training/spatial_folds.ts";
 import type { PairSet } from "../../lib/training/training_data.ts";
@@ -48,12 +48,28 @@ Deno.test("a symmetric positive definite system is solved for several right side
 
 Deno.test("ridge regression with a tiny penalty is least squares, with a huge one the mean", async () => {
   const data = pairs(200, 1, ([a, b, c]) => [3 + a - 2 * c, 5 * b], 0);
-  const moments = await ridgeMoments(data.input_NI, data.target_NO, 200, noPause);
-  const exact = await solveRidge(moments, 1e-9, noPause);
+  const [exact, flat] = await fitRidge(data.input_NI, data.target_NO, 200, [1e-9, 1e12], noPause);
   assertClose(exact.weights_IO, [1, 0, 0, 5, -2, 0], 1e-5);
   assertClose(predictLinear(exact, Float32Array.of(0, 0, 0)), [3, 0], 1e-5);
-  const flat = await solveRidge(moments, 1e12, noPause);
   assertClose(predictLinear(flat, Float32Array.of(5, 5, 5)), columnMeans(data.target_NO, 200), 1e-5);
+});
+
+Deno.test("with more inputs than samples ridge gives what solving the inputs' equations gives", async () => {
+  const random = createRandom(9);
+  const [count, inputs] = [12, 401];
+  const input = Float32Array.from({ length: count * inputs }, () => random.normal());
+  const target = Float32Array.from({ length: count }, () => random.normal());
+  const [model] = await fitRidge(input, target, count, [0.5], noPause);
+  // The weights w of min |X w - t|^2 + p |w|^2 satisfy X^T (t - X w) = p w.
+  const rest = predictLinear(model, input).map((p, n) => target[n] - p);
+  const means = columnMeans(input, count);
+  let trace = 0;
+  for (let k = 0; k < input.length; k++) trace += (input[k] - means[k % inputs]) ** 2;
+  const gradient = Float64Array.from(
+    { length: inputs },
+    (_, i) => rest.reduce((sum, r, n) => sum + r * (input[n * inputs + i] - means[i]), 0),
+  );
+  assertClose(gradient, model.weights_IO.map((w) => 0.5 * trace / inputs * w), 1e-5);
 });
 
 Deno.test("on a linear relation ridge wins, on a nonlinear one the kernel does", async () => {
