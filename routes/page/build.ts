@@ -4,11 +4,13 @@ import { encodeHex } from "./hex.ts";
 const HERE = new URL("./", import.meta.url);
 const DIST = new URL("dist/", HERE);
 const TEXT = new TextEncoder();
+/** In the order in which they apply. */
+const STYLES = ["base", "frame", "spectra", "explore", "learn", "library"];
 
 /** SHA-256 over every source file and the pinned packages: the same inputs need no new bundle. */
 async function fingerprint(): Promise<string> {
   const parts: string[] = [await Deno.readTextFile(new URL("../../deno.json", HERE)), Deno.version.deno];
-  for (const folder of ["./", "src/"]) {
+  for (const folder of ["./", "src/", "style/"]) {
     const names = [...Deno.readDirSync(new URL(folder, HERE))].filter((entry) => entry.isFile).map(({ name }) => name);
     for (const name of names.filter((name) => !name.endsWith(".png")).sort()) {
       parts.push(name, await Deno.readTextFile(new URL(folder + name, HERE)));
@@ -52,7 +54,8 @@ async function build(): Promise<void> {
   const stamp = await fingerprint();
   if (await Deno.readTextFile(stampFile).catch(() => "") === stamp) return;
   const { script, style: packageStyle } = await bundle();
-  const style = packageStyle + await Deno.readTextFile(new URL("style.css", HERE));
+  const own = await Promise.all(STYLES.map((name) => Deno.readTextFile(new URL(`style/${name}.css`, HERE))));
+  const style = [packageStyle, ...own].join("\n");
   const scriptName = `app-${(await sha256(TEXT.encode(script))).slice(0, 12)}.js`;
   const styleName = `style-${(await sha256(TEXT.encode(style))).slice(0, 12)}.css`;
   const html = (await Deno.readTextFile(new URL("index.html", HERE)))

@@ -45,6 +45,7 @@ export function numberText(value: number, digits = 4): string {
 
 /** Value and unit, prefixed where the unit allows. */
 export function quantityText(value: number, unit: string, digits = 4): string {
+  if (!Number.isFinite(value)) return numberText(value);
   const [factor, shown] = PREFIXABLE.test(unit) ? unitFor(Math.abs(value), unit) : [1, unit];
   return `${numberText(value * factor, digits)}${shown ? ` ${shown}` : ""}`;
 }
