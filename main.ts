@@ -24,20 +24,19 @@ async function main(): Promise<void> {
   if (name !== undefined) Deno.exit(await runCommand(name, args, settings));
   const log = createLog((line) => console.log(line));
   orExit(() => refuseOpenDoors(settings));
+  orExit(() => refuseScaledForm(settings));
   const runtime = await createRuntime({ settings, version: VERSION, log, zooPath: ZOO }).catch(exit);
   const engine = await runtime.state.start().catch(exit);
   log.info("engine_ready", { ...engine });
   await addDemoCube(runtime, log);
   const page = await loadPage();
   if (!page) log.info("page_missing", { hint: "Run deno task page, then start again" });
-  const server = settings.LOOPSCOPE_ROLE === "worker"
-    ? undefined
-    : await serve(settings, runtime, { log, page }).catch(exit);
-  if (settings.LOOPSCOPE_ROLE !== "web") runtime.start();
+  const server = await serve(settings, runtime, { log, page }).catch(exit);
+  runtime.start();
   const stop = stopOnce(async () => {
     log.info("stopping");
     const grace = new Promise((resolve) => setTimeout(resolve, DRAIN_MS));
-    await Promise.all([runtime.drain(DRAIN_MS), Promise.race([server?.shutdown(), grace])]);
+    await Promise.all([runtime.drain(DRAIN_MS), Promise.race([server.shutdown(), grace])]);
     await runtime.stop(0);
     log.info("stopped");
     Deno.exit(0);
@@ -99,6 +98,16 @@ async function runCommand(name: string, args: readonly string[], settings: Setti
   const known = Object.keys(OPERATOR_COMMANDS).join(", ");
   if (!command) return exit(new RangeError(`Met the command ${name}, wanted one of ${known}, or none to serve`));
   return await command(args, { root: settings.LOOPSCOPE_DATA, zooPath: ZOO, print: console.log }).catch(exit);
+}
+
+/** Several processes on one store need PostgreSQL and S3 adapters, which this version does not have. */
+function refuseScaledForm(settings: Settings): void {
+  const { LOOPSCOPE_ROLE: role, LOOPSCOPE_DATABASE_URL: database, LOOPSCOPE_STORAGE_URL: storage } = settings;
+  if (role === "all" && !database && !storage) return;
+  const met = role === "all"
+    ? (database ? "LOOPSCOPE_DATABASE_URL" : "LOOPSCOPE_STORAGE_URL")
+    : `LOOPSCOPE_ROLE=${role}`;
+  throw new RangeError(`Met ${met}, wanted none: this version runs as one process with SQLite and files`);
 }
 
 /** Without keys whoever reaches the port may do everything: only this machine may reach it then. */
