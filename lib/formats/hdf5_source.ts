@@ -91,7 +91,18 @@ function openClaim(context: Hdf5Context, claims: Claimed[], { dataset, channel }
   if (!claim) throw noCube(context, claims);
   const stored = context.datasets.get(claim.path);
   if (stored) checkExpansion(sizeOf(stored.shape) * stored.element.bytes, context.file.sizeBytes);
-  return claim.open(channel);
+  const view = claim.open(channel);
+  return { ...view, notes: [...view.notes, ...fileNotes(context, claims)] };
+}
+
+/** What was seen beside the cube and not taken. */
+function fileNotes({ tree }: Hdf5Context, claims: Claimed[]): string[] {
+  const complex = claims.filter(({ claim }) => claim.otherwise?.includes("complex")).map(({ claim }) => claim.dataset);
+  const notes: string[] = [];
+  if (complex.length > 0) notes.push(`Not taken, since values are complex: ${displayList(complex)}`);
+  if (tree.external.length > 0) notes.push(`Links to other files were not followed: ${displayList(tree.external)}`);
+  if (tree.damaged.length > 0) notes.push(`Damaged and not read: ${displayList(tree.damaged.map(({ path }) => path))}`);
+  return notes;
 }
 
 function named(context: Hdf5Context, claims: Claimed[], dataset: string): Hdf5Claim {

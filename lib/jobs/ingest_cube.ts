@@ -18,7 +18,7 @@ export interface IngestTask {
 }
 
 const MOST_CHOICES = 100;
-const MOST_LISTED_PIXELS = 50;
+const MOST_LISTED_PIXELS = 200;
 
 /**
  * Reads an uploaded file into a cube on disk, a slab of rows at a time: values as float32, repaired with the mask
@@ -58,7 +58,7 @@ function writeCube(
 ) {
   const writer = createCubeFile(folder, view.shape);
   try {
-    const failedValues = writeValues(view, writer, repair === "robust");
+    const { failedValues, unusable } = writeValues(view, writer, repair === "robust");
     const repaired = repairCubeFile(writer, view.shape, repair);
     const failed = failedPixels(repaired.repaired_HW, view.shape[2]);
     for (const image of view.maps()) writer.addImage(image);
@@ -68,7 +68,7 @@ function writeCube(
       failedPixels: failed.length,
       repaired: repaired.nan + repaired.outliers,
     };
-    const cube = describe(source, view, health, failed);
+    const cube = describe(source, view, health, { failed, unusable });
     writer.finish(cube);
     writer.close();
     return cube;
@@ -78,41 +78,57 @@ function writeCube(
   }
 }
 
-/** Copies all values; those that the file marks as failed become NaN, whose number is returned. */
-function writeValues(view: CubeView, writer: CubeFileWriter, dropFailed: boolean): number {
-  const [rows] = view.shape;
+/** Copies all values; those that the file marks as failed become NaN. Returns their number and the pixels without any other. */
+function writeValues(view: CubeView, writer: CubeFileWriter, dropFailed: boolean) {
+  const [rows, cols, points] = view.shape;
+  const unusable: number[] = [];
   let failedValues = 0;
   let finite = 0;
   for (let row = 0; row < rows; row += view.slabRows) {
     const count = Math.min(view.slabRows, rows - row);
     const block = view.readRows(row, count);
     const failed = dropFailed ? view.readFailed?.(row, count) : undefined;
-    for (let i = 0; i < block.length; i++) {
-      if (!Number.isFinite(Math.fround(block[i]))) continue;
-      finite++;
-      if (failed?.[i]) block[i] = NaN, failedValues++;
+    for (let pixel = 0, i = 0; pixel < count * cols; pixel++) {
+      let usable = 0;
+      for (const end = i + points; i < end; i++) {
+        if (!Number.isFinite(Math.fround(block[i]))) continue;
+        finite++;
+        if (failed?.[i]) block[i] = NaN, failedValues++;
+        else usable++;
+      }
+      if (usable === 0) unusable.push(row * cols + pixel);
     }
     writer.writeRows(row, block);
   }
-  if (finite > failedValues) return failedValues;
-  const [, cols, points] = view.shape;
+  if (finite > failedValues) return { failedValues, unusable };
   const met = `Of ${
     rows * cols * points
   } values, ${finite} are finite numbers and ${failedValues} of those failed fits`;
   throw unprocessable("no_values", `${met}, wanted a cube with values to learn from`);
 }
 
-function describe(source: CubeSource, view: CubeView, health: CubeHealth, failed: number[]): IngestedCube {
+interface FailedPixels {
+  /** More than half of the spectrum was replaced, … */
+  failed: number[];
+  /** … and those among them without one usable value in the file. */
+  unusable: number[];
+}
+
+function describe(source: CubeSource, view: CubeView, health: CubeHealth, pixels: FailedPixels): IngestedCube {
   const { format, dataset, shape, axes, quantity, unit } = view;
   const notes = [...view.notes];
-  if (failed.length > 0) notes.push(failedNote(failed, shape[1]));
+  const { failed, unusable } = pixels;
+  if (unusable.length > 0) notes.push(`Pixels without a usable value (row, column): ${listPixels(unusable, shape[1])}`);
+  if (failed.length > 0) {
+    notes.push(`Failed pixels (row, column), filled from their neighbours: ${listPixels(failed, shape[1])}`);
+  }
   const choices = source.candidates.filter((candidate) => candidate.dataset !== dataset).slice(0, MOST_CHOICES)
     .map(({ dataset, shape, quantity }) => ({ dataset, shape: [...shape], quantity }));
   return { format, dataset, shape: [...shape], axes, quantity, unit, health, choices, maps: [], notes, provenance: [] };
 }
 
-function failedNote(failed: number[], cols: number): string {
-  const listed = failed.slice(0, MOST_LISTED_PIXELS).map((i) => `(${Math.floor(i / cols)}, ${i % cols})`);
-  const more = failed.length > listed.length ? ` and ${failed.length - listed.length} more` : "";
-  return `Failed pixels (row, column), filled from their neighbours: ${listed.join(" ")}${more}`;
+function listPixels(pixels: number[], cols: number): string {
+  const listed = pixels.slice(0, MOST_LISTED_PIXELS).map((i) => `(${Math.floor(i / cols)}, ${i % cols})`);
+  const more = pixels.length > listed.length ? ` and ${pixels.length - listed.length} more` : "";
+  return listed.join(" ") + more;
 }

@@ -97,3 +97,10 @@ Deno.test("a virtual dataset is refused, whatever it is made of", async () => {
   await assertFailsWith("virtual_dataset", () => readCube(crafted));
   await assertFailsWith("virtual_dataset", () => readCube(crafted, { dataset: "cube" }));
 });
+
+Deno.test("complex raw data beside a cube are named and not taken", async () => {
+  const cube = await readCube(bytesOf(files["usid"]));
+  const path = "/Measurement_000/Channel_000/Complex";
+  assert.ok(cube.notes.includes(`Not taken, since values are complex: ${path}`), cube.notes.join());
+  await assertFailsWith("complex_values", () => readCube(bytesOf(files["usid"]), { dataset: path }));
+});

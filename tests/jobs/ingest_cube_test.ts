@@ -38,6 +38,10 @@ function ingest<T>(
   });
 }
 
+const golden: Record<string, { failed: number[] }> = JSON.parse(
+  Deno.readTextFileSync(new URL("../golden/formats.json", import.meta.url)),
+);
+
 function smooth(rows: number, cols: number, points: number): Float64Array {
   return Float64Array.from({ length: rows * cols * points }, (_, i) => {
     const [row, col, s] = [Math.floor(i / (cols * points)), Math.floor(i / points) % cols, i % points];
@@ -146,8 +150,10 @@ Deno.test("one image of the right grid is read from a file of its own", async ()
 testWithShared("the failed fits of the USID file are the failed pixels of the cube", async (shared) => {
   const bytes = Deno.readFileSync(new URL("data/usid_beps_sho.h5", shared));
   await ingest(bytes, (cube, meta) => {
-    const failed = [10, 115, 418, 535, 548, 826, 927, 1254];
-    for (const pixel of failed) {
+    const note = meta.notes.find((text) => text.startsWith("Pixels without a usable value")) ?? "";
+    const listed = [...note.matchAll(/\((\d+), (\d+)\)/g)].map(([, row, col]) => Number(row) * 50 + Number(col));
+    assertEquals(listed, golden["usid_beps_sho.h5"].failed);
+    for (const pixel of listed) {
       const place = `(${Math.floor(pixel / 50)}, ${pixel % 50})`;
       const mask = cube.readMask({ row: Math.floor(pixel / 50), col: pixel % 50, rows: 1, cols: 1 });
       assert.ok(mask.every((mark) => mark === 1), `pixel ${place} is replaced`);
@@ -186,5 +192,18 @@ Deno.test("preparation steps are done once, recorded, and keep mask and images",
       () => ingestCube({ file, folder, options: { repair: "robust", prepare: outside } }),
     );
     assertEquals([...Deno.readDirSync(folder)], []);
+  });
+});
+
+Deno.test("in a large map one outlier and one missing value are found among many good ones", async () => {
+  const [rows, cols, points] = [150, 140, 4];
+  const values = smooth(rows, cols, points);
+  values[(31 * cols + 77) * points + 1] = 1000;
+  values[(149 * cols + 139) * points + 2] = NaN;
+  await ingest(encodeNpy(ndArray(values, [rows, cols, points])), (cube, meta) => {
+    assertEquals(meta.health, { nan: 1, outliers: 1, failedPixels: 0, repaired: 2 });
+    const mask = cube.readMask({ row: 0, col: 0, rows, cols });
+    assertEquals([mask.reduce((sum, mark) => sum + mark, 0), mask[(31 * cols + 77) * points + 1]], [2, 1]);
+    assertEquals(cube.readMap(0), Float32Array.from({ length: rows * cols }, (_, i) => values[i * points]));
   });
 });
