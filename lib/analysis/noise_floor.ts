@@ -1,5 +1,6 @@
 import { createRandom, type Random } from "../base/random.ts";
 import type { Pca } from "./pca.ts";
+import { symmetricEigen } from "./symmetric_eigen.ts";
 
 export interface NoiseFloor {
   /** 95th percentile of the largest variance that noise alone would give, beside each component. */
@@ -17,7 +18,7 @@ const LARGEST_POINTS = 1024;
  * Parallel analysis (Horn, Psychometrika 30, 179, 1965), in sequence: the k-th variance is compared with the largest
  * variance of uncorrelated Gaussian noise with the variances per spectral step that are left after the first k - 1
  * components. The covariance of such noise is drawn directly by Bartlett's decomposition, whatever the number of
- * spectra. `floor_K` is NaN, and `components` counts nothing, beyond 1024 spectral steps.
+ * spectra. `floor_K` is NaN after the first component below it; and throughout, with no components, beyond 1024 steps.
  */
 export function noiseFloor(fit: Pca, { seed }: { seed: number }): NoiseFloor {
   const { explainedVariance_K, components_KS, variance_S, count } = fit;
@@ -30,7 +31,8 @@ export function noiseFloor(fit: Pca, { seed }: { seed: number }): NoiseFloor {
     // What is left has only points - k free directions, so that its variances are too small for all of them.
     const share = points / Math.max(1, points - k);
     floor_K[k] = share * noiseVariance(left_S, count, createRandom(seed));
-    if (components === k && explainedVariance_K[k] > floor_K[k]) components++;
+    if (explainedVariance_K[k] <= floor_K[k]) break;
+    components++;
     for (let s = 0; s < points; s++) {
       left_S[s] = Math.max(0, left_S[s] - explainedVariance_K[k] * components_KS[k * points + s] ** 2);
     }
@@ -69,23 +71,44 @@ function chi(degrees: number, random: Random): number {
   return Math.sqrt(sum);
 }
 
-/** Power iteration on A^T A for a lower triangular A given by its rows; good to a per mille, which the draws are not. */
+/**
+ * Largest singular value of a lower triangular A given by its rows: Lanczos on A^T A. The largest value converges first
+ * and does not mind lost orthogonality; 20 steps are good to a per mille, which the draws are not.
+ */
 function largestSingularValue(rows: Float64Array[], width: number): number {
-  let x = new Float64Array(width).fill(1 / Math.sqrt(width));
-  let value = 0;
-  for (let turn = 0; turn < 40; turn++) {
-    const next = new Float64Array(width);
-    for (const row of rows) {
-      let sum = 0;
-      for (let j = 0; j < row.length; j++) sum += row[j] * x[j];
-      for (let j = 0; j < row.length; j++) next[j] += sum * row[j];
-    }
-    const norm = Math.sqrt(next.reduce((a, b) => a + b * b, 0));
-    if (norm === 0) return 0;
-    const settled = Math.abs(norm - value) < 1e-4 * norm;
-    value = norm;
-    x = next.map((entry) => entry / norm);
-    if (settled) break;
+  const steps = Math.min(20, width);
+  const diagonal: number[] = [], beside: number[] = [];
+  let before = new Float64Array(width), x = new Float64Array(width).fill(1 / Math.sqrt(width));
+  for (let step = 0; step < steps; step++) {
+    const next = applyTwice(rows, x);
+    const along = dot(next, x), back = beside[step - 1] ?? 0;
+    diagonal.push(along);
+    for (let j = 0; j < width; j++) next[j] -= along * x[j] + back * before[j];
+    const norm = Math.sqrt(dot(next, next));
+    if (norm <= 1e-12 * along) break;
+    beside.push(norm);
+    [before, x] = [x, next.map((entry) => entry / norm)];
   }
-  return Math.sqrt(value);
+  const size = diagonal.length, tridiagonal = new Float64Array(size * size);
+  for (let i = 0; i < size; i++) {
+    tridiagonal[i * size + i] = diagonal[i];
+    if (i + 1 < size) tridiagonal[i * size + i + 1] = tridiagonal[(i + 1) * size + i] = beside[i];
+  }
+  return Math.sqrt(Math.max(0, symmetricEigen(tridiagonal, size, 1).values[0]));
+}
+
+/** A^T A x */
+function applyTwice(rows: Float64Array[], x: Float64Array): Float64Array<ArrayBuffer> {
+  const result = new Float64Array(x.length);
+  for (const row of rows) {
+    const sum = dot(row, x);
+    for (let j = 0; j < row.length; j++) result[j] += sum * row[j];
+  }
+  return result;
+}
+
+function dot(a: Float64Array, b: Float64Array): number {
+  let sum = 0;
+  for (let i = 0; i < a.length; i++) sum += a[i] * b[i];
+  return sum;
 }

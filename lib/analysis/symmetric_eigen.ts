@@ -22,7 +22,7 @@ export function symmetricEigen(matrix_SS: Float64Array, size: number, count: num
 
 /**
  * The same by subspace iteration with Rayleigh-Ritz, for a matrix known only by what it does to `rows` vectors of
- * length `size` (rows in, rows out). Stops when the eigenvalues are stable to 1e-9, or after 100 products.
+ * length `size` (rows in, rows out). Stops when the eigenvalues are stable to 1e-9, or after 60 products.
  */
 export function dominantEigen(
   apply: (vectors_KS: Float64Array, rows: number) => Float64Array,
@@ -33,7 +33,7 @@ export function dominantEigen(
   const random = createRandom(1);
   let basis = orthonormalRows(Float64Array.from({ length: rows * size }, () => random.normal()), rows, size);
   let values = new Float64Array(count);
-  for (let turn = 0; turn < 100; turn++) {
+  for (let turn = 0; turn < 60; turn++) {
     const image = apply(basis, rows);
     const ritz = symmetricEigen(gram(basis, image, rows, size), rows, rows);
     const change = Math.max(...values.map((value, k) => Math.abs(ritz.values[k] - value)));
