@@ -121,16 +121,36 @@ function guardWeights(
 ): Float32Array {
   const weight_NO = new Float32Array(guard.length * outputSize).fill(1);
   if (direction === "im2spec") return weight_NO;
-  const tested = new Uint8Array(asked.label_HW.length);
-  for (const pixel of asked.test) eachPatchPixel(pixel, cols, window, (at) => tested[at] = 1);
+  const covered_HW = coveredByPatches(asked.test, asked.label_HW.length / cols, cols, window);
   let n = 0;
-  for (const pixel of guard) eachPatchPixel(pixel, cols, window, (at) => weight_NO[n++] = 1 - tested[at]);
+  for (const pixel of guard) {
+    const first = pixel - (window / 2) * (cols + 1);
+    for (let r = 0; r < window; r++) {
+      for (let c = 0; c < window; c++) weight_NO[n++] = covered_HW[first + r * cols + c] > 0 ? 0 : 1;
+    }
+  }
   return weight_NO;
 }
 
-function eachPatchPixel(pixel: number, cols: number, window: number, visit: (at: number) => void): void {
-  const first = pixel - (window / 2) * (cols + 1);
-  for (let r = 0; r < window; r++) for (let c = 0; c < window; c++) visit(first + r * cols + c);
+/** In how many of the patches of these pixels each pixel of the map lies: corners marked, then summed along both axes. */
+function coveredByPatches(pixels: Int32Array, rows: number, cols: number, window: number): Int32Array {
+  const wide = cols + 1;
+  const corner = new Int32Array((rows + 1) * wide);
+  for (const pixel of pixels) {
+    const at = (Math.floor(pixel / cols) - window / 2) * wide + pixel % cols - window / 2;
+    corner[at]++;
+    corner[at + window]--;
+    corner[at + window * wide]--;
+    corner[at + window * wide + window]++;
+  }
+  const count_HW = new Int32Array(rows * cols);
+  for (let r = 0; r < rows; r++) {
+    for (let c = 0, inRow = 0; c < cols; c++) {
+      inRow += corner[r * wide + c];
+      count_HW[r * cols + c] = inRow + (r > 0 ? count_HW[(r - 1) * cols + c] : 0);
+    }
+  }
+  return count_HW;
 }
 
 /** Pixels that were to be trained on and whose patch shares no pixel with what is now trained on. */
