@@ -4,11 +4,13 @@ import { isNdArray, type ResultTree } from "../../lib/base/nd_array.ts";
 import { openWasmEngine } from "../../lib/compute/wasm/wasm_engine.ts";
 import { demoCube } from "../../lib/cube/demo_cube.ts";
 import { simulateFilm } from "../../lib/cube/simulate_film.ts";
+import { writeNsid } from "../../lib/formats/write_nsid.ts";
 import { RESULT_TASKS } from "../../lib/jobs/results/result_tasks.ts";
 import { applyModel } from "../../lib/training/apply.ts";
 import { loadModel, type ModelFiles } from "../../lib/training/artifact.ts";
 import { decodePhysical, openModel } from "../../lib/training/predict.ts";
-import { assert } from "../support/assert.ts";
+import { sha256Hex } from "../../lib/training/sha256.ts";
+import { assert, assertEquals } from "../support/assert.ts";
 import { cubeInput } from "./support/applied_film.ts";
 
 const FOLDER = new URL("../../zoo/simulated-film-im2spec/1/", import.meta.url);
@@ -34,6 +36,16 @@ async function filmResult(
     await engine.close();
   }
 }
+
+Deno.test("the shipped film models name the demo cube as what they were trained on, by its bytes", async () => {
+  const sha256 = await sha256Hex(await writeNsid(demoCube().cube));
+  for (const direction of ["im2spec", "spec2im"]) {
+    const text = await Deno.readTextFile(
+      new URL(`../../zoo/simulated-film-${direction}/1/model.json`, import.meta.url),
+    );
+    assertEquals(JSON.parse(text).training.cubeSha256, sha256);
+  }
+});
 
 Deno.test("two classes of the shipped model's latents are the film's a and c domains", async () => {
   const { cube, truth } = demoCube();
