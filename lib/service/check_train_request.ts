@@ -4,6 +4,7 @@ import { buildNetwork } from "../../models/build_network.ts";
 import type { CubeRecord } from "../schemas/cube.ts";
 import type { TrainRequest } from "../schemas/job.ts";
 import type { ModelManifest } from "../schemas/model.ts";
+import { calibrationRegion } from "../training/calibration_region.ts";
 
 /** What one training job may hold: its patches and spectra, and the activations of one mini-batch. */
 const MAX_TRAINING_BYTES = 2 ** 31;
@@ -19,6 +20,10 @@ export function checkTrainRequest(request: TrainRequest, cube: CubeRecord, from:
   const points = cube.shape[2];
   buildNetwork({ direction, window, points, latent, filters });
   const split = splitPixels(cube.shape, window, request.region);
+  if (request.members > 1) {
+    const [rows, cols] = cube.shape;
+    splitPixels(cube.shape, window, calibrationRegion(split, rows, cols, window).train);
+  }
   if (map !== undefined && request.imageAt !== undefined) {
     throw unprocessable("image_twice", "Wanted imageAt or map for the image side, met both");
   }
