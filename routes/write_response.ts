@@ -76,12 +76,11 @@ async function writeChunk(
 ): Promise<void> {
   if (signal.aborted) throw signal.reason;
   if (outgoing.write(bytes)) return;
-  let timer: ReturnType<typeof setTimeout> | undefined;
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   const leave = () => reject(signal.reason);
   outgoing.once("drain", resolve);
   signal.addEventListener("abort", leave, { once: true });
-  timer = setTimeout(() => reject(new Error("The client does not read")), timeoutMs);
+  const timer = setTimeout(() => reject(new Error("The client does not read")), timeoutMs);
   try {
     await promise;
   } finally {

@@ -1,0 +1,193 @@
+import { type HttpServer, listen } from "../../routes/http_server.ts";
+import { assert, assertEquals } from "../support/assert.ts";
+
+type Fetch = Parameters<typeof listen>[0];
+
+const LIMITS = {
+  maxConnections: 8,
+  maxConnectionsPerAddress: 8,
+  headTimeoutMs: 100,
+  keepAliveMs: 2000,
+  writeTimeoutMs: 200,
+};
+
+async function withServer(fetch: Fetch, run: (server: HttpServer) => Promise<void>): Promise<void> {
+  const server = await listen(fetch, { hostname: "127.0.0.1", port: 0, ...LIMITS });
+  try {
+    await run(server);
+  } finally {
+    await server.shutdown();
+  }
+}
+
+/** Sends bytes as they are and returns all that comes back until the connection ends. */
+async function talk(port: number, sent: string, options: { close?: boolean } = {}): Promise<string> {
+  using connection = await Deno.connect({ hostname: "127.0.0.1", port });
+  const bytes = new TextEncoder().encode(sent);
+  for (let at = 0; at < bytes.length;) {
+    try {
+      at += await connection.write(bytes.subarray(at));
+    } catch {
+      break; // closed by the service
+    }
+  }
+  if (options.close) return "";
+  let text = "";
+  const decoder = new TextDecoder();
+  const buffer = new Uint8Array(65536);
+  try {
+    for (let got = await connection.read(buffer); got !== null; got = await connection.read(buffer)) {
+      text += decoder.decode(buffer.subarray(0, got), { stream: true });
+    }
+  } catch {
+    // reset by the service
+  }
+  return text;
+}
+
+async function echo(request: Request): Promise<Response> {
+  return new Response(`${request.method} ${new URL(request.url).pathname} ${await request.text()}`);
+}
+
+const HEAD = "Host: localhost\r\n";
+const CLOSE = "Connection: close\r\n";
+
+Deno.test("requests and answers pass unchanged: method, path, query, headers, bodies, status", () =>
+  withServer(async (request) => {
+    const url = new URL(request.url);
+    const headers = { "x-seen": [...request.headers.keys()].filter((name) => name.startsWith("x-")).join() };
+    const body = new Uint8Array(await request.arrayBuffer());
+    return new Response(body, { status: 418, headers: { ...headers, "x-query": url.search } });
+  }, async ({ port }) => {
+    const sent = crypto.getRandomValues(new Uint8Array(60_000));
+    const answer = await fetch(`http://127.0.0.1:${port}/a%20b?c=1&c=2`, {
+      method: "POST",
+      headers: { "x-one": "1", "x-two": "2" },
+      body: sent,
+    });
+    assertEquals([answer.status, answer.headers.get("x-seen")], [418, "x-one,x-two"]);
+    assertEquals(answer.headers.get("x-query"), "?c=1&c=2");
+    assertEquals(answer.headers.get("content-length"), "60000");
+    assertEquals(new Uint8Array(await answer.arrayBuffer()), sent);
+  }));
+
+Deno.test("pipelined requests are answered in order; HEAD has no body", () =>
+  withServer(echo, async ({ port }) => {
+    const text = await talk(
+      port,
+      `GET /1 HTTP/1.1\r\n${HEAD}\r\nHEAD /2 HTTP/1.1\r\n${HEAD}\r\nGET /3 HTTP/1.1\r\n${HEAD}${CLOSE}\r\n`,
+    );
+    assertEquals(text.match(/HTTP\/1\.1 200 OK|GET \/\d/g), [
+      "HTTP/1.1 200 OK",
+      "GET /1",
+      "HTTP/1.1 200 OK",
+      "HTTP/1.1 200 OK",
+      "GET /3",
+    ]);
+  }));
+
+for (
+  const [what, sent] of [
+    ["two lengths", `POST / HTTP/1.1\r\n${HEAD}Content-Length: 3\r\nContent-Length: 5\r\n\r\nabcde`],
+    [
+      "a length and chunks",
+      `POST / HTTP/1.1\r\n${HEAD}Content-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n`,
+    ],
+    ["a negative length", `POST / HTTP/1.1\r\n${HEAD}Content-Length: -3\r\n\r\nabc`],
+    ["a chunk without a length", `POST / HTTP/1.1\r\n${HEAD}Transfer-Encoding: chunked\r\n\r\nzz\r\nabc\r\n0\r\n\r\n`],
+    ["an absolute target", `GET http://elsewhere.example/ HTTP/1.1\r\n${HEAD}${CLOSE}\r\n`],
+    ["no words of HTTP", "hello\r\n\r\n"],
+    ["a head of a megabyte", `GET / HTTP/1.1\r\n${HEAD}X: ${"a".repeat(1 << 20)}\r\n\r\n`],
+  ]
+) {
+  Deno.test(`${what} gets no answer but a refusal, and others are served`, () =>
+    withServer(echo, async ({ port }) => {
+      const text = await talk(port, sent);
+      assert.ok(text === "" || /^HTTP\/1\.1 4\d\d /.test(text), text.slice(0, 100));
+      assert.match(await talk(port, `GET /next HTTP/1.1\r\n${HEAD}${CLOSE}\r\n`), /GET \/next/);
+    }));
+}
+
+Deno.test("a head that does not come is answered with 408", () =>
+  withServer(echo, async ({ port }) => {
+    assert.match(await talk(port, `GET / HTTP/1.1\r\nX-Slow: `), /^HTTP\/1\.1 408 /);
+  }));
+
+Deno.test("connections beyond the limit are closed, and their places are free again", () =>
+  withServer(echo, async (server) => {
+    const held = await Promise.all(
+      Array.from({ length: 8 }, () => Deno.connect({ hostname: "127.0.0.1", port: server.port })),
+    );
+    while (server.connections() < 8) await new Promise((resolve) => setTimeout(resolve, 5));
+    assertEquals(await talk(server.port, `GET / HTTP/1.1\r\n${HEAD}${CLOSE}\r\n`), "");
+    for (const connection of held) connection.close();
+    while (server.connections() > 0) await new Promise((resolve) => setTimeout(resolve, 5));
+    assert.match(await talk(server.port, `GET /free HTTP/1.1\r\n${HEAD}${CLOSE}\r\n`), /GET \/free/);
+  }));
+
+Deno.test("the signal of a request fires when its client goes, and not when it was answered", async () => {
+  const fired: string[] = [];
+  const { promise, resolve } = Promise.withResolvers<void>();
+  await withServer((request) => {
+    const { pathname } = new URL(request.url);
+    return new Promise((answered) => {
+      request.signal.addEventListener("abort", () => {
+        fired.push(pathname);
+        answered(new Response("late"));
+        resolve();
+      });
+      if (pathname === "/quick") answered(new Response("ok"));
+    });
+  }, async ({ port }) => {
+    assert.match(await talk(port, `GET /quick HTTP/1.1\r\n${HEAD}${CLOSE}\r\n`), /ok/);
+    await talk(port, `GET /left HTTP/1.1\r\n${HEAD}\r\n`, { close: true });
+    await promise;
+  });
+  assertEquals(fired, ["/left"]);
+});
+
+Deno.test("a client that does not read is cut off and its answer's source cancelled", async () => {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  await withServer(() => {
+    const piece = new Uint8Array(1 << 16);
+    return new Response(
+      new ReadableStream({ pull: (controller) => controller.enqueue(piece), cancel: () => resolve() }),
+    );
+  }, async ({ port }) => {
+    using connection = await Deno.connect({ hostname: "127.0.0.1", port });
+    await connection.write(new TextEncoder().encode(`GET / HTTP/1.1\r\n${HEAD}\r\n`));
+    await promise;
+  });
+});
+
+Deno.test("an answer that breaks off does not look whole", () =>
+  withServer(() => {
+    let sent = 0;
+    return new Response(
+      new ReadableStream({
+        pull(controller) {
+          if (sent++ > 3) controller.error(new Error("broken"));
+          else controller.enqueue(new Uint8Array(1000));
+        },
+      }),
+    );
+  }, async ({ port }) => {
+    await assert.rejects(async () => await (await fetch(`http://127.0.0.1:${port}/`)).arrayBuffer());
+  }));
+
+Deno.test("a body that is not wanted is refused without being read to its end", () =>
+  withServer(() => new Response("too large", { status: 413 }), async ({ port }) => {
+    const text = await talk(port, `POST / HTTP/1.1\r\n${HEAD}Content-Length: 1000000000\r\n\r\n${"a".repeat(1000)}`);
+    assert.match(text, /^HTTP\/1\.1 413 [\s\S]*connection: close[\s\S]*too large$/i);
+  }));
+
+Deno.test("a body that ends too early is an error for its reader", async () => {
+  const { promise, resolve } = Promise.withResolvers<string>();
+  await withServer(async (request) => {
+    resolve(await request.text().then(() => "whole", () => "broken"));
+    return new Response("ok");
+  }, async ({ port }) => {
+    await talk(port, `POST / HTTP/1.1\r\n${HEAD}Content-Length: 30\r\n\r\nabc`, { close: true });
+    assertEquals(await promise, "broken");
+  });
+});

@@ -1,0 +1,146 @@
+import { LoopscopeError } from "../../lib/base/errors.ts";
+import { parseSettings } from "../../lib/schemas/settings.ts";
+import { Quotas } from "../../lib/service/quotas.ts";
+import type { Caller, CubeService } from "../../lib/service/services.ts";
+import { sweepExpired } from "../../lib/service/sweep_expired.ts";
+import type { Store } from "../../lib/store/open_store.ts";
+import { trainRequest } from "../contracts/record_store_contract.ts";
+import { assert, assertEquals, assertFailsWith } from "../support/assert.ts";
+import { addCube } from "../support/stored_cube.ts";
+import { writeModel } from "../support/stored_model.ts";
+import { temporaryStore, testClock } from "../support/temporary_store.ts";
+
+const HOUR_MS = 3600_000;
+const settings = parseSettings({
+  LOOPSCOPE_VISITOR_CUBES: "2",
+  LOOPSCOPE_VISITOR_BYTES: "1000",
+  LOOPSCOPE_VISITOR_JOBS: "2",
+  LOOPSCOPE_VISITOR_TRAINING: "1",
+  LOOPSCOPE_VISITOR_HOURS: "3",
+  LOOPSCOPE_KEY_CUBES: "3",
+  LOOPSCOPE_KEY_JOBS: "1",
+});
+const visitor = callerOf("address:1.2.3.4");
+const other = callerOf("address:5.6.7.8");
+const holder = callerOf("key:abc");
+
+function callerOf(id: string): Caller {
+  return { id, requestId: "req", signal: new AbortController().signal };
+}
+
+function addJob(store: Store, id: string, caller: string, kind: "train" | "result" = "train"): void {
+  const request = kind === "train" ? trainRequest() : { kind, result: "pca", cube: "cube_1", parameters: {} };
+  store.jobs.insert(id, request, { caller, priority: 5, createdMs: 1000 });
+}
+
+Deno.test("visitors are told from owners: a service without keys sets no limits to who reaches it", async () => {
+  await using store = await temporaryStore();
+  const open = new Quotas(store, settings, true);
+  assertEquals([open.ownerOf(visitor), open.expiresMs(visitor, 0)], ["address:1.2.3.4", undefined]);
+  for (let i = 0; i < 5; i++) await addCube(store, { id: `cube_${i}`, optionsKey: `${i}`, owner: visitor.id });
+  open.checkCube(visitor, 10 ** 12);
+  const demo = new Quotas(store, settings, false);
+  assertEquals([demo.ownerOf(visitor), demo.expiresMs(visitor, 0)], ["visitor:1.2.3.4", 3 * HOUR_MS]);
+  assertEquals([demo.ownerOf(holder), demo.expiresMs(holder, 0)], ["key:abc", undefined]);
+  demo.checkCube(visitor, 1000);
+  assertEquals([demo.trainingTimeoutMs("visitor:1.2.3.4"), demo.trainingTimeoutMs("key:abc")], [
+    15 * 60_000,
+    undefined,
+  ]);
+});
+
+Deno.test("cubes and their bytes are counted for each address and key", async () => {
+  await using store = await temporaryStore();
+  const quotas = new Quotas(store, settings, false);
+  const { cube } = await addCube(store, { id: "cube_1", owner: quotas.ownerOf(visitor), sizeBytes: 804 });
+  assertEquals(store.cubes.usage("visitor:1.2.3.4"), { cubes: 1, bytes: 900 });
+  quotas.checkCube(visitor, 100);
+  const tooMany = await assertFailsWith("quota_exceeded", () => quotas.checkCube(visitor, 101));
+  assert.match((tooMany as LoopscopeError).message, /900 bytes, this cube needs 101, the limit is 1000/);
+  quotas.checkCube(other, 1000);
+  await addCube(store, { id: "cube_2", optionsKey: "2", owner: quotas.ownerOf(visitor), sizeBytes: 1 });
+  await assertFailsWith("quota_exceeded", () => quotas.checkCube(visitor, 0));
+  assert.ok(cube);
+});
+
+Deno.test("unfinished jobs and training are counted for each address and key", async () => {
+  await using store = await temporaryStore();
+  const quotas = new Quotas(store, settings, false);
+  addJob(store, "job_1", quotas.ownerOf(visitor));
+  const refused = await assertFailsWith("quota_exceeded", () => quotas.checkJob(visitor, "train"));
+  assertEquals([(refused as LoopscopeError).kind, (refused as LoopscopeError).retryAfterS], ["tooMany", 10]);
+  quotas.checkJob(visitor, "result");
+  quotas.checkJob(other, "train");
+  addJob(store, "job_2", quotas.ownerOf(visitor), "result");
+  await assertFailsWith("quota_exceeded", () => quotas.checkJob(visitor, "result"));
+  addJob(store, "job_3", holder.id, "result");
+  await assertFailsWith("quota_exceeded", () => quotas.checkJob(holder, "train"));
+});
+
+Deno.test("visitors save under names of their own and do not push to the front", async () => {
+  await using store = await temporaryStore();
+  const quotas = new Quotas(store, settings, false);
+  await assertFailsWith("name_reserved", () => quotas.checkTraining(visitor, trainRequest({ saveAs: "film" })));
+  const pushing = trainRequest({ saveAs: "visitor-film", priority: 9 });
+  assertEquals(quotas.checkTraining(visitor, pushing).priority, 5);
+  assertEquals(quotas.checkTraining(holder, { ...pushing, saveAs: "film" }).priority, 9);
+});
+
+Deno.test("one caller's uploads leave room for others, and their places come free", async () => {
+  await using store = await temporaryStore();
+  const quotas = new Quotas(store, settings, false);
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const running = Array.from({ length: 4 }, () => quotas.uploading(visitor, () => promise));
+  await assertFailsWith("too_many_uploads", () => quotas.uploading(visitor, () => promise));
+  const others = Array.from({ length: 28 }, (_, i) => quotas.uploading(callerOf(`address:${i}`), () => promise));
+  await assertFailsWith("busy", () => quotas.uploading(other, () => promise));
+  resolve();
+  await Promise.all([...running, ...others]);
+  assertEquals(await quotas.uploading(visitor, () => Promise.resolve(5)), 5);
+  await assertFailsWith(
+    "broken",
+    () => quotas.uploading(visitor, () => Promise.reject(new LoopscopeError("internal", "broken", ""))),
+  );
+  assertEquals(await quotas.uploading(visitor, () => Promise.resolve(6)), 6);
+});
+
+Deno.test("what visitors left is removed when its time is over, and nothing else", async () => {
+  const clock = testClock();
+  await using store = await temporaryStore({ clock });
+  const quotas = new Quotas(store, settings, false);
+  const add = (id: string, caller: Caller) => {
+    const admission = { owner: quotas.ownerOf(caller), expiresMs: quotas.expiresMs(caller, clock.nowMs()) };
+    return addCube(store, { id, optionsKey: id, ...admission });
+  };
+  for (const id of ["cube_gone", "cube_again", "cube_used"]) await add(id, visitor);
+  await add("cube_kept", holder);
+  store.cubes.renew("cube_again", { owner: holder.id });
+  assertEquals([store.cubes.ownerOf("cube_again"), store.cubes.ownerOf("cube_gone")], ["key:abc", "visitor:1.2.3.4"]);
+  for (const [job, caller] of [["job_v", visitor], ["job_k", holder]] as const) {
+    addJob(store, job, quotas.ownerOf(caller));
+    store.jobs.update(job, "queued", { state: "succeeded", finishedMs: clock.nowMs() });
+    await store.models.add(
+      `visitor-${job.at(-1)}`,
+      (folder, version) => writeModel(folder, `visitor-${job.at(-1)}`, version),
+      { madeBy: job },
+    );
+  }
+  const cubes = {
+    remove: async (id: string) => {
+      if (id === "cube_used") throw new LoopscopeError("conflict", "cube_in_use", "It is used");
+      await store.cubes.remove(id);
+    },
+  } as CubeService;
+  const log = { info() {}, warn() {}, error() {} };
+  const sweep = () => sweepExpired({ store, cubes, clock, log, keepModelsMs: 3 * HOUR_MS });
+  const left = () => [
+    store.cubes.list({ limit: 9 }).items.map(({ id }) => id).sort(),
+    store.models.list().map(({ name }) => name),
+  ];
+  clock.passMs(3 * HOUR_MS - 1);
+  await sweep();
+  assertEquals(left(), [["cube_again", "cube_gone", "cube_kept", "cube_used"], ["visitor-k", "visitor-v"]]);
+  clock.passMs(2);
+  await sweep();
+  assertEquals(left(), [["cube_again", "cube_kept", "cube_used"], ["visitor-k"]]);
+});
