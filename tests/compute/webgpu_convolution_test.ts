@@ -8,10 +8,12 @@ import type { Step } from "../../lib/compute/step.ts";
 import { compilePlan } from "../../lib/compute/webgpu/compile_plan.ts";
 import { GpuDevice } from "../../lib/compute/webgpu/gpu_device.ts";
 import { probeWebgpu } from "../../lib/compute/webgpu/webgpu_engine.ts";
+import type { WebgpuProbe } from "../../lib/compute/webgpu/webgpu_engine.ts";
 import { buildNetwork } from "../../models/build_network.ts";
 import { assertCloseToLargest } from "../support/assert.ts";
+import { whyNoWebgpu } from "./webgpu_usable.ts";
 
-const probe = await probeWebgpu();
+const skip = await whyNoWebgpu();
 
 /** Odd extents, channels beside and beyond the tiles, every dilation, taps that reach out of the image on both sides. */
 const SHAPES: (ConvGeometry & { n: number })[] = [
@@ -26,7 +28,7 @@ for (const { n, ...conv } of SHAPES) {
   Deno.test({
     name:
       `webgpu convolution and its gradients, ${n} x ${rows} x ${cols}, ${channelsIn} to ${channelsOut}, dilation ${dilation}`,
-    ignore: !probe.available,
+    ignore: skip !== undefined,
     fn: () => check(conv, n),
   });
 }
@@ -61,7 +63,7 @@ async function onGpu(
   n: number,
   data: { input: Float32Array; gradOutput: Float32Array; weight: Float32Array; bias: Float32Array },
 ) {
-  const { adapter } = await probeWebgpu() as Extract<typeof probe, { available: true }>;
+  const { adapter } = await probeWebgpu() as Extract<WebgpuProbe, { available: true }>;
   const device = await adapter.requestDevice();
   const gpu = new GpuDevice(device, { threads: 256, maxBindingBytes: 2 ** 27, tileBytes: 2 ** 20 }, 60_000);
   const biasOffset = Math.ceil(data.weight.length / 64) * 64;

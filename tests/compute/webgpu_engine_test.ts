@@ -1,15 +1,15 @@
 import type { Engine } from "../../lib/compute/engine.ts";
-import { openWebgpuEngine, probeWebgpu } from "../../lib/compute/webgpu/webgpu_engine.ts";
+import { openWebgpuEngine } from "../../lib/compute/webgpu/webgpu_engine.ts";
 import { initialState } from "../../lib/compute/initial_state.ts";
 import { buildNetwork } from "../../models/build_network.ts";
 import { engineContract } from "../contracts/engine_contract.ts";
 import { imageByPatches } from "../../lib/compute/image_by_patches.ts";
+import { whyNoWebgpu } from "./webgpu_usable.ts";
 import { assert, assertCloseToLargest, assertEquals, assertFailsWith } from "../support/assert.ts";
 
-const probe = await probeWebgpu();
-const skip = probe.available ? undefined : probe.reason;
+const skip = await whyNoWebgpu();
 /** Renderers on the CPU compile each shader for 0.1 s or more: one device, and so one set of pipelines, for all tests. */
-const shared: Engine | undefined = probe.available ? await openWebgpuEngine({ timeoutMs: 60_000 }) : undefined;
+const shared: Engine | undefined = skip === undefined ? await openWebgpuEngine({ timeoutMs: 60_000 }) : undefined;
 
 engineContract("webgpu", () => Promise.resolve({ ...shared!, close: () => Promise.resolve() }), {
   tolerance: 2e-4,

@@ -23,6 +23,7 @@ export async function probeWebgpu(): Promise<WebgpuProbe> {
   }
   let adapter: GPUAdapter | null;
   try {
+    avoidOpenGl();
     adapter = await navigator.gpu.requestAdapter({ powerPreference: "high-performance" });
   } catch (error) {
     return { available: false, reason: `WebGPU failed: ${(error as Error).message}` };
@@ -55,6 +56,14 @@ export async function openWebgpuEngine(
     open: (network, state, options = {}) => WebgpuSession.open(gpu, network, state, options),
     close: () => Promise.resolve(gpu.close()),
   };
+}
+
+/**
+ * Where no Vulkan driver is, Deno would fall back to OpenGL, and there drivers were seen to hang in compute shaders, in a call
+ * that no timer can interrupt. Deno reads this once, at the first request for an adapter.
+ */
+function avoidOpenGl(): void {
+  if (Deno.env.get("DENO_WEBGPU_BACKEND") === undefined) Deno.env.set("DENO_WEBGPU_BACKEND", "vulkan,metal,dx12");
 }
 
 /** As much room as the adapter has; everything else as every WebGPU device has it. */
