@@ -2,12 +2,12 @@ import type { Network } from "../../../models/network.ts";
 import { extendedLength, extendedNeighbours, patchCells } from "../extended_axis.ts";
 import { planInference } from "../plan.ts";
 import type { Step } from "../step.ts";
-import type { SessionBuffers } from "./compile_plan.ts";
 import type { GpuDevice, PreparedDispatch } from "./gpu_device.ts";
 import { grid } from "./gpu_kernel.ts";
 import type { Dispatch } from "./gpu_kernel.ts";
 import { mapDenseKernel, mapStageKernel } from "./map_kernels.ts";
 import { tileFor } from "./matrix_kernel.ts";
+import type { SessionBuffers } from "./step_dispatches.ts";
 
 /** Below this window the extended image is no smaller than the patches. */
 const MIN_WINDOW = 8;

@@ -9,13 +9,14 @@ import { planInference, planTraining } from "../plan.ts";
 import { checkBatches, checkState, countPairs, countSamples, imagePositions } from "../session_input.ts";
 import { ADAM } from "../step.ts";
 import { compilePlan } from "./compile_plan.ts";
-import type { CompiledPlan, SessionBuffers } from "./compile_plan.ts";
+import type { CompiledPlan } from "./compile_plan.ts";
 import type { GpuDevice, PreparedDispatch } from "./gpu_device.ts";
 import { CONTROL_BYTES, grid } from "./gpu_kernel.ts";
 import type { Dispatch } from "./gpu_kernel.ts";
 import { MapEncoder } from "./map_encoder.ts";
 import type { Grid } from "./map_encoder.ts";
 import { gatherKernel } from "./simple_kernels.ts";
+import type { SessionBuffers } from "./step_dispatches.ts";
 
 /** Training steps between two looks at the losses. */
 const READ_EVERY = 16;
