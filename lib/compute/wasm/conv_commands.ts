@@ -5,6 +5,7 @@ import type { PlacedClass, Stage } from "./wasm_model.ts";
 /** Bytes between points, so that they do not fall into one cache set (kernels/winograd.ts). */
 const POINT_PAD = 64;
 const TILE_SCRATCH = 52 * 256;
+const MOST_GROUPS = 8;
 
 /** Tiles of one job. Depends on the channels alone, so that sums are cut the same way on every machine. */
 export function chunkTiles(channels: number): number {
@@ -15,22 +16,15 @@ export function chunkCount(tile: PlacedClass, samples: number, channels: number)
   return Math.ceil(samples * tile.tilesPerSample / chunkTiles(channels));
 }
 
-function pointBytes(channels: number): number {
-  return Math.ceil(channels / 64) * chunkTiles(channels) * 256 + POINT_PAD;
+/** Tiles of a chunk inside a group of a weight gradient. */
+function weightChunkTiles(channels: number): number {
+  return 2 * chunkTiles(channels);
 }
 
-/** Bytes of a thread's own that `convolve` wants: one tile, and one chunk's points on both sides. */
+/** Bytes of a thread's own that convolutions want: one tile, and the points of the largest chunk on both sides. */
 export function convolveScratch(channels: number): number {
-  return TILE_SCRATCH + 2 * 36 * pointBytes(channels);
-}
-
-/** Where each class's points start, in bytes from the start of the first, and where the last ends. */
-export function pointOffsets(tiles: readonly PlacedClass[], samples: number, channels: number): number[] {
-  const offsets = [0];
-  for (const tile of tiles) {
-    offsets.push(offsets.at(-1)! + chunkCount(tile, samples, channels) * tile.points * pointBytes(channels));
-  }
-  return offsets;
+  const pointBytes = Math.ceil(channels / 64) * weightChunkTiles(channels) * 256 + POINT_PAD;
+  return TILE_SCRATCH + 2 * 36 * pointBytes;
 }
 
 export interface ConvolveOptions {
@@ -43,8 +37,6 @@ export interface ConvolveOptions {
   readonly filter: number;
   readonly output: number;
   readonly outputPixels: number;
-  /** Where to keep the input's points, class after class; absent: they are not kept. */
-  readonly points?: number;
   readonly mode: keyof typeof MODE;
   readonly bias?: number;
   readonly slope?: number;
@@ -59,9 +51,8 @@ export interface ConvolveOptions {
 /** One command for each class of tiles; partial sums of the classes follow each other. */
 export function convolveCommands(tiles: readonly PlacedClass[], options: ConvolveOptions): Command[] {
   const { samples, channels, affine, sums = 0, outAffine = 0 } = options;
-  const offsets = pointOffsets(tiles, samples, channels);
   let parts = 0;
-  return tiles.map((tile, i) => {
+  return tiles.map((tile) => {
     const jobs = chunkCount(tile, samples, channels);
     const args = [
       ...tileArgs(tile, samples),
@@ -74,7 +65,7 @@ export function convolveCommands(tiles: readonly PlacedClass[], options: Convolv
       options.output,
       4 * options.outputPixels * channels,
       channels,
-      options.points === undefined ? 0 : options.points + offsets[i],
+      0,
       chunkTiles(channels),
       MODE[options.mode],
       options.bias ?? 0,
@@ -101,81 +92,81 @@ export function partCount(tiles: readonly PlacedClass[], samples: number, channe
   return tiles.reduce((sum, tile) => sum + chunkCount(tile, samples, channels), 0);
 }
 
-export interface BackOptions {
-  readonly samples: number;
-  readonly channels: number;
-  readonly gradient: number;
-  readonly activation: number;
-  /** Gradient of a pyramid's total, or 0. */
-  readonly total: number;
-  readonly output: number;
-  /** Three rows: alpha, beta, gamma. */
-  readonly coefficients: number;
-  readonly points: number;
-  readonly sums: number;
+/** Tiles of a group: the pieces that a weight gradient is summed over. As many for any number of threads. */
+function groupTiles(tile: PlacedClass, samples: number): number {
+  const tiles = samples * tile.tilesPerSample;
+  const groups = Math.max(2, Math.min(MOST_GROUPS, Math.ceil(tiles / 64)));
+  return Math.max(4, 2 * Math.ceil(tiles / groups / 2));
 }
 
-/** Back through batch norm and leaky ReLU, and the gradient's points. */
-export function convolutionGradientCommands(stage: Stage, options: BackOptions): Command[] {
-  const { samples, channels, coefficients } = options;
-  const offsets = pointOffsets(stage.tilesBack, samples, channels);
-  let parts = 0;
-  return stage.tilesBack.map((tile, i) => {
-    const jobs = chunkCount(tile, samples, channels);
+function groupCount(tile: PlacedClass, samples: number): number {
+  return Math.ceil(samples * tile.tilesPerSample / groupTiles(tile, samples));
+}
+
+/** Groups of all classes. */
+export function groupsOf(tiles: readonly PlacedClass[], samples: number): number {
+  return tiles.reduce((sum, tile) => sum + groupCount(tile, samples), 0);
+}
+
+/** Floats of the slabs of all groups. */
+export function slabFloats(tiles: readonly PlacedClass[], samples: number, channels: number): number {
+  return tiles.reduce((sum, tile) => sum + groupCount(tile, samples) * tile.points * channels ** 2, 0);
+}
+
+export interface WeightOptions {
+  readonly samples: number;
+  readonly channels: number;
+  /** What the convolution read. */
+  readonly input: number;
+  readonly affine: number;
+  /** Gradient of the batch norm's output, its input, the gradient of a pyramid's total or 0, d(conv output). */
+  readonly dy: number;
+  readonly activation: number;
+  readonly total: number;
+  readonly dz: number;
+  /** Three rows: alpha, beta, gamma. */
+  readonly coefficients: number;
+  readonly biasSums: number;
+  readonly slabs: number;
+  /** The weight's gradient. */
+  readonly gradient: number;
+}
+
+/** Back through batch norm and leaky ReLU with the weight gradient at the points; then (a stage later) to the taps. */
+export function weightCommands(stage: Stage, options: WeightOptions): { points: Command[]; taps: Command } {
+  const { samples, channels, affine, coefficients } = options;
+  const slabs: number[] = [];
+  let groups = 0, slab = options.slabs;
+  const points = stage.tiles.map((tile): Command => {
+    const jobs = groupCount(tile, samples);
     const args = [
       ...tileArgs(tile, samples),
-      options.gradient,
+      options.input,
+      4 * (stage.upsampled ? stage.pixels / 4 : stage.pixels) * channels,
+      affine,
+      affine + 4 * channels,
+      channels,
+      slab,
+      options.dy,
       options.activation,
       options.total,
-      options.output,
+      options.dz,
+      weightChunkTiles(channels),
       4 * stage.pixels * channels,
       channels,
       ...[0, 1, 2].map((row) => coefficients + 4 * row * channels),
       float(stage.unit.slope),
-      options.points + offsets[i],
-      chunkTiles(channels),
-      options.sums + parts * 4 * channels,
+      options.biasSums + groups * 4 * channels,
+      groupTiles(tile, samples),
     ];
-    parts += jobs;
-    return { op: "convolutionGradient", jobs, args };
+    for (let i = 0; i < jobs; i++, slab += 4 * tile.points * channels ** 2) {
+      slabs.push(slab, tile.tileRows, tile.tileCols);
+    }
+    groups += jobs;
+    return { op: "weightGradient", jobs, args };
   });
-}
-
-/** The weight gradient at the points, and from there to the taps (in a later stage of the program). */
-export function weightCommands(
-  stage: Stage,
-  options: {
-    samples: number;
-    channels: number;
-    inputPoints: number;
-    points: number;
-    weightPoints: number;
-    gradient: number;
-  },
-): { points: Command; taps: Command } {
-  const { samples, channels, weightPoints } = options;
-  const inY = stage.tapRows === 3 ? 6 : 1;
-  const offsets = pointOffsets(stage.tiles, samples, channels);
-  const classes = stage.tiles.flatMap((tile, i) => [
-    samples * tile.tilesPerSample,
-    tile.tileRows,
-    tile.tileCols,
-    options.inputPoints + offsets[i],
-    options.points + offsets[i],
-    chunkTiles(channels),
-  ]);
-  return {
-    points: {
-      op: "weightPoints",
-      jobs: 6 * inY * Math.ceil(channels / 32),
-      args: [weightPoints, channels, channels, inY, stage.tiles.length, ...classes],
-    },
-    taps: {
-      op: "weightTaps",
-      jobs: channels,
-      args: [weightPoints, options.gradient, channels, channels, stage.tapRows],
-    },
-  };
+  const args = [groups, options.gradient, channels, channels, stage.tapRows, ...slabs];
+  return { points, taps: { op: "weightTaps", jobs: channels, args } };
 }
 
 export function filterCommand(stage: Stage, weight: number, channels: number, back: boolean): Command {

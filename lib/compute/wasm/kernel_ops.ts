@@ -1,9 +1,9 @@
 /** Operations of kernels/program.ts; their arguments stand at the kernels. */
 export const OP = {
   convolve: 0,
-  convolutionGradient: 1,
-  weightPoints: 2,
-  weightTaps: 3,
+  weightGradient: 1,
+  weightTaps: 2,
+  peak: 3,
   filterPoints: 4,
   expand: 5,
   correlateImage: 6,
@@ -19,13 +19,11 @@ export const OP = {
   gatherRow: 16,
   pyramidTotal: 17,
   sumCells: 18,
-  upsample: 19,
+  mapDot: 19,
   lossGradient: 20,
   scalarBack: 21,
   adam: 22,
-  peak: 23,
-  mapDot: 24,
-  mapExpand: 25,
+  mapExpand: 23,
 } as const;
 
 /** How a convolution's output is finished. */

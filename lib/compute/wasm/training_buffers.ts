@@ -1,5 +1,5 @@
 import { sizeOf } from "../../base/nd_array.ts";
-import { partCount, pointOffsets } from "./conv_commands.ts";
+import { groupsOf, partCount, slabFloats } from "./conv_commands.ts";
 import type { Arena } from "./shared_heap.ts";
 import type { Stage, WasmModel } from "./wasm_model.ts";
 
@@ -11,8 +11,6 @@ export interface StageBuffers {
   readonly activation: number;
   /** Four rows: scale, shift, mean, 1 / std. */
   readonly moments: number;
-  /** Points of the input. */
-  readonly points: number;
 }
 
 /** Addresses of a training step's memory, enough for `samples` samples. */
@@ -36,8 +34,8 @@ export interface TrainingBuffers {
   readonly biasSums: number;
   readonly imageSums: number;
   readonly lossSums: number;
-  readonly gradientPoints: number;
-  readonly weightPoints: number;
+  /** Weight gradients at the points (conv_commands.ts). */
+  readonly slabs: number;
   readonly stages: ReadonlyMap<Stage, StageBuffers>;
   /** For the steps of one call: sample indices, Adam's two factors, losses. */
   readonly indices: number;
@@ -52,7 +50,7 @@ export function allocateTraining(model: WasmModel, arena: Arena, samples: number
   const activation = samples * Math.max(...all.map((stage) => stage.pixels)) * channels;
   const parts = Math.max(samples, ...all.map((stage) => partCount(stage.tilesBack, samples, channels)));
   const latent = samples * network.options.latent;
-  const points = (stage: Stage) => pointOffsets(stage.tiles, samples, channels).at(-1)!;
+  const groups = Math.max(samples, ...all.map((stage) => groupsOf(stage.tiles, samples)));
   return {
     samples,
     input: arena.floats(input),
@@ -67,15 +65,13 @@ export function allocateTraining(model: WasmModel, arena: Arena, samples: number
     gradients: [arena.floats(activation), arena.floats(activation)],
     coefficients: arena.floats(3 * channels),
     normSums: arena.floats(parts * 2 * channels),
-    biasSums: arena.floats(parts * channels),
+    biasSums: arena.floats(groups * channels),
     imageSums: arena.floats(samples * 10 * channels),
     lossSums: arena.bytes(samples * 24),
-    gradientPoints: arena.bytes(Math.max(...all.map(points))),
-    weightPoints: arena.floats(36 * channels * channels),
+    slabs: arena.floats(Math.max(...all.map((stage) => slabFloats(stage.tiles, samples, channels)))),
     stages: new Map(all.map((stage) => {
       const width = stage.role === "last" ? 1 : channels;
-      const activation = arena.floats(samples * stage.pixels * width), moments = arena.floats(4 * width);
-      return [stage, { activation, moments, points: arena.bytes(points(stage)) }];
+      return [stage, { activation: arena.floats(samples * stage.pixels * width), moments: arena.floats(4 * width) }];
     })),
     indices: arena.floats(STEPS_PER_CALL * samples),
     adamTable: arena.floats(2 * STEPS_PER_CALL),

@@ -1,12 +1,6 @@
 import { sizeOf } from "../../base/nd_array.ts";
 import { ADAM } from "../step.ts";
-import {
-  convolutionGradientCommands,
-  convolveCommands,
-  filterCommand,
-  partCount,
-  weightCommands,
-} from "./conv_commands.ts";
+import { convolveCommands, filterCommand, groupsOf, partCount, weightCommands } from "./conv_commands.ts";
 import { float, MODE } from "./kernel_ops.ts";
 import type { Command } from "./kernel_ops.ts";
 import type { TrainingBuffers } from "./training_buffers.ts";
@@ -139,7 +133,7 @@ class TrainingWriter {
   private forwardStage(stage: Stage, source: Source): void {
     const { model, buffers, channels, samples } = this;
     const { unit, conv, pixels, tapRows } = stage;
-    const { activation, moments, points } = buffers.stages.get(stage)!;
+    const { activation, moments } = buffers.stages.get(stage)!;
     const weight = this.weight(unit.weight), bias = this.weight(unit.bias), sums = buffers.normSums;
     const head = [source.address, conv.rows, conv.cols, tapRows, weight, channels, activation];
     if (stage.role === "first") {
@@ -157,7 +151,6 @@ class TrainingWriter {
         filter: stage.filter,
         output: activation,
         outputPixels: pixels,
-        points,
         mode: "train",
         bias,
         slope: unit.slope,
@@ -262,36 +255,33 @@ class TrainingWriter {
   /** Many channels -> many. Takes d(norm output), returns the gradient of the input, which is d(norm output) before. */
   private stageBack(stage: Stage, gradient: number, before: Stage | undefined): number {
     const { buffers, channels, samples } = this;
-    const { activation, points } = buffers.stages.get(stage)!;
+    const { activation } = buffers.stages.get(stage)!;
     const { pyramid } = stage.unit;
     const spare = buffers.gradients.filter((address) => address !== gradient);
     // In place, except that a pyramid's total gradient must stay.
     const back = gradient === buffers.totalGradient ? spare[0] : gradient,
       next = buffers.gradients.find((g) => g !== back)!;
     const total = pyramid ? buffers.totalGradient : 0;
-    const { gradientPoints, coefficients, biasSums } = buffers;
-    this.stages.push(convolutionGradientCommands(stage, {
-      samples,
-      channels,
-      gradient,
-      activation,
-      total,
-      output: back,
-      coefficients,
-      points: gradientPoints,
-      sums: biasSums,
-    }));
-    const parts = partCount(stage.tilesBack, samples, channels);
+    const { coefficients, biasSums, slabs } = buffers;
+    const source = this.sources.get(stage)!;
     const weights = weightCommands(stage, {
       samples,
       channels,
-      inputPoints: points,
-      points: gradientPoints,
-      weightPoints: buffers.weightPoints,
+      input: source.address,
+      affine: source.affine,
+      dy: gradient,
+      activation,
+      total,
+      dz: back,
+      coefficients,
+      biasSums,
+      slabs,
       gradient: this.gradient(stage.unit.weight),
     });
+    this.stages.push(weights.points);
     const needsSums = before !== undefined && !stage.upsampled;
     this.stages.push([
+      weights.taps,
       ...convolveCommands(stage.tilesBack, {
         samples,
         channels,
@@ -306,12 +296,9 @@ class TrainingWriter {
         activation: needsSums ? buffers.stages.get(before)!.activation : 0,
         sums: needsSums ? buffers.normSums : 0,
       }),
-      weights.points,
     ]);
-    const finishing = [
-      weights.taps,
-      this.sumParts(biasSums, channels, this.gradient(stage.unit.bias), channels, parts),
-    ];
+    const parts = partCount(stage.tilesBack, samples, channels), groups = groupsOf(stage.tiles, samples);
+    const finishing = [this.sumParts(biasSums, channels, this.gradient(stage.unit.bias), channels, groups)];
     if (!stage.upsampled) {
       this.stages.push(before ? [...finishing, this.normGradient(before, parts)] : finishing);
       return next;

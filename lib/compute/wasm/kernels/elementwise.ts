@@ -56,25 +56,6 @@ export function sumCells(c: usize, job: i32, _scratch: usize): void {
 }
 
 /**
- * Nearest neighbour, twice in each direction, for one sample: 1 input, 2 output, 3 rows, 4 columns, 5 channels.
- */
-export function upsample(c: usize, job: i32, _scratch: usize): void {
-  const rows = arg(c, 3), cols = arg(c, 4), stride = <usize>arg(c, 5) << 2;
-  let from = <usize>arg(c, 1) + <usize>(job * rows * cols) * stride;
-  let to = <usize>arg(c, 2) + <usize>(job * rows * cols * 4) * stride;
-  const line = <usize>(2 * cols) * stride;
-  for (let y = 0; y < rows; y++) {
-    for (let x = 0; x < cols; x++) {
-      memory.copy(to, from, stride);
-      memory.copy(to + stride, from, stride);
-      from += stride, to += stride << 1;
-    }
-    memory.copy(to, to - line, line);
-    to += line;
-  }
-}
-
-/**
  * Last pointwise convolution and mean squared error, for one sample.
  * 1 activation, 2 target, 3 values a sample, 4 scale and shift (two floats), 5 w, 6 b, 7 out, 8 gradient of out,
  * 9 factor 2 / (samples * values), 10 sums [sample][3] float64: squares, gradient, gradient * activation.

@@ -5,11 +5,11 @@
 // What a job does never depends on who does it, so results have the same bits with any number of threads.
 //
 // control block (int32): 0 generation, 1 threads arrived, 2 next job, 3 threads asleep.
-import { convolutionGradient, convolve, filterPoints, weightPoints, weightTaps } from "./winograd";
+import { convolve, filterPoints, weightGradient, weightTaps } from "./winograd";
 import { contract, correlateImage, expand, sumParts } from "./scalar_image";
 import { denseDot, denseOuter, denseWeight } from "./dense";
 import { lossSums, normGradient, normMoments, normRunning } from "./norm";
-import { adam, gatherRow, lossGradient, pyramidTotal, scalarBack, sumCells, upsample } from "./elementwise";
+import { adam, gatherRow, lossGradient, pyramidTotal, scalarBack, sumCells } from "./elementwise";
 import { mapDot, mapExpand } from "./map";
 import { arg, fma } from "./vector";
 
@@ -59,9 +59,9 @@ function meet(control: usize, threads: i32): void {
 function runJob(command: usize, job: i32, scratch: usize, step: i32): void {
   switch (arg(command, 0)) {
     case 0: return convolve(command, job, scratch);
-    case 1: return convolutionGradient(command, job, scratch);
-    case 2: return weightPoints(command, job, scratch);
-    case 3: return weightTaps(command, job, scratch);
+    case 1: return weightGradient(command, job, scratch);
+    case 2: return weightTaps(command, job, scratch);
+    case 3: return peak(command);
     case 4: return filterPoints(command, job, scratch);
     case 5: return expand(command, job, scratch);
     case 6: return correlateImage(command, job, scratch);
@@ -77,13 +77,11 @@ function runJob(command: usize, job: i32, scratch: usize, step: i32): void {
     case 16: return gatherRow(command, job, step);
     case 17: return pyramidTotal(command, job, scratch);
     case 18: return sumCells(command, job, scratch);
-    case 19: return upsample(command, job, scratch);
+    case 19: return mapDot(command, job, scratch);
     case 20: return lossGradient(command, job, scratch);
     case 21: return scalarBack(command, job, scratch);
     case 22: return adam(command, job, step);
-    case 23: return peak(command);
-    case 24: return mapDot(command, job, scratch);
-    case 25: return mapExpand(command, job, scratch);
+    case 23: return mapExpand(command, job, scratch);
   }
 }
 

@@ -8,7 +8,7 @@
 // A row of a tile table: byte offsets in a sample of its 6 input rows and 6 input columns (-1: outside, zero), then of
 // its 4 output rows and 4 output columns. In one dimension the row has one row at offset 0.
 //
-// Points lie as [chunk][point][block of 64 channels][tile of the chunk][64], so that the matrix kernels see rows of 256
+// Points lie as [point][block of 64 channels][tile of the chunk][64], so that the matrix kernels see rows of 256
 // bytes; 64 bytes between points keep them out of one cache set.
 import { addTo, arg, floatArg, fma, leaky, leakySlope, unleaky } from "./vector";
 import { correlateRows, multiplyRows } from "./gemm";
@@ -29,7 +29,7 @@ const GRADIENT = 1;
  * One chunk of a convolution.
  * 1 tiles, 2 tiles a sample, 3 tile table, 4 my (0: one dimension), 5 mx, 6 input, 7 its bytes a sample, 8 scale and
  * 9 shift (one float a channel) applied to it, 10 channels in, 11 filter points, 12 output, 13 its bytes a sample,
- * 14 channels out, 15 where to keep the input's points or 0, 16 tiles a chunk, 17 mode, 18 bias, 19 slope,
+ * 14 channels out, 15 unused, 16 tiles a chunk, 17 mode, 18 bias, 19 slope,
  * 20 scale and 21 shift after it (evaluation), 22 total, 23 1: write it, 2: add to it, 24 gradient to add or 0,
  * 25 activation or 0, 26 sums [chunk][2][channels out] or 0.
  */
@@ -39,9 +39,7 @@ export function convolve(c: usize, job: i32, scratch: usize): void {
   const points = pointCount(my) * pointCount(mx);
   const blockBytes = <usize>chunk << 8;
   const stepIn = <usize>((cin + 63) >> 6) * blockBytes + PAD, stepOut = <usize>((cout + 63) >> 6) * blockBytes + PAD;
-  let v = scratch + TILE_SCRATCH, m = v;
-  if (arg(c, 15)) v = <usize>arg(c, 15) + <usize>job * <usize>points * stepIn;
-  else m += <usize>points * stepIn;
+  const v = scratch + TILE_SCRATCH, m = v + <usize>points * stepIn;
   inputPoints(c, first, rows, v, stepIn, scratch);
   multiplyPoints(c, rows, v, stepIn, m, stepOut);
   outputPoints(c, job, first, rows, m, stepOut, scratch);
@@ -192,22 +190,52 @@ function finishEvaluation(c: usize, from: usize, o: usize, channel: usize, bytes
 }
 
 /**
- * One chunk of a stage's way back: through batch norm and leaky ReLU to the gradient of the convolution's output, and
- * that gradient's points for the weight gradient. With y the batch norm's output and a its input,
+ * The weight gradient of a stage for a group of tiles, chunk by chunk. Each chunk's way back leads through batch norm
+ * and leaky ReLU to the gradient of the convolution's output, whose points times the input's points add up to the
+ * weight gradient at the points. With y the batch norm's output and a its input,
  * dz = slope(a) (alpha dy + beta a + gamma [+ g]) [+ g], where g is the gradient of a pyramid's total.
- * 1 tiles, 2 tiles a sample, 3 tile table, 4 my, 5 mx, 6 dy, 7 a, 8 g or 0, 9 dz, 10 bytes a sample, 11 channels,
- * 12 alpha, 13 beta, 14 gamma, 15 slope, 16 points, 17 tiles a chunk, 18 sums of dz [chunk][channels].
+ * A group's result is a slab of its own, so that sums are cut the same way with any number of threads.
+ * 1 to 10 as `convolve`, 11 slabs [group][point][channels in][channels out], 12 dy, 13 a, 14 g or 0, 15 dz,
+ * 16 tiles a chunk, 17 bytes a sample of those four, 18 channels out, 19 alpha, 20 beta, 21 gamma, 22 slope,
+ * 23 sums of dz [group][channels out], 24 tiles a group.
  */
-export function convolutionGradient(c: usize, job: i32, scratch: usize): void {
-  const chunk = arg(c, 17), first = job * chunk, rows = min(chunk, arg(c, 1) - first);
-  const perSample = arg(c, 2), my = arg(c, 4), mx = arg(c, 5), channels = arg(c, 11);
-  const px = <usize>pointCount(mx), blockBytes = <usize>chunk << 8;
-  const step = <usize>((channels + 63) >> 6) * blockBytes + PAD;
-  const v = <usize>arg(c, 16) + <usize>job * <usize>pointCount(my) * px * step;
-  const sums = <usize>arg(c, 18) + (<usize>(job * channels) << 2);
+export function weightGradient(c: usize, job: i32, scratch: usize): void {
+  const group = arg(c, 24), end = min(arg(c, 1), (job + 1) * group), chunk = arg(c, 16);
+  const cin = arg(c, 10), cout = arg(c, 18), points = pointCount(arg(c, 4)) * pointCount(arg(c, 5));
+  const blockBytes = <usize>chunk << 8;
+  const stepIn = <usize>((cin + 63) >> 6) * blockBytes + PAD, stepOut = <usize>((cout + 63) >> 6) * blockBytes + PAD;
+  const v = scratch + TILE_SCRATCH, m = v + <usize>points * stepIn;
+  const plane = <usize>(cin * cout) << 2, slab = <usize>arg(c, 11) + <usize>(job * points) * plane;
+  const sums = <usize>arg(c, 23) + (<usize>(job * cout) << 2);
+  memory.fill(slab, 0, <usize>points * plane);
+  memory.fill(sums, 0, <usize>cout << 2);
+  for (let first = job * group; first < end; first += chunk) {
+    const rows = min(chunk, end - first);
+    inputPoints(c, first, rows, v, stepIn, scratch);
+    gradientPoints(c, first, rows, m, stepOut, sums, scratch);
+    for (let q: usize = 0; q < <usize>points; q++) {
+      correlatePoint(v + q * stepIn, m + q * stepOut, slab + q * plane, blockBytes, cin, cout, rows);
+    }
+  }
+}
+
+/** to [cin][cout] += sum over tiles of a [cin] x b [cout]. */
+function correlatePoint(a: usize, b: usize, to: usize, blockBytes: usize, cin: i32, cout: i32, rows: i32): void {
+  const ldc = <usize>cout << 2;
+  for (let i = 0; i < cin; i += 64) {
+    for (let j = 0; j < cout; j += 8) {
+      const panel = b + <usize>(j >> 6) * blockBytes + (<usize>(j & 63) << 2);
+      correlateRows(a, panel, to + (<usize>j << 2), ldc, min(64, cin - i), rows);
+    }
+    a += blockBytes, to += ldc << 6;
+  }
+}
+
+function gradientPoints(c: usize, first: i32, rows: i32, v: usize, step: usize, sums: usize, scratch: usize): void {
+  const perSample = arg(c, 2), my = arg(c, 4), mx = arg(c, 5), channels = arg(c, 18);
+  const px = <usize>pointCount(mx), blockBytes = <usize>arg(c, 16) << 8;
   const results = scratch + 36 * 256;
-  memory.fill(sums, 0, <usize>channels << 2);
-  let tile = first % perSample, sample = <usize>(first / perSample) * <usize>arg(c, 10);
+  let tile = first % perSample, sample = <usize>(first / perSample) * <usize>arg(c, 17);
   for (let i = 0; i < rows; i++) {
     const entry = <usize>arg(c, 3) + <usize>tile * TILE_BYTES;
     for (let from = 0; from < channels; from += 64) {
@@ -229,14 +257,14 @@ export function convolutionGradient(c: usize, job: i32, scratch: usize): void {
         }
       }
     }
-    if (++tile == perSample) tile = 0, sample += arg(c, 10);
+    if (++tile == perSample) tile = 0, sample += arg(c, 17);
   }
 }
 
 function backThroughNorm(c: usize, o: usize, channel: usize, copy: usize, sums: usize, bytes: usize): void {
-  const dy = <usize>arg(c, 6) + o, a = <usize>arg(c, 7) + o, g = <usize>arg(c, 8), dz = <usize>arg(c, 9) + o;
-  const alpha = <usize>arg(c, 12) + channel, beta = <usize>arg(c, 13) + channel, gamma = <usize>arg(c, 14) + channel;
-  const slope = f32x4.splat(floatArg(c, 15));
+  const dy = <usize>arg(c, 12) + o, a = <usize>arg(c, 13) + o, g = <usize>arg(c, 14), dz = <usize>arg(c, 15) + o;
+  const alpha = <usize>arg(c, 19) + channel, beta = <usize>arg(c, 20) + channel, gamma = <usize>arg(c, 21) + channel;
+  const slope = f32x4.splat(floatArg(c, 22));
   for (let k: usize = 0; k < bytes; k += 16) {
     const activation = v128.load(a + k);
     let d = fma(v128.load(dy + k), v128.load(alpha + k), fma(activation, v128.load(beta + k), v128.load(gamma + k)));
@@ -251,53 +279,39 @@ function backThroughNorm(c: usize, o: usize, channel: usize, copy: usize, sums: 
 }
 
 /**
- * The weight gradient at one point, for 32 output channels: the sum over all tiles of input point x gradient point.
- * 1 result [point][channels in][channels out], 2 channels in, 3 channels out, 4 points in y (1 or 6), 5 classes,
- * then for each class: tiles, my, mx, input points, gradient points, tiles a chunk.
+ * Weight gradient at the points, summed over slabs, -> taps, for one input channel.
+ * 1 slabs, 2 gradient [tap][channels in][channels out], 3 channels in, 4 channels out, 5 rows of taps (1 or 3),
+ * then for each slab: address, my, mx.
  */
-export function weightPoints(c: usize, job: i32, _scratch: usize): void {
-  const cin = arg(c, 2), cout = arg(c, 3), parts = (cout + 31) >> 5;
-  const point = job / parts, from = (job % parts) << 5, wide = min(32, cout - from);
-  const ldc = <usize>cout << 2;
-  const to = <usize>arg(c, 1) + <usize>point * <usize>cin * ldc + (<usize>from << 2);
-  for (let i = 0; i < cin; i++) memory.fill(to + <usize>i * ldc, 0, <usize>wide << 2);
-  for (let k = 0; k < arg(c, 5); k++) {
-    const entry = c + <usize>(6 + 6 * k) * 4;
-    const my = arg(entry, 1), mx = arg(entry, 2), chunk = arg(entry, 5);
-    const qy = localPoint(my, point / 6), qx = localPoint(mx, point % 6);
-    if (qy < 0 || qx < 0) continue;
-    const q = <usize>(qy * pointCount(mx) + qx), points = <usize>(pointCount(my) * pointCount(mx));
-    const blockBytes = <usize>chunk << 8;
-    const stepIn = <usize>((cin + 63) >> 6) * blockBytes + PAD, stepOut = <usize>((cout + 63) >> 6) * blockBytes + PAD;
-    let a = <usize>arg(entry, 3) + q * stepIn;
-    let b = <usize>arg(entry, 4) + q * stepOut + <usize>(from >> 6) * blockBytes + (<usize>(from & 63) << 2);
-    for (let left = arg(entry, 0); left > 0; left -= chunk) {
-      for (let i = 0; i < cin; i += 64) {
-        const rowsOfA = a + <usize>(i >> 6) * blockBytes, c0 = to + <usize>i * ldc;
-        for (let o: usize = 0; o < <usize>wide << 2; o += 32) {
-          correlateRows(rowsOfA, b + o, c0 + o, ldc, min(64, cin - i), min(chunk, left));
-        }
-      }
-      a += points * stepIn, b += points * stepOut;
+export function weightTaps(c: usize, job: i32, scratch: usize): void {
+  const cout = <usize>arg(c, 4) << 2, plane = <usize>arg(c, 3) * cout;
+  const to = <usize>arg(c, 2) + <usize>job * cout, twoD = arg(c, 5) == 3;
+  const pointRows = twoD ? 6 : 1;
+  for (let o: usize = 0; o < cout; o += 16) {
+    const from = <usize>job * cout + o;
+    for (let y = 0; y < pointRows; y++) {
+      for (let x = 0; x < 6; x++) v128.store(scratch + 512 + (<usize>x << 4), sumSlabs(c, y, x, from, plane));
+      if (twoD) pointsToTaps(scratch + 512, 16, scratch + <usize>y * 48, 16);
+      else pointsToTaps(scratch + 512, 16, to + o, plane);
+    }
+    if (twoD) {
+      for (let x: usize = 0; x < 3; x++) pointsToTaps(scratch + x * 16, 48, to + o + x * plane, 3 * plane);
     }
   }
 }
 
-/**
- * Weight gradient at the points -> taps, for one input channel.
- * 1 points [point][channels in][channels out], 2 gradient [tap][channels in][channels out], 3 channels in,
- * 4 channels out, 5 rows of taps (1 or 3).
- */
-export function weightTaps(c: usize, job: i32, scratch: usize): void {
-  const cout = <usize>arg(c, 4) << 2, plane = <usize>arg(c, 3) * cout;
-  const from = <usize>arg(c, 1) + <usize>job * cout, to = <usize>arg(c, 2) + <usize>job * cout;
-  for (let o: usize = 0; o < cout; o += 16) {
-    if (arg(c, 5) == 1) pointsToTaps(from + o, plane, to + o, plane);
-    else {
-      for (let y: usize = 0; y < 6; y++) pointsToTaps(from + o + 6 * y * plane, plane, scratch + y * 48, 16);
-      for (let x: usize = 0; x < 3; x++) pointsToTaps(scratch + x * 16, 48, to + o + x * plane, 3 * plane);
-    }
+// @ts-ignore: decorator
+@inline
+function sumSlabs(c: usize, y: i32, x: i32, offset: usize, plane: usize): v128 {
+  let sum = f32x4.splat(0);
+  for (let k = 0; k < arg(c, 1); k++) {
+    const slab = c + <usize>(6 + 3 * k) * 4, my = arg(slab, 1), mx = arg(slab, 2);
+    const qy = localPoint(my, y), qx = localPoint(mx, x);
+    if (qy < 0 || qx < 0) continue;
+    const point = <usize>arg(slab, 0) + <usize>(qy * pointCount(mx) + qx) * plane;
+    sum = f32x4.add(sum, v128.load(point + offset));
   }
+  return sum;
 }
 
 /** The filter transform's transpose. */
