@@ -30,19 +30,32 @@ export function suggestByScore(score_HW: ArrayLike<number>, options: SuggestOpti
   const { count, rows, cols, reach = Math.max(1, Math.min(rows, cols) / 20) } = options;
   const left = candidates(score_HW, options);
   const lowest = left.reduce((least, pixel) => Math.min(least, score_HW[pixel]), Infinity);
-  const worth = new Map(left.map((pixel) => [pixel, score_HW[pixel] - lowest]));
+  const worth_HW = new Float64Array(rows * cols).fill(-1);
+  for (const pixel of left) worth_HW[pixel] = score_HW[pixel] - lowest;
   const chosen: Suggestion[] = [];
-  while (chosen.length < count && worth.size > 0) {
-    const [pixel, value] = highest(worth);
-    worth.delete(pixel);
+  while (chosen.length < Math.min(count, left.length)) {
+    const pixel = highest(left, worth_HW);
     const row = Math.floor(pixel / cols), col = pixel % cols;
-    chosen.push({ row, col, score: value + lowest });
-    for (const [other, old] of worth) {
-      const squared = (Math.floor(other / cols) - row) ** 2 + (other % cols - col) ** 2;
-      worth.set(other, old * (1 - Math.exp(-squared / (2 * reach * reach))));
-    }
+    chosen.push({ row, col, score: worth_HW[pixel] + lowest });
+    lowerAround({ row, col }, worth_HW, { rows, cols, reach });
+    worth_HW[pixel] = -1;
   }
   return chosen;
+}
+
+/** Beyond five times the reach nothing changes in the fifth digit. */
+function lowerAround(
+  { row, col }: { row: number; col: number },
+  worth_HW: Float64Array,
+  { rows, cols, reach }: { rows: number; cols: number; reach: number },
+): void {
+  const far = Math.ceil(5 * reach);
+  for (let r = Math.max(0, row - far); r <= Math.min(rows - 1, row + far); r++) {
+    for (let c = Math.max(0, col - far); c <= Math.min(cols - 1, col + far); c++) {
+      const squared = (r - row) ** 2 + (c - col) ** 2;
+      if (worth_HW[r * cols + c] > 0) worth_HW[r * cols + c] *= 1 - Math.exp(-squared / (2 * reach * reach));
+    }
+  }
 }
 
 /**
@@ -51,39 +64,37 @@ export function suggestByScore(score_HW: ArrayLike<number>, options: SuggestOpti
  */
 export function suggestByDiversity(options: SuggestOptions): Suggestion[] {
   const { count, rows, cols, measured } = options;
-  const left = new Set(candidates(new Float64Array(rows * cols), options));
-  const distance = new Float64Array(rows * cols).fill(Infinity);
+  const left = candidates(new Float64Array(rows * cols), options);
+  const squared_HW = new Float64Array(rows * cols).fill(Infinity);
   const come = (pixel: number) => {
     const row = Math.floor(pixel / cols), col = pixel % cols;
     for (const other of left) {
-      distance[other] = Math.min(distance[other], Math.hypot(Math.floor(other / cols) - row, other % cols - col));
+      const squared = (Math.floor(other / cols) - row) ** 2 + (other % cols - col) ** 2;
+      if (squared < squared_HW[other]) squared_HW[other] = squared;
     }
   };
   const edge = edgeOf(rows, cols, measured);
   edge.forEach(come);
   const chosen: Suggestion[] = [];
-  while (chosen.length < count && left.size > 0) {
+  while (chosen.length < Math.min(count, left.length)) {
     const first = chosen.length === 0 && edge.length === 0;
-    const pixel = first ? nearestTo(left, rows, cols) : [...left].reduce((a, b) => distance[b] > distance[a] ? b : a);
-    left.delete(pixel);
-    chosen.push({ row: Math.floor(pixel / cols), col: pixel % cols, score: first ? 0 : distance[pixel] });
+    const pixel = first ? nearestToMiddle(left, rows, cols) : highest(left, squared_HW);
+    chosen.push({ row: Math.floor(pixel / cols), col: pixel % cols, score: first ? 0 : Math.sqrt(squared_HW[pixel]) });
     come(pixel);
   }
   return chosen;
 }
 
-function candidates(score_HW: ArrayLike<number>, { rows, cols, measured, forbidden }: SuggestOptions): number[] {
-  const left: number[] = [];
-  for (let pixel = 0; pixel < rows * cols; pixel++) {
-    if (Number.isFinite(score_HW[pixel]) && !measured(pixel) && !forbidden?.(pixel)) left.push(pixel);
-  }
+function candidates(score_HW: ArrayLike<number>, { rows, cols, measured, forbidden }: SuggestOptions): Int32Array {
+  const all = Int32Array.from({ length: rows * cols }, (_, pixel) => pixel);
+  const left = all.filter((pixel) => Number.isFinite(score_HW[pixel]) && !measured(pixel) && !forbidden?.(pixel));
   if (left.length > 0) return left;
   throw unprocessable("too_few_points", `Suggestions need pixels that are not measured, met 0 of ${rows * cols}`);
 }
 
-function highest(worth: Map<number, number>): [pixel: number, value: number] {
-  let best: [number, number] = [-1, -Infinity];
-  for (const [pixel, value] of worth) if (value > best[1]) best = [pixel, value];
+function highest(pixels: Int32Array, value_HW: Float64Array): number {
+  let best = pixels[0];
+  for (const pixel of pixels) if (value_HW[pixel] > value_HW[best]) best = pixel;
   return best;
 }
 
@@ -100,7 +111,8 @@ function edgeOf(rows: number, cols: number, measured: (pixel: number) => boolean
   return edge;
 }
 
-function nearestTo(left: Set<number>, rows: number, cols: number): number {
-  const size = (pixel: number) => Math.hypot(Math.floor(pixel / cols) - (rows - 1) / 2, pixel % cols - (cols - 1) / 2);
-  return [...left].reduce((a, b) => size(b) < size(a) ? b : a);
+function nearestToMiddle(pixels: Int32Array, rows: number, cols: number): number {
+  const distance = (pixel: number) =>
+    Math.hypot(Math.floor(pixel / cols) - (rows - 1) / 2, pixel % cols - (cols - 1) / 2);
+  return pixels.reduce((a, b) => distance(b) < distance(a) ? b : a);
 }

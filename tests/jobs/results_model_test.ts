@@ -1,5 +1,6 @@
 import { isNdArray, type NdArray, type ResultTree } from "../../lib/base/nd_array.ts";
 import { polygonArea } from "../../lib/analysis/polygon.ts";
+import { requireRoom } from "../../lib/jobs/results/manifold_result.ts";
 import { RESULT_TASKS } from "../../lib/jobs/results/result_tasks.ts";
 import type { ResultInput } from "../../lib/jobs/results/result_input.ts";
 import { assert, assertClose, assertEquals, assertFailsWith } from "../support/assert.ts";
@@ -227,6 +228,12 @@ Deno.test("uncertainty suggests where an ensemble's members differ most", async 
     assertClose([first.score, map[first.row * COLS + first.col]], [mean, mean], 1e-4 * mean);
     array((await compute("predictions", input())).spread, [17, 19, POINTS]);
   });
+});
+
+Deno.test("a grid that would fill the memory is refused with its size", async () => {
+  requireRoom(2 ** 26);
+  const error = await assertFailsWith("result_too_large", () => requireRoom(2 ** 27));
+  assert.match(error.message, /512 MiB, at most 256/);
 });
 
 Deno.test("a result stops when it is cancelled", async () => {

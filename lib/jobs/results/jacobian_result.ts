@@ -1,5 +1,6 @@
 import { ndArray, type ResultTree } from "../../base/nd_array.ts";
-import { gridOf, gridTree } from "./manifold_result.ts";
+import { throwIfCancelled } from "../../training/pause.ts";
+import { gridOf, gridTree, requireRoom } from "./manifold_result.ts";
 import { modelOf, type ResultInput } from "./result_input.ts";
 
 /** Step of the differences, as a part of the grid's range: large enough for float32, small beside the decoder's bends. */
@@ -17,9 +18,10 @@ export async function jacobianResult(input: ResultInput): Promise<ResultTree> {
   const step = STEP * (range || 1);
   const outputShape = direction === "im2spec" ? [points] : [window, window];
   const size = outputShape.reduce((a, b) => a * b), nodes = grid.latents_NL.length / latent;
+  requireRoom(nodes * latent * size);
   const jacobian = new Float32Array(nodes * latent * size);
   for (let l = 0; l < latent; l++) {
-    input.signal.throwIfAborted();
+    throwIfCancelled(input.signal);
     input.progress(l / latent);
     const shifted = (by: number) => decode(grid.latents_NL.map((z, i) => i % latent === l ? z + by : z));
     const [above, below] = [await shifted(step), await shifted(-step)];

@@ -1,5 +1,6 @@
 import { type ManifoldGrid, manifoldGrid } from "../../analysis/manifold_grid.ts";
 import { meanOfRows, nearestPoints } from "../../analysis/nearest.ts";
+import { unprocessable } from "../../base/errors.ts";
 import { ndArray, type ResultTree } from "../../base/nd_array.ts";
 import { createPause } from "../../training/pause.ts";
 import { measuredPairs } from "./pairs.ts";
@@ -7,6 +8,7 @@ import { modelOf, type ResultInput } from "./result_input.ts";
 
 /** Pixels whose inputs are averaged at each node: the inverse of the decoder, by what was measured. */
 const NEAREST = 3;
+const MOST_BYTES = 2 ** 28;
 
 /**
  * `{grid: {z0, z1}, dims, decoded, nearest}`: outputs decoded on a latent grid, steps x steps x output with z0 first,
@@ -15,6 +17,8 @@ const NEAREST = 3;
 export async function manifoldResult(input: ResultInput): Promise<ResultTree> {
   const model = modelOf(input);
   const grid = gridOf(input);
+  const { window, points } = model.manifest.network;
+  requireRoom(grid.z0.length * grid.z1.length * Math.max(window * window, points));
   const decoded = await model.decode(grid.latents_NL);
   input.progress(0.5);
   const { input_NI, inputShape, outputShape } = measuredPairs(input.cube, model);
@@ -33,6 +37,16 @@ export async function manifoldResult(input: ResultInput): Promise<ResultTree> {
     decoded: ndArray(decoded, [...steps, ...outputShape]),
     nearest: ndArray(nearest, [...steps, ...inputShape]),
   };
+}
+
+/** Refuses results that would fill the memory: `result_too_large` beyond 256 MiB of float32. */
+export function requireRoom(values: number): void {
+  if (4 * values <= MOST_BYTES) return;
+  const met = Math.round(4 * values / 2 ** 20);
+  throw unprocessable(
+    "result_too_large",
+    `The grid would take ${met} MiB, at most ${MOST_BYTES / 2 ** 20} are given; ask for fewer steps`,
+  );
 }
 
 /** The latent grid that the parameters `steps` and `dims` ask for. */
