@@ -1,7 +1,6 @@
 import axe from "axe-core";
 import type { Locator, Page } from "playwright-core";
 import { assert, assertEquals } from "../support/assert.ts";
-import { SHARED } from "../support/shared.ts";
 import { filmFile, smallJob, trainModel, uploadCube } from "../support/small_cube.ts";
 import { openPage, testInBrowser, withBrowser } from "./browser.ts";
 
@@ -323,40 +322,4 @@ testInBrowser("the page on a real service", (test) =>
       await page.locator("#map-panel .failure").waitFor({ state: "detached" });
       await context.close();
     });
-
-    if (!SHARED) return;
-    const file = new URL("data/pto_beps_nsid.h5", SHARED).pathname;
-    await test.step("a real file: upload, read what was repaired, keep, look", async () => {
-      const { page, context, faults } = await openPage(browser, service);
-      await page.goto(`${service.url}/#/data`);
-      await page.locator("input[type=file]").setInputFiles(file);
-      const card = page.locator(".upload-card");
-      await card.getByText("values", { exact: false }).first().waitFor();
-      assert.match(await card.innerText(), /50 × 50[\s\S]*were repaired/);
-      await card.getByRole("button", { name: "Keep and explore" }).click();
-      await page.locator(".loop-panel .curve-measured").waitFor();
-      assert.ok(await colours(page.locator("#map-panel canvas").first()) > 20, "the map is empty");
-      assertEquals(faults, []);
-      await context.close();
-    });
   }));
-
-testInBrowser(
-  "a public demo hides what a visitor may not do and says why",
-  () =>
-    withBrowser(async (browser, service) => {
-      const { page, context, faults } = await openPage(browser, service);
-      await page.goto(`${service.url}/#/data`);
-      await page.getByText("Uploads are closed to visitors").waitFor();
-      await page.getByText("public demo", { exact: false }).first().waitFor();
-      assertEquals(await page.locator("input[type=file]").count(), 0);
-      assertEquals(await page.getByRole("button", { name: /^Delete/ }).count(), 0);
-      await page.locator("nav").getByRole("button", { name: "Train" }).click();
-      await page.getByText("Training is closed to visitors").waitFor();
-      assertEquals(await page.locator(".train-form").count(), 0);
-      await page.locator("nav").getByRole("button", { name: "Explore" }).click();
-      await page.locator(".loop-panel .curve-measured").waitFor();
-      assertEquals(faults, []);
-      await context.close();
-    }, { LOOPSCOPE_PUBLIC_READ: "true" }),
-);
