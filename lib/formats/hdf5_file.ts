@@ -5,7 +5,7 @@ import { displayName } from "./display_name.ts";
 import { hdf5Error } from "./hdf5_error.ts";
 import { type H5Metadata, type H5Module, loadHdf5 } from "./hdf5_module.ts";
 import { elementOf, type Hdf5Element } from "./hdf5_type.ts";
-import { unusualNumbers } from "./hdf5_number_layout.ts";
+import { unusualDataset } from "./hdf5_object_header.ts";
 import { mountOneFile } from "./one_file_system.ts";
 
 export interface Hdf5Dataset {
@@ -16,7 +16,7 @@ export interface Hdf5Dataset {
   isVirtual: boolean;
   /** Filters that this library does not have, by name. */
   unknownFilters: string[];
-  /** Words for numbers that are neither whole-byte integers nor IEEE floats. */
+  /** Words for what the library would read wrongly: see `unusualDataset`. */
   unusual?: string;
 }
 
@@ -144,7 +144,7 @@ export class Hdf5File {
       const filters = chunk ? this.module.get_dataset_filters(this.#id, path) : [];
       const unknownFilters = filters.filter(({ id }) => !KNOWN_FILTERS.includes(id))
         .map(({ id, name }) => displayName(FILTER_NAMES[id] ?? (name || `filter ${id}`)));
-      const unusual = unusualNumbers(this.file, this.#headerAddress(path));
+      const unusual = unusualDataset(this.file, this.#headerAddress(path));
       return {
         path,
         shape: metadata.shape ?? [],
@@ -270,7 +270,10 @@ export class Hdf5File {
 function checkReadable({ path, element, chunk, isVirtual, unknownFilters, unusual }: Hdf5Dataset): void {
   const name = displayName(path);
   if (unusual) {
-    throw unprocessable("number_layout", `${name} stores ${unusual}, wanted whole-byte integers or IEEE floats`);
+    throw unprocessable(
+      "number_layout",
+      `${name} holds ${unusual}, wanted whole-byte integers or IEEE floats in a sound header`,
+    );
   }
   if (isVirtual) {
     const message = `${name} is a virtual dataset, which is not read: copy the values into a plain dataset`;

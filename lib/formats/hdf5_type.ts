@@ -93,6 +93,10 @@ function scalarOf(metadata: H5Metadata, turned: boolean): ScalarType | undefined
   const littleEndian = turned || metadata.littleEndian || bytes === 1;
   const base = metadata.type === CLASS.enumeration ? metadata.enum_type?.type : metadata.type;
   if (base === CLASS.float) return [2, 4, 8].includes(bytes) ? { kind: "float", bytes, littleEndian } : undefined;
+  const members = metadata.type === CLASS.enumeration ? Object.keys(metadata.enum_type?.members ?? {}) : [];
+  if (members.length === 2 && members.includes("TRUE") && members.includes("FALSE") && bytes === 1) {
+    return { kind: "bool", bytes, littleEndian };
+  }
   if (base !== CLASS.integer || ![1, 2, 4, 8].includes(bytes)) return undefined;
   return { kind: signed ? "int" : "uint", bytes, littleEndian };
 }

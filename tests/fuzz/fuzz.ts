@@ -39,6 +39,7 @@ interface Tally {
   stopped: string[];
   slowestMs: number;
   largestRssBytes: number;
+  largestRssFile: string;
 }
 
 function seeds(): Seed[] {
@@ -93,6 +94,7 @@ async function main(count: number, seed: number): Promise<Tally> {
     stopped: [],
     slowestMs: 0,
     largestRssBytes: 0,
+    largestRssFile: "",
   };
   let reader = start();
   await readUndamaged(files, reader, path, valuesPath);
@@ -138,7 +140,11 @@ async function judge(result: { answer: string } | "hang" | "crash", met: Case): 
   if (result === "hang") return undefined;
   if (result === "crash") return "crash";
   const outcome: ReadOutcome = JSON.parse(result.answer);
-  tally.largestRssBytes = Math.max(tally.largestRssBytes, outcome.rssBytes);
+  if (outcome.rssBytes > tally.largestRssBytes) {
+    tally.largestRssBytes = outcome.rssBytes;
+    tally.largestRssFile = `${file.name} (${outcome.code ?? "cube"})`;
+    if (outcome.rssBytes > 2 ** 29) Deno.copyFileSync(path, `${KEPT}large-${outcome.rssBytes}`);
+  }
   if (outcome.outcome === "internal") return `internal error: ${outcome.message}`;
   if (outcome.outcome === "refused") {
     tally.refused[outcome.code!] = (tally.refused[outcome.code!] ?? 0) + 1;

@@ -3,6 +3,8 @@ import type { ByteFile } from "./byte_file.ts";
 const DATATYPE = 3;
 const CONTINUATION = 16;
 const MOST_MESSAGES = 1000;
+/** Kinds of messages run to 0x18; libraries pass over what is beyond, even if it was once the list of filters. */
+const LARGEST_MESSAGE = 0x1f;
 const SHARED = 2;
 
 /** Exponent place, exponent bits, mantissa place, mantissa bits, bias and sign place of IEEE floats by their bytes. */
@@ -15,14 +17,16 @@ const IEEE: Record<number, readonly number[]> = {
 class UnknownLayout extends Error {}
 
 /**
- * Words for numbers in a dataset that are no whole-byte integers or IEEE floats (24-bit integers, bfloat16, …), or
- * undefined. The library hands out bytes as they are stored, so such numbers would be read wrongly. `address` is
- * that of the dataset's object header; a header that this does not understand is taken for usual.
- * Source: https://docs.hdfgroup.org/documentation/hdf5/latest/_f_m_t3.html, IV.A.2.d
+ * Words for what the library would read wrongly without saying so, or undefined: numbers that are no whole-byte integers
+ * or IEEE floats (24-bit integers, bfloat16, …), whose bytes it hands out as they are stored, and headers with
+ * messages of a kind that does not exist. `address` is that of the dataset's object header; a header that this does not
+ * understand is taken for usual.
+ * Source: https://docs.hdfgroup.org/documentation/hdf5/latest/_f_m_t3.html, IV.A
  */
-export function unusualNumbers(file: ByteFile, address: number): string | undefined {
+export function unusualDataset(file: ByteFile, address: number): string | undefined {
   try {
-    const message = findDatatype(file, address, 0);
+    const { message, unknown } = findDatatype(file, address, 0);
+    if (unknown !== undefined) return `a header message of unknown kind ${unknown}`;
     return message && checkType(message, 0).problem;
   } catch (error) {
     if (error instanceof UnknownLayout || error instanceof RangeError) return undefined;
@@ -35,12 +39,19 @@ interface Span {
   length: number;
 }
 
+interface Found {
+  message?: DataView;
+  /** The kind of a message that no version of the format has. */
+  unknown?: number;
+}
+
 /** The datatype message of an object header of version 1 or 2, continuations included. */
-function findDatatype(file: ByteFile, address: number, depth: number): DataView | undefined {
+function findDatatype(file: ByteFile, address: number, depth: number): Found {
   const head = viewOf(file, { at: address, length: 64 });
   const isVersion2 = head.getUint32(0) === 0x4f484452; // OHDR
   const flags = isVersion2 ? head.getUint8(5) : 0;
   const spans: Span[] = [isVersion2 ? firstSpan2(head, address, flags) : firstSpan1(head, address)];
+  const found: Found = {};
   for (let span = spans.shift(), count = 0; span; span = spans.shift()) {
     const view = viewOf(file, span);
     const prefix = isVersion2 ? (flags & 4 ? 6 : 4) : 8;
@@ -53,13 +64,14 @@ function findDatatype(file: ByteFile, address: number, depth: number): DataView 
       if (body + size > view.byteLength) break;
       if (type === DATATYPE) {
         const message = new DataView(view.buffer, view.byteOffset + body, size);
-        return messageFlags & SHARED ? sharedDatatype(file, message, depth) : message;
+        found.message = messageFlags & SHARED ? sharedDatatype(file, message, depth) : message;
       }
+      if (type > LARGEST_MESSAGE) found.unknown = type;
       if (type === CONTINUATION) spans.push(continuation(view, body, isVersion2));
       at = body + size;
     }
   }
-  return undefined;
+  return found;
 }
 
 function firstSpan1(head: DataView, address: number): Span {
@@ -90,7 +102,7 @@ function continuation(view: DataView, body: number, isVersion2: boolean): Span {
 function sharedDatatype(file: ByteFile, message: DataView, depth: number): DataView | undefined {
   const version = message.getUint8(0);
   if (depth > 4 || version < 1 || version > 3) throw new UnknownLayout();
-  return findDatatype(file, Number(message.getBigUint64(version === 1 ? 8 : 2, true)), depth + 1);
+  return findDatatype(file, Number(message.getBigUint64(version === 1 ? 8 : 2, true)), depth + 1).message;
 }
 
 function viewOf(file: ByteFile, { at, length }: Span): DataView {
