@@ -65,6 +65,8 @@ export const jobProgressSchema = z.object({
   epochs: z.int(),
   trainLoss: z.number().nullable(),
   testLoss: z.number().nullable(),
+  /** Held-out loss of a ridge regression: what the test loss has to fall below. */
+  ridgeLoss: z.number().nullable().optional(),
   patchesPerSecond: z.number().nullable(),
   etaSeconds: z.number().nullable(),
 });

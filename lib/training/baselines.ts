@@ -55,7 +55,8 @@ export async function predictBaselines(
   };
 }
 
-async function ridgeBaseline(train: PairSet, test: PairSet, { cols, window, pause }: BaselineOptions) {
+/** Standardised predictions of `test` by a ridge regression on `train`. */
+export async function ridgeBaseline(train: PairSet, test: PairSet, { cols, window, pause }: BaselineOptions) {
   const known = thinPairs(train, mostRidgeSamples(train.input_NI.length / train.pixels.length));
   const chosenOn = thinOutputs(known, MOST_FOLD_OUTPUTS);
   const fit = (pairs: PairSet, penalties: readonly number[]) =>
