@@ -1,11 +1,9 @@
-import { useEffect, useMemo, useState } from "preact/hooks";
+import { useEffect, useState } from "preact/hooks";
 import type { JobProgress, JobRecord } from "../../../lib/schemas/job.ts";
 import { useApp } from "./context.ts";
 import { csvBlob } from "./exports.ts";
 import { type LossCurves, LossPlot } from "./loss_plot.tsx";
-import type { ModelView } from "./model_source.ts";
 import { Panel } from "./panel.tsx";
-import { useResource, valueOf } from "./resource_cache.ts";
 import { durationText, numberText } from "./quantity_text.ts";
 import { Failure, Waiting } from "./status.tsx";
 
@@ -45,54 +43,36 @@ function useJob(id: string): Watched {
 }
 
 /** A job's history is whole; events may have been missed. */
-function merge(curves: LossCurves, { history }: JobRecord): LossCurves {
-  if (!history || history.trainLoss.length < curves.train.length) return curves;
-  return { ...curves, train: history.trainLoss, test: history.testLoss };
+function merge(curves: LossCurves, { history, progress }: JobRecord): LossCurves {
+  const ridge = progress?.ridgeLoss ?? curves.ridge;
+  if (!history || history.trainLoss.length < curves.train.length) return { ...curves, ridge };
+  return { train: history.trainLoss, test: history.testLoss, ridge };
 }
 
 function applied(old: Watched, event: string, data: unknown): Watched {
-  if (event === "epoch") {
-    const progress = data as JobProgress & { ridgeLoss?: number };
-    const at = progress.epoch - 1;
-    const put = (values: readonly (number | null)[], value: number | null) => {
-      const next = [...values];
-      next[at] = value;
-      return next;
-    };
-    const curves = {
-      train: put(old.curves.train, progress.trainLoss),
-      test: put(old.curves.test, progress.testLoss),
-      ridge: progress.ridgeLoss ?? old.curves.ridge,
-    };
-    return { ...old, progress, curves };
-  }
   if (event === "state" && old.job) {
-    const { state, ridgeLoss } = data as { state?: JobRecord["state"]; ridgeLoss?: number };
-    const curves = { ...old.curves, ridge: ridgeLoss ?? old.curves.ridge };
-    return { ...old, curves, job: { ...old.job, state: state ?? old.job.state } };
+    const { state } = data as { state?: JobRecord["state"] };
+    return { ...old, job: { ...old.job, state: state ?? old.job.state } };
   }
-  return old;
-}
-
-/** The ridge regression's held-out error in the unit of the losses, from the finished model's card. */
-function useRidgeLoss(job: JobRecord | undefined): number | undefined {
-  const app = useApp();
-  const { model, version } = job?.result ?? {};
-  const path = model ? `/v1/models/${encodeURIComponent(model)}/versions/${version}` : null;
-  const manifest = valueOf(
-    useResource(app.cache, path && `model ${model}@${version}`, () => app.api.json<ModelView>(path!)),
-  );
-  const mse = manifest?.scores?.baselines.ridge.mse;
-  const std = manifest?.scaler.output.std;
-  return mse && typeof std === "number" ? mse / std ** 2 : undefined;
+  if (event !== "epoch") return old;
+  const progress = data as JobProgress;
+  const put = (values: readonly (number | null)[], value: number | null) => {
+    const next = [...values];
+    next[progress.epoch - 1] = value;
+    return next;
+  };
+  const curves = {
+    train: put(old.curves.train, progress.trainLoss),
+    test: put(old.curves.test, progress.testLoss),
+    ridge: progress.ridgeLoss ?? old.curves.ridge,
+  };
+  return { ...old, progress, curves };
 }
 
 /** Live curves of a training job, time left, and what came of it. */
 export function JobPanel({ id }: { id: string }) {
   const app = useApp();
-  const { job, progress, curves: met, error } = useJob(id);
-  const ridge = useRidgeLoss(job);
-  const curves = useMemo(() => ({ ...met, ridge: met.ridge ?? ridge }), [met, ridge]);
+  const { job, progress, curves, error } = useJob(id);
   const [cancelling, setCancelling] = useState(false);
   const cancel = async () => {
     setCancelling(true);

@@ -7,7 +7,7 @@ export interface LossCurves {
   train: readonly (number | null)[];
   test: readonly (number | null)[];
   /** Held-out loss of the ridge regression, in the same unit. */
-  ridge?: number;
+  ridge?: number | null;
 }
 
 const HEIGHT = 230;
@@ -34,9 +34,10 @@ export function LossPlot({ curves }: { curves: LossCurves }) {
   return <div class="loss-plot" ref={holder} role="img" aria-label={describe(curves)} />;
 }
 
-function describe({ train, test }: LossCurves): string {
+function describe({ train, test, ridge }: LossCurves): string {
   const last = (values: readonly (number | null)[]) => values[values.length - 1]?.toPrecision(3) ?? "unknown";
-  return `Loss over ${train.length} epochs; train ${last(train)}, test ${last(test)}`;
+  const line = ridge == null ? "" : `, ridge regression ${ridge.toPrecision(3)}`;
+  return `Loss over ${train.length} epochs; train ${last(train)}, test ${last(test)}${line}`;
 }
 
 /** Ticks of a logarithmic axis at 1, 2 and 5 times a power of ten only. */
