@@ -9,7 +9,8 @@ import { applyModel } from "../training/apply.ts";
 import { importCheckpoint } from "../training/import_checkpoint.ts";
 import { decodePhysical, encodePhysical, predictImagePhysical, predictionWarnings } from "../training/predict.ts";
 import { trainModel } from "../training/train.ts";
-import { ModelShelf } from "./model_shelf.ts";
+import { Crowd } from "./crowd.ts";
+import { ModelShelf, type ShelvedModel } from "./model_shelf.ts";
 import { trainedModelTree } from "./trained_model_tree.ts";
 import { encodeTree } from "./worker_channel.ts";
 
@@ -17,6 +18,8 @@ type Floats = NdArray & { data: Float32Array };
 /** Models kept open, and samples gathered into one batch. */
 const OPEN_MODELS = 8;
 const BATCH_SAMPLES = 64;
+/** For so long a training waits for predictions before it takes its next slice; under a steady crowd it still goes on. */
+const GIVE_WAY_MS = 150;
 
 export interface ApplyTask {
   modelFolder: string;
@@ -46,6 +49,7 @@ export interface ImportTask {
 /** What the compute process does on its one engine. */
 export class ComputeTasks {
   readonly #shelf: ModelShelf;
+  readonly #predicting = new Crowd();
   #draining = false;
 
   constructor(private readonly engine: Engine) {
@@ -54,7 +58,7 @@ export class ComputeTasks {
 
   /** samples: N x the input's shape. `{outputs, latents, spread?, warnings}` with sample axes. */
   predict(folder: string, samples: Floats, signal: AbortSignal): Promise<ResultTree> {
-    return this.#shelf.use(folder, async (model) => {
+    return this.#usePromptly(folder, async (model) => {
       const { manifest } = model.loaded;
       const [latent, output, spread] = await model.predicting.submit(samples.data, signal);
       const count = samples.shape[0];
@@ -66,7 +70,7 @@ export class ComputeTasks {
   }
 
   predictImage(folder: string, image: Floats): Promise<ResultTree> {
-    return this.#shelf.use(folder, async (model) => {
+    return this.#usePromptly(folder, async (model) => {
       const [rows, cols] = image.shape;
       const met = await predictImagePhysical(model, image.data, rows, cols);
       const { points, latent } = model.loaded.manifest.network;
@@ -82,14 +86,14 @@ export class ComputeTasks {
   }
 
   encode(folder: string, samples: Floats): Promise<ResultTree> {
-    return this.#shelf.use(folder, async (model) => {
+    return this.#usePromptly(folder, async (model) => {
       const { latent_NL, warnings } = await encodePhysical(model, samples.data);
       return { latents: ndArray(latent_NL, [samples.shape[0], model.loaded.manifest.network.latent]), warnings };
     });
   }
 
   decode(folder: string, latents: Floats): Promise<ResultTree> {
-    return this.#shelf.use(folder, async (model) => {
+    return this.#usePromptly(folder, async (model) => {
       const { output_NO, warnings } = await decodePhysical(model, latents.data);
       const shape = [latents.shape[0], ...model.loaded.network.outputShape.slice(1)];
       return { outputs: ndArray(output_NO, shape), warnings };
@@ -126,6 +130,7 @@ export class ComputeTasks {
           checkpoint: task.checkpoint?.data,
           nowMs: () => performance.now(),
           isDraining: () => this.#draining,
+          giveWay: () => this.#predicting.quiet(GIVE_WAY_MS),
         });
         while (true) {
           const { done, value } = await events.next();
@@ -144,6 +149,11 @@ export class ComputeTasks {
     return trainedModelTree(
       await importCheckpoint({ network, axis, scaler, weights: weights.data, engine: this.engine }),
     );
+  }
+
+  /** Somebody waits for the answer: training gives way. */
+  #usePromptly(folder: string, run: (model: ShelvedModel) => Promise<ResultTree>): Promise<ResultTree> {
+    return this.#predicting.with(() => this.#shelf.use(folder, run));
   }
 
   /** From now on training stops after the epoch that runs, with a checkpoint and the error `draining`. */

@@ -3,6 +3,7 @@ import { isNdArray, type NdArray, ndArray, type ResultTree } from "../base/nd_ar
 import { describeEngines, openEngine } from "../compute/choose_engine.ts";
 import type { EngineName } from "../compute/engine.ts";
 import { ComputeTasks } from "./compute_tasks.ts";
+import { GPU_FAILED_CODE } from "./gpu_failed_code.ts";
 import { serveCalls } from "./worker_channel.ts";
 
 /**
@@ -17,7 +18,14 @@ async function main(): Promise<void> {
   const tasks = opening.then((engine) => new ComputeTasks(engine));
   tasks.catch(() => {});
   const onTasks = (run: (tasks: ComputeTasks, value: Tree, context: Context) => Promise<ResultTree>) => {
-    return async (value: ResultTree, context: Context) => await run(await tasks, value as Tree, context);
+    return async (value: ResultTree, context: Context) => {
+      try {
+        return await run(await tasks, value as Tree, context);
+      } catch (error) {
+        if (wanted === "auto" && isGpuFailure(error)) giveUpGpu(error as Error);
+        throw error;
+      }
+    };
   };
   await serveCalls(
     {
@@ -44,6 +52,17 @@ async function main(): Promise<void> {
     Deno.stdout.writable,
   );
   await opening.then((engine) => engine.close(), () => {});
+}
+
+/** Lost, hung or out of memory: its sessions are gone with it. */
+function isGpuFailure(error: unknown): boolean {
+  return error instanceof LoopscopeError && error.code.startsWith("gpu_");
+}
+
+/** Ends the process so that the next one takes another engine; a training job goes on there from its checkpoint. */
+function giveUpGpu(error: Error): never {
+  console.error(`The GPU failed, the next compute process does without it: ${error.message}`);
+  Deno.exit(GPU_FAILED_CODE);
 }
 
 type Tree = { [key: string]: ResultTree };

@@ -132,10 +132,20 @@ export interface CallContext {
 
 export type CallHandler = (value: ResultTree, context: CallContext) => Promise<ResultTree>;
 
-/** Writes messages whole and in order. */
+/** What is joined into one write: each write costs a turn of the event loop, which a training may hold for long. */
+const JOINED_BYTES = 2 ** 18;
+
+interface Sending {
+  pieces: Uint8Array[];
+  sent(): void;
+  failed(error: unknown): void;
+}
+
+/** Writes messages whole and in order, those that wait together in few writes. */
 export class MessageWriter {
   readonly #writer: WritableStreamDefaultWriter<Uint8Array>;
-  #last: Promise<void> = Promise.resolve();
+  #waiting: Sending[] = [];
+  #writing: Promise<void> | undefined;
 
   constructor(stream: WritableStream<Uint8Array>) {
     this.#writer = stream.getWriter();
@@ -143,16 +153,57 @@ export class MessageWriter {
 
   /** Resolves when the pipe has taken the message; rejects when the other side is gone. */
   send(message: WorkerMessage): Promise<void> {
-    const pieces = encodeMessage(message);
-    this.#last = this.#last.then(async () => {
-      for (const piece of pieces) await this.#writer.write(piece);
-    });
-    return this.#last;
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    this.#waiting.push({ pieces: encodeMessage(message), sent: resolve, failed: reject });
+    this.#writing ??= this.#writeAll();
+    return promise;
   }
 
-  close(): Promise<void> {
-    return this.#writer.close();
+  async close(): Promise<void> {
+    await this.#writing;
+    await this.#writer.close();
   }
+
+  async #writeAll(): Promise<void> {
+    await Promise.resolve(); // what is sent in the same turn goes together
+    while (this.#waiting.length > 0) {
+      const batch = this.#waiting;
+      this.#waiting = [];
+      try {
+        for (const piece of joinSmall(batch.flatMap(({ pieces }) => pieces))) await this.#writer.write(piece);
+        batch.forEach(({ sent }) => sent());
+      } catch (error) {
+        batch.forEach(({ failed }) => failed(error));
+      }
+    }
+    this.#writing = undefined;
+  }
+}
+
+/** The same bytes in fewer pieces; large ones are not copied. */
+function* joinSmall(pieces: readonly Uint8Array[]): Generator<Uint8Array> {
+  let small: Uint8Array[] = [], bytes = 0;
+  const joined = () => {
+    const all = small.length === 1 ? small[0] : concatenated(small, bytes);
+    [small, bytes] = [[], 0];
+    return all;
+  };
+  for (const piece of pieces) {
+    if (bytes > 0 && bytes + piece.length > JOINED_BYTES) yield joined();
+    small.push(piece);
+    bytes += piece.length;
+  }
+  if (bytes > 0) yield joined();
+}
+
+function concatenated(pieces: readonly Uint8Array[], bytes: number): Uint8Array {
+  const all = new Uint8Array(bytes);
+  let at = 0;
+  for (const piece of pieces) {
+    all.set(piece, at);
+    at += piece.length;
+  }
+  return all;
 }
 
 /** Runs a worker: answers calls until stdin closes. Calls run concurrently; each handler orders its own work. */

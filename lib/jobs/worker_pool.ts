@@ -4,7 +4,8 @@ import { FairQueue } from "./fair_queue.ts";
 import { type CallOptions, type WorkerOptions, WorkerProcess } from "./worker_process.ts";
 
 export interface PoolOptions {
-  worker: WorkerOptions;
+  /** Asked at each start of a process. */
+  worker: () => WorkerOptions;
   /** Number of processes at most. */
   size: number;
   /** Calls that one process works on at a time. */
@@ -12,7 +13,7 @@ export interface PoolOptions {
   /** Calls that may wait for a process; one more is refused with `busy`. */
   maxWaiting: number;
   /** Told when a process ends that nobody asked to end. */
-  onLost?: (reason: string) => void;
+  onLost?: (reason: string, code: number) => void;
 }
 
 export interface PoolCallOptions extends CallOptions {
@@ -87,13 +88,13 @@ export class WorkerPool {
   }
 
   #start(): WorkerProcess {
-    const worker = new WorkerProcess({ ...this.#options.worker, onFree: () => this.#next() });
+    const worker = new WorkerProcess({ ...this.#options.worker(), onFree: () => this.#next() });
     this.#workers.add(worker);
     void worker.ended.then((status) => {
       this.#workers.delete(worker);
       if (!this.#closed) {
         this.lost++;
-        this.#options.onLost?.(status.signal ?? `code ${status.code}`);
+        this.#options.onLost?.(status.signal ?? `code ${status.code}`, status.code);
       }
       this.#next();
     });

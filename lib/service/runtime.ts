@@ -8,6 +8,7 @@ import { JobRunner } from "../jobs/job_runner.ts";
 import { ResultComputer } from "../jobs/result_computer.ts";
 import { checkWebhook, WebhookSender } from "../jobs/webhook.ts";
 import { WorkerPool } from "../jobs/worker_pool.ts";
+import { GPU_FAILED_CODE } from "../jobs/gpu_failed_code.ts";
 import { needsKeys, type Settings } from "../schemas/settings.ts";
 import { openCubeFile } from "../store/cube_file.ts";
 import { openStore, type Store } from "../store/open_store.ts";
@@ -50,9 +51,10 @@ export interface Runtime {
 }
 
 const OPEN_CUBES = 4;
-/** Two full batches are under way at a time; what waits beyond that waits in turn by caller. */
-const CALLS_AT_ONCE = 128;
-const WAITING_CALLS = 256;
+/** What the compute process has at a time; the rest waits in turn by caller. Longer queues only make everybody wait. */
+const CALLS_AT_ONCE = 64;
+const WAITING_CALLS = 96;
+const WAITING_RESULTS = 256;
 const SWEEP_EVERY_MS = 10 * 60_000;
 const HOUR_MS = 3600 * 1000;
 const CANCEL_GRACE_MS = 1000;
@@ -138,21 +140,28 @@ function createPools({ settings, log }: RuntimeOptions, store: Store, threads: n
   const write = `--allow-write=${store.folder.resultsPath},${root}/tmp`;
   const native = settings.LOOPSCOPE_ENGINE === "tensorflow" ? ["--allow-ffi", "--allow-env"] : ["--ignore-env"];
   const lost = (worker: string) => (reason: string) => log.error("worker_lost", { worker, reason });
+  let engine = settings.LOOPSCOPE_ENGINE;
   const compute = new WorkerPool({
-    worker: {
+    worker: () => ({
       entry: new URL("../jobs/compute_worker.ts", import.meta.url),
       permissions: [read, write, "--allow-sys", ...native],
-      args: [JSON.stringify({ engine: settings.LOOPSCOPE_ENGINE, threads })],
+      args: [JSON.stringify({ engine, threads })],
+    }),
+    ...{ size: 1, callsPerWorker: CALLS_AT_ONCE, maxWaiting: WAITING_CALLS },
+    onLost(reason, code) {
+      lost("compute")(reason);
+      if (code !== GPU_FAILED_CODE) return;
+      engine = "wasm";
+      log.warn("engine_replaced", { engine, reason: "The GPU failed" });
     },
-    ...{ size: 1, callsPerWorker: CALLS_AT_ONCE, maxWaiting: WAITING_CALLS, onLost: lost("compute") },
   });
   const analysis = new WorkerPool({
-    worker: {
+    worker: () => ({
       entry: new URL("../jobs/analysis_worker.ts", import.meta.url),
       permissions: [read, "--allow-sys", "--ignore-env"],
       cancelGraceMs: CANCEL_GRACE_MS,
-    },
-    ...{ size: threads, callsPerWorker: 1, maxWaiting: WAITING_CALLS, onLost: lost("analysis") },
+    }),
+    ...{ size: threads, callsPerWorker: 1, maxWaiting: WAITING_RESULTS, onLost: lost("analysis") },
   });
   const ingest = new IngestProcesses({
     timeoutMs: settings.LOOPSCOPE_PARSE_TIMEOUT_S * 1000,

@@ -8,6 +8,9 @@ export interface SystemServiceOptions {
   limits: { [name: string]: ResultTree };
 }
 
+/** A graphics driver can hang at the first question; then the service says so instead of never starting. */
+const START_TIMEOUT_MS = 120_000;
+
 /** What the compute process says of itself, and whether this service takes work. */
 export class ServiceState implements SystemService {
   #engine: ResultTree;
@@ -18,7 +21,9 @@ export class ServiceState implements SystemService {
 
   /** Asks the compute process for its engine; rejects when it cannot be had. */
   async start(): Promise<{ name: string; device: string; threads: number }> {
-    const { engine, engines } = await this.options.compute.call("describe", null) as { [key: string]: ResultTree };
+    const { engine, engines } = await this.options.compute.call("describe", null, { timeoutMs: START_TIMEOUT_MS }) as {
+      [key: string]: ResultTree;
+    };
     this.#engine = engine;
     this.#engines = engines;
     return engine as unknown as { name: string; device: string; threads: number };

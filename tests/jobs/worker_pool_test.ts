@@ -8,7 +8,7 @@ async function withPool(
   options: { size: number; callsPerWorker: number; maxWaiting: number },
   run: (pool: WorkerPool) => Promise<void>,
 ): Promise<void> {
-  const pool = new WorkerPool({ worker, ...options });
+  const pool = new WorkerPool({ worker: () => worker, ...options });
   try {
     await run(pool);
   } finally {
@@ -61,7 +61,12 @@ Deno.test("a process that dies is replaced and those who wait are served", () =>
   }));
 
 Deno.test("a cancelled call that does not listen loses its process after the grace", async () => {
-  const pool = new WorkerPool({ worker: { ...worker, cancelGraceMs: 30 }, size: 1, callsPerWorker: 1, maxWaiting: 5 });
+  const pool = new WorkerPool({
+    worker: () => ({ ...worker, cancelGraceMs: 30 }),
+    size: 1,
+    callsPerWorker: 1,
+    maxWaiting: 5,
+  });
   const controller = new AbortController();
   const spinning = pool.call("spin", null, { signal: controller.signal });
   setTimeout(() => controller.abort(), 50);

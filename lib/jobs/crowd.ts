@@ -1,0 +1,34 @@
+import { setImmediate } from "node:timers";
+
+/** Counts those who are inside, so that others may wait until nobody is. */
+export class Crowd {
+  #inside = 0;
+  #leave = Promise.withResolvers<void>();
+
+  async with<T>(run: () => Promise<T>): Promise<T> {
+    this.#inside++;
+    try {
+      return await run();
+    } finally {
+      this.#inside--;
+      this.#leave.resolve();
+      this.#leave = Promise.withResolvers<void>();
+    }
+  }
+
+  /** Lets those in who stand at the door, then waits until nobody is inside, for so long at most. */
+  async quiet(mostMs: number): Promise<void> {
+    const untilMs = performance.now() + mostMs;
+    await nextTurn();
+    while (this.#inside > 0 && performance.now() < untilMs) {
+      await this.#leave.promise;
+      await nextTurn();
+    }
+  }
+}
+
+/** Timers, then what has arrived, then answers that are to be written. */
+async function nextTurn(): Promise<void> {
+  await new Promise((resolve) => setTimeout(resolve, 0));
+  await new Promise((resolve) => setImmediate(resolve));
+}
