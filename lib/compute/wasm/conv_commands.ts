@@ -4,7 +4,7 @@ import type { PlacedClass, Stage } from "./wasm_model.ts";
 
 /** Bytes between points, so that they do not fall into one cache set (kernels/winograd.ts). */
 const POINT_PAD = 64;
-const TILE_SCRATCH = 52 * 256;
+const TILE_SCRATCH = 53 * 256;
 const MOST_GROUPS = 8;
 
 /** Tiles of one job. Depends on the channels alone, so that sums are cut the same way on every machine. */

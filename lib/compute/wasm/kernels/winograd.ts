@@ -17,8 +17,10 @@ import {
 } from "./transform";
 
 const TILE_BYTES: usize = 80;
-/** Scratch for one tile: up to 36 points, then up to 16 outputs, of 64 channels. */
-const TILE_SCRATCH: usize = 36 * 256 + 16 * 256;
+/** Scratch for one tile: up to 36 points, then up to 16 outputs, of 64 channels, then the outputs' byte offsets. */
+const TILE_SCRATCH: usize = 36 * 256 + 16 * 256 + 256;
+const RESULTS: usize = 36 * 256;
+const OFFSETS: usize = RESULTS + 16 * 256;
 const PAD: usize = 64;
 
 // Modes of finishing an output.
@@ -110,12 +112,13 @@ function outputPoints(c: usize, job: i32, first: i32, rows: i32, m: usize, step:
   const perSample = arg(c, 2), table = <usize>arg(c, 3), my = arg(c, 4), mx = arg(c, 5), cout = arg(c, 14);
   const blockBytes = <usize>arg(c, 16) << 8;
   const px = <usize>pointCount(mx), mode = arg(c, 17);
-  const results = scratch + 36 * 256;
+  const results = scratch + RESULTS;
   const sums = arg(c, 26) ? <usize>arg(c, 26) + <usize>(job * cout) * 8 : 0;
   if (sums) memory.fill(sums, 0, <usize>cout * 8);
   let tile = first % perSample, sample = <usize>(first / perSample) * <usize>arg(c, 13);
   for (let i = 0; i < rows; i++) {
     const entry = table + <usize>tile * TILE_BYTES;
+    const pixels = pixelOffsets(entry, my, mx, sample, scratch);
     for (let from = 0; from < cout; from += 64) {
       const bytes = <usize>min(64, cout - from) << 2;
       const at = m + (<usize>i << 8) + <usize>(from >> 6) * blockBytes;
@@ -129,62 +132,81 @@ function outputPoints(c: usize, job: i32, first: i32, rows: i32, m: usize, step:
         }
       }
       const channel = <usize>from << 2;
-      for (let r = 0; r < max(my, 1); r++) {
-        for (let x = 0; x < mx; x++) {
-          const from = results + <usize>(r * mx + x) * 256;
-          const o = sample + <usize>arg(entry, 12 + r) + <usize>arg(entry, 16 + x) + channel;
-          if (mode == TRAIN) finishTraining(c, from, o, channel, sums, bytes);
-          else if (mode == GRADIENT) finishGradient(c, from, o, channel, sums, bytes);
-          else finishEvaluation(c, from, o, channel, bytes);
-        }
-      }
+      if (mode == TRAIN) finishTraining(c, scratch, pixels, channel, sums, bytes);
+      else if (mode == GRADIENT) finishGradient(c, scratch, pixels, channel, sums, bytes);
+      else finishEvaluation(c, scratch, pixels, channel, bytes);
     }
     if (++tile == perSample) tile = 0, sample += arg(c, 13);
   }
 }
 
+/** Lists where a tile's outputs lie in their tensors; returns how many. */
+function pixelOffsets(entry: usize, my: i32, mx: i32, sample: usize, scratch: usize): usize {
+  let to = scratch + OFFSETS;
+  for (let r = 0; r < max(my, 1); r++) {
+    for (let x = 0; x < mx; x++) {
+      store<usize>(to, sample + <usize>arg(entry, 12 + r) + <usize>arg(entry, 16 + x));
+      to += 4;
+    }
+  }
+  return <usize>(max(my, 1) * mx);
+}
+
+// The results of a tile lie 256 bytes apart; below, four channels of all of them are finished before the next four.
+
 /** activation = leaky(result + bias), and the sums of it and its square. */
-function finishTraining(c: usize, from: usize, o: usize, channel: usize, sums: usize, bytes: usize): void {
-  const to = <usize>arg(c, 12) + o, bias = <usize>arg(c, 18) + channel;
-  const slope = f32x4.splat(floatArg(c, 19));
-  const sum = sums + channel, squares = sum + (<usize>arg(c, 14) << 2);
+function finishTraining(c: usize, scratch: usize, pixels: usize, channel: usize, sums: usize, bytes: usize): void {
+  const slope = f32x4.splat(floatArg(c, 19)), row = <usize>arg(c, 14) << 2;
+  const offsets = scratch + OFFSETS, end = offsets + (pixels << 2);
   for (let k: usize = 0; k < bytes; k += 16) {
-    const a = leaky(f32x4.add(v128.load(from + k), v128.load(bias + k)), slope);
-    v128.store(to + k, a);
-    v128.store(sum + k, f32x4.add(v128.load(sum + k), a));
-    v128.store(squares + k, fma(a, a, v128.load(squares + k)));
+    const to = <usize>arg(c, 12) + channel + k, sum = sums + channel + k, bias = v128.load(arg(c, 18) + channel + k);
+    let s1 = v128.load(sum), s2 = v128.load(sum + row), from = scratch + RESULTS + k;
+    for (let p = offsets; p < end; p += 4) {
+      const a = leaky(f32x4.add(v128.load(from), bias), slope);
+      v128.store(to + load<usize>(p), a);
+      s1 = f32x4.add(s1, a), s2 = fma(a, a, s2);
+      from += 256;
+    }
+    v128.store(sum, s1), v128.store(sum + row, s2);
   }
 }
 
 /** The gradient of a layer's output (plus another one), and the sums of it and of it times the activation there. */
-function finishGradient(c: usize, from: usize, o: usize, channel: usize, sums: usize, bytes: usize): void {
-  const to = <usize>arg(c, 12) + o, added = <usize>arg(c, 24) + o, activation = <usize>arg(c, 25) + o;
-  const sum = sums + channel, products = sum + (<usize>arg(c, 14) << 2);
-  const adds = arg(c, 24) != 0;
+function finishGradient(c: usize, scratch: usize, pixels: usize, channel: usize, sums: usize, bytes: usize): void {
+  const offsets = scratch + OFFSETS, end = offsets + (pixels << 2), row = <usize>arg(c, 14) << 2;
   for (let k: usize = 0; k < bytes; k += 16) {
-    let d = v128.load(from + k);
-    if (adds) d = f32x4.add(d, v128.load(added + k));
-    v128.store(to + k, d);
-    if (sums) {
-      addTo(sum + k, d);
-      v128.store(products + k, fma(d, v128.load(activation + k), v128.load(products + k)));
+    const o = channel + k, to = <usize>arg(c, 12) + o;
+    const added = arg(c, 24) ? <usize>arg(c, 24) + o : 0, activation = <usize>arg(c, 25) + o;
+    let s1 = f32x4.splat(0), s2 = s1, from = scratch + RESULTS + k;
+    for (let p = offsets; p < end; p += 4) {
+      const at = load<usize>(p);
+      let d = v128.load(from);
+      if (added) d = f32x4.add(d, v128.load(added + at));
+      v128.store(to + at, d);
+      if (sums) s1 = f32x4.add(s1, d), s2 = fma(d, v128.load(activation + at), s2);
+      from += 256;
     }
+    if (sums) addTo(sums + o, s1), addTo(sums + row + o, s2);
   }
 }
 
 /** output = leaky(result + bias) * scale + shift; in a pyramid all three values also go into the total. */
-function finishEvaluation(c: usize, from: usize, o: usize, channel: usize, bytes: usize): void {
-  const to = <usize>arg(c, 12), total = <usize>arg(c, 22) + o, totalMode = arg(c, 23);
-  const bias = <usize>arg(c, 18) + channel, scale = <usize>arg(c, 20) + channel, shift = <usize>arg(c, 21) + channel;
-  const slope = f32x4.splat(floatArg(c, 19));
+function finishEvaluation(c: usize, scratch: usize, pixels: usize, channel: usize, bytes: usize): void {
+  const slope = f32x4.splat(floatArg(c, 19)), totalMode = arg(c, 23);
+  const offsets = scratch + OFFSETS, end = offsets + (pixels << 2);
   for (let k: usize = 0; k < bytes; k += 16) {
-    const z = f32x4.add(v128.load(from + k), v128.load(bias + k));
-    const a = leaky(z, slope);
-    const y = fma(a, v128.load(scale + k), v128.load(shift + k));
-    if (to) v128.store(to + o + k, y);
-    if (totalMode) {
-      const all = f32x4.add(f32x4.add(z, a), y);
-      v128.store(total + k, totalMode == 1 ? all : f32x4.add(v128.load(total + k), all));
+    const o = channel + k, to = arg(c, 12) ? <usize>arg(c, 12) + o : 0, total = <usize>arg(c, 22) + o;
+    const bias = v128.load(arg(c, 18) + o), scale = v128.load(arg(c, 20) + o), shift = v128.load(arg(c, 21) + o);
+    let from = scratch + RESULTS + k;
+    for (let p = offsets; p < end; p += 4) {
+      const at = load<usize>(p);
+      const z = f32x4.add(v128.load(from), bias), a = leaky(z, slope), y = fma(a, scale, shift);
+      if (to) v128.store(to + at, y);
+      if (totalMode) {
+        const all = f32x4.add(f32x4.add(z, a), y);
+        v128.store(total + at, totalMode == 1 ? all : f32x4.add(v128.load(total + at), all));
+      }
+      from += 256;
     }
   }
 }
@@ -234,18 +256,14 @@ function correlatePoint(a: usize, b: usize, to: usize, blockBytes: usize, cin: i
 function gradientPoints(c: usize, first: i32, rows: i32, v: usize, step: usize, sums: usize, scratch: usize): void {
   const perSample = arg(c, 2), my = arg(c, 4), mx = arg(c, 5), channels = arg(c, 18);
   const px = <usize>pointCount(mx), blockBytes = <usize>arg(c, 16) << 8;
-  const results = scratch + 36 * 256;
+  const results = scratch + RESULTS;
   let tile = first % perSample, sample = <usize>(first / perSample) * <usize>arg(c, 17);
   for (let i = 0; i < rows; i++) {
     const entry = <usize>arg(c, 3) + <usize>tile * TILE_BYTES;
+    const pixels = pixelOffsets(entry, my, mx, sample, scratch);
     for (let from = 0; from < channels; from += 64) {
       const bytes = <usize>min(64, channels - from) << 2, channel = <usize>from << 2;
-      for (let r = 0; r < max(my, 1); r++) {
-        for (let x = 0; x < mx; x++) {
-          const o = sample + <usize>arg(entry, 12 + r) + <usize>arg(entry, 16 + x) + channel;
-          backThroughNorm(c, o, channel, results + <usize>(r * mx + x) * 256, sums + channel, bytes);
-        }
-      }
+      backThroughNorm(c, scratch, pixels, channel, sums, bytes);
       const to = v + (<usize>i << 8) + <usize>(from >> 6) * blockBytes;
       if (my == 0) spread(mx, results, 256, to, step, bytes);
       else {
@@ -261,20 +279,27 @@ function gradientPoints(c: usize, first: i32, rows: i32, v: usize, step: usize, 
   }
 }
 
-function backThroughNorm(c: usize, o: usize, channel: usize, copy: usize, sums: usize, bytes: usize): void {
-  const dy = <usize>arg(c, 12) + o, a = <usize>arg(c, 13) + o, g = <usize>arg(c, 14), dz = <usize>arg(c, 15) + o;
-  const alpha = <usize>arg(c, 19) + channel, beta = <usize>arg(c, 20) + channel, gamma = <usize>arg(c, 21) + channel;
+/** dz of a tile's pixels, to its tensor and to the scratch, and its sums. */
+function backThroughNorm(c: usize, scratch: usize, pixels: usize, channel: usize, sums: usize, bytes: usize): void {
   const slope = f32x4.splat(floatArg(c, 22));
+  const offsets = scratch + OFFSETS, end = offsets + (pixels << 2);
   for (let k: usize = 0; k < bytes; k += 16) {
-    const activation = v128.load(a + k);
-    let d = fma(v128.load(dy + k), v128.load(alpha + k), fma(activation, v128.load(beta + k), v128.load(gamma + k)));
-    if (g) {
-      const added = v128.load(g + o + k);
-      d = fma(f32x4.add(d, added), leakySlope(activation, slope), added);
-    } else d = f32x4.mul(d, leakySlope(activation, slope));
-    v128.store(dz + k, d);
-    v128.store(copy + k, d);
-    addTo(sums + k, d);
+    const o = channel + k, dy = <usize>arg(c, 12) + o, a = <usize>arg(c, 13) + o, dz = <usize>arg(c, 15) + o;
+    const g = arg(c, 14) ? <usize>arg(c, 14) + o : 0;
+    const alpha = v128.load(arg(c, 19) + o), beta = v128.load(arg(c, 20) + o), gamma = v128.load(arg(c, 21) + o);
+    let sum = f32x4.splat(0), copy = scratch + RESULTS + k;
+    for (let p = offsets; p < end; p += 4) {
+      const at = load<usize>(p), activation = v128.load(a + at), factor = leakySlope(activation, slope);
+      let d = fma(v128.load(dy + at), alpha, fma(activation, beta, gamma));
+      if (g) {
+        const added = v128.load(g + at);
+        d = fma(f32x4.add(d, added), factor, added);
+      } else d = f32x4.mul(d, factor);
+      v128.store(dz + at, d), v128.store(copy, d);
+      sum = f32x4.add(sum, d);
+      copy += 256;
+    }
+    addTo(sums + o, sum);
   }
 }
 
