@@ -66,6 +66,7 @@ export class IngestProcesses {
     } finally {
       clearTimeout(timer);
       task.signal.removeEventListener("abort", onAbort);
+      await child.stdin.abort().catch(() => {});
     }
   }
 }
@@ -82,9 +83,17 @@ function spawn({ file, folder, options, map }: IngestTask, limits: IngestLimits)
   ];
   // RLIMIT_DATA makes a too large allocation an error in the process instead of the machine's end.
   const kilobytes = String(Math.floor(limits.memoryBytes / 1024));
+  // A limit on its processor time outlives the service, should that be killed while the parser hangs.
+  const cpuSeconds = String(Math.ceil(limits.timeoutMs / 1000) * 2 + 10);
   return new Deno.Command("sh", {
-    args: ["-c", 'ulimit -d "$0" 2>/dev/null; exec "$@"', kilobytes, ...run],
-    stdin: "null",
+    args: [
+      "-c",
+      'ulimit -d "$0" 2>/dev/null; ulimit -t "$1" 2>/dev/null; shift; exec "$@"',
+      kilobytes,
+      cpuSeconds,
+      ...run,
+    ],
+    stdin: "piped",
     stdout: "piped",
     stderr: "null",
   }).spawn();

@@ -18,7 +18,14 @@ async function main(argument: string): Promise<{ ok: true } | { ok: false; error
   }
 }
 
+/** The service holds the other end of stdin: when it has died, nobody wants this file any more. */
+async function endWithService(): Promise<never> {
+  for await (const _ of Deno.stdin.readable);
+  Deno.exit(1);
+}
+
 if (import.meta.main) {
+  void endWithService();
   const answer = await main(Deno.args[0]);
   console.log(JSON.stringify(answer));
   Deno.exit(0);

@@ -3,13 +3,26 @@ import { LoopscopeError } from "../base/errors.ts";
 /** Lets whatever else waits (predictions, messages) go first; throws `cancelled` once the signal fires. */
 export type Pause = () => Promise<void>;
 
-/** A pause that costs nothing until `sliceMs` have passed since the last one, so that it may be called often. */
-export function createPause(signal: AbortSignal | undefined, nowMs: () => number, sliceMs = 40): Pause {
+/** One turn of the event loop. */
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, 0));
+}
+
+/**
+ * A pause that costs nothing until `sliceMs` have passed since the last one, so that it may be called often. `giveWay`
+ * resolves when the work may go on.
+ */
+export function createPause(
+  signal: AbortSignal | undefined,
+  nowMs: () => number,
+  sliceMs = 40,
+  giveWay: () => Promise<void> = nextTurn,
+): Pause {
   let lastMs = nowMs();
   return async () => {
     throwIfCancelled(signal);
     if (nowMs() - lastMs < sliceMs) return;
-    await new Promise((resolve) => setTimeout(resolve, 0));
+    await giveWay();
     lastMs = nowMs();
     throwIfCancelled(signal);
   };

@@ -11,6 +11,8 @@ import { type Checkpoint, type MemberProgress, readCheckpoint, writeCheckpoint }
 import { mixSeed } from "./epoch_batches.ts";
 import { finishTraining } from "./finish_training.ts";
 import type { LoadedModel, TrainedModel } from "./artifact.ts";
+import { createPause } from "./pause.ts";
+import { ridgeLoss } from "./ridge_loss.ts";
 import { trainMember } from "./train_member.ts";
 import { buildTrainingData, type TrainingData } from "./training_data.ts";
 
@@ -31,6 +33,8 @@ export interface TrainInput {
   checkpointEveryMs?: number;
   /** Asked after each epoch: true has the training save a checkpoint and throw `draining`. */
   isDraining?: () => boolean;
+  /** Between slices of work: resolves when the training may go on. Default: the next turn. */
+  giveWay?: () => Promise<void>;
 }
 
 export type TrainingEvent =
@@ -42,6 +46,8 @@ export type TrainingEvent =
     /** Mean squared errors of standardised targets; the training loss is in training mode, before each update. */
     trainLoss: number;
     testLoss: number;
+    /** The held-out loss of a ridge regression on the same pairs, the same in every epoch. */
+    ridgeLoss: number;
     patchesPerSecond: number;
     etaSeconds: number;
   }
@@ -69,7 +75,9 @@ export async function* trainModel(input: TrainInput): AsyncGenerator<TrainingEve
     : { fingerprint, done: [], seconds: 0 };
   const startedMs = nowMs();
   const seconds = () => begun.seconds + (nowMs() - startedMs) / 1000;
-  const done = yield* trainMembers(input, { network, data, begun, seconds });
+  const pause = createPause(input.signal, nowMs, undefined, input.giveWay);
+  const ridge = await ridgeLoss(data.train, data.test, { cols: cube.shape[1], window: request.window, pause });
+  const done = yield* trainMembers(input, { network, data, begun, seconds, ridge });
   return await finishTraining(input, { network, data, done, seconds });
 }
 
@@ -78,11 +86,12 @@ interface Preparations {
   data: TrainingData;
   begun: Checkpoint;
   seconds: () => number;
+  ridge: number;
 }
 
 async function* trainMembers(
   input: TrainInput,
-  { network, data, begun, seconds }: Preparations,
+  { network, data, begun, seconds, ridge }: Preparations,
 ): AsyncGenerator<TrainingEvent, Checkpoint["done"]> {
   const { request, nowMs, checkpointEveryMs = 15000 } = input;
   const done = [...begun.done];
@@ -108,6 +117,7 @@ async function* trainMembers(
           epochs,
           trainLoss: progress.history.trainLoss.at(-1)!,
           testLoss: progress.history.testLoss.at(-1)!,
+          ridgeLoss: ridge,
           patchesPerSecond,
           etaSeconds: (epochs - epoch) * seconds() / epoch,
         };

@@ -19,6 +19,8 @@ export interface MemberInput {
   start: NetworkState | (MemberProgress & { state: TrainingState });
   signal: AbortSignal;
   nowMs: () => number;
+  /** Between slices of work: resolves when the training may go on. Default: the next turn. */
+  giveWay?: () => Promise<void>;
 }
 
 /** One epoch done: what is known after it. */
@@ -29,7 +31,7 @@ export interface EpochDone {
 
 const MOST_TEST_PIXELS = 1024;
 /** Work given to the engine at once; a prediction waits at most about this long. */
-const SLICE_MS = 80;
+const SLICE_MS = 40;
 const MOST_STEPS_AT_ONCE = 64;
 
 /**
@@ -66,7 +68,7 @@ async function trainEpoch(
 ): Promise<EpochDone> {
   const { data, request, nowMs, signal } = input;
   const epoch = before.epoch + 1;
-  const pause = createPause(signal, nowMs, 0);
+  const pause = createPause(signal, nowMs, 0, input.giveWay);
   const batches = epochBatches(data.train.pixels.length, request.batchSize, input.seed, epoch);
   const startedMs = nowMs();
   const trainLoss = await runBatches(session, batches, { epoch, pause, nowMs });
