@@ -1,6 +1,7 @@
 /**
- * Trains the models that ship with the service and writes their artifacts: `deno task zoo [NAME…]`. The measured film is
- * read from ../shared/data (public, see the card); without that folder its models are left as they are.
+ * Trains the models that ship with the service and writes their artifacts: `deno task zoo [--rescore] [NAME…]`. The
+ * measured film is read from ../shared/data (public, see the card); without that folder its models are left as they are.
+ * `--rescore` keeps the weights and writes scores, check and card anew, for when only the evaluation has changed.
  */
 import { systemClock, toTimestamp } from "../lib/base/clock.ts";
 import type { Engine } from "../lib/compute/engine.ts";
@@ -12,9 +13,11 @@ import { ingestCube } from "../lib/jobs/ingest_cube.ts";
 import { ingestOptionsSchema } from "../lib/schemas/cube.ts";
 import { trainRequestSchema } from "../lib/schemas/job.ts";
 import { openCubeFile } from "../lib/store/cube_file.ts";
-import { loadModel, type ModelFiles, writeArtifact } from "../lib/training/artifact.ts";
+import { loadModel, type ModelFiles, type TrainedModel, writeArtifact } from "../lib/training/artifact.ts";
 import { sha256Hex } from "../lib/training/sha256.ts";
-import { trainModel } from "../lib/training/train.ts";
+import { finishTraining } from "../lib/training/finish_training.ts";
+import { type TrainInput, trainModel } from "../lib/training/train.ts";
+import { buildTrainingData } from "../lib/training/training_data.ts";
 
 const ZOO = new URL("./", import.meta.url);
 const MEASURED = new URL("../../shared/data/pto_beps_nsid.h5", import.meta.url);
@@ -27,8 +30,8 @@ interface ZooModel {
 }
 
 const MODELS: ZooModel[] = [
-  { name: "simulated-film-im2spec", direction: "im2spec", source: "film", epochs: 60 },
-  { name: "simulated-film-spec2im", direction: "spec2im", source: "film", epochs: 60 },
+  { name: "simulated-film-im2spec", direction: "im2spec", source: "film", epochs: 100 },
+  { name: "simulated-film-spec2im", direction: "spec2im", source: "film", epochs: 100 },
   { name: "pto-beps-im2spec", direction: "im2spec", source: "pto", epochs: 60 },
   { name: "pto-beps-spec2im", direction: "spec2im", source: "pto", epochs: 60 },
 ];
@@ -56,7 +59,7 @@ async function openCube(source: ZooModel["source"], folder: string) {
   return { cube: openCubeFile(cubeFolder), cubeSha256: await sha256Hex(await Deno.readFile(file)) };
 }
 
-async function build(model: ZooModel, engine: Engine, folder: string): Promise<ModelFiles> {
+async function build(model: ZooModel, engine: Engine, folder: string, rescored: boolean): Promise<ModelFiles> {
   const { cube, cubeSha256 } = await openCube(model.source, folder);
   const request = trainRequestSchema.parse({
     kind: "train",
@@ -68,23 +71,42 @@ async function build(model: ZooModel, engine: Engine, folder: string): Promise<M
   });
   const cubeName = model.source === "pto" ? "BEPS_PTO_50x50" : "Simulated ferroelectric film";
   const signal = new AbortController().signal;
-  const training = trainModel({ cube, request, cubeName, cubeSha256, engine, signal, nowMs: () => performance.now() });
+  const input = { cube, request, cubeName, cubeSha256, engine, signal, nowMs: () => performance.now() };
+  const trained = rescored ? await rescore(model.name, input) : await train(model.name, input);
+  cube.close();
+  console.log(model.name, JSON.stringify(trained.manifest.scores?.test), trained.manifest.scores?.verdict);
+  // The last epoch's weights are left out of the repository: the best epoch's are what predicts.
+  const identity = { name: model.name, version: 1, createdAt: toTimestamp(systemClock.nowMs()) };
+  return await writeArtifact({ ...trained, last: undefined }, identity);
+}
+
+async function train(name: string, input: TrainInput): Promise<TrainedModel> {
+  const training = trainModel(input);
   for (;;) {
     const { done, value } = await training.next();
-    if (!done) {
-      if (value.kind === "epoch") logEpoch(model.name, value);
-      continue;
-    }
-    cube.close();
-    // The last epoch's weights are left out of the repository: the best epoch's are what predicts.
-    const trained = { ...value, last: undefined };
-    console.log(model.name, JSON.stringify(trained.manifest.scores?.test), trained.manifest.scores?.verdict);
-    return await writeArtifact(trained, {
-      name: model.name,
-      version: 1,
-      createdAt: toTimestamp(systemClock.nowMs()),
-    });
+    if (done) return value;
+    if (value.kind === "epoch") logEpoch(name, value);
   }
+}
+
+/** The shipped weights evaluated again, as if their training had just ended. */
+async function rescore(name: string, input: TrainInput): Promise<TrainedModel> {
+  const files: ModelFiles = new Map();
+  const folder = new URL(`${name}/1/`, ZOO);
+  for await (const { name } of Deno.readDir(folder)) files.set(name, await Deno.readFile(new URL(name, folder)));
+  const { manifest, network, state } = await loadModel(files);
+  const { training, scaler } = manifest;
+  if (!training || training.cubeSha256 !== input.cubeSha256) console.log(`${name}: was trained on another file`);
+  const history = training!.history;
+  const best = { network: state, epoch: training!.bestEpoch, guardLoss: NaN };
+  const trained = await finishTraining({ ...input, request: { ...input.request, epochs: training!.epochs } }, {
+    network,
+    data: buildTrainingData(input.cube, input.request, scaler),
+    done: [{ epoch: training!.epochs, history, best, last: state }],
+    seconds: () => training!.seconds,
+  });
+  const { engine, device } = training!;
+  return { ...trained, manifest: { ...trained.manifest, training: { ...trained.manifest.training!, engine, device } } };
 }
 
 function logEpoch(name: string, event: { epoch: number; epochs: number; trainLoss: number; testLoss: number }): void {
@@ -101,14 +123,16 @@ async function write(name: string, files: ModelFiles): Promise<void> {
   for (const [file, bytes] of files) await Deno.writeFile(new URL(file, folder), bytes);
 }
 
-const wanted = Deno.args.length > 0 ? MODELS.filter((model) => Deno.args.includes(model.name)) : MODELS;
+const names = Deno.args.filter((arg) => !arg.startsWith("--"));
+const rescored = Deno.args.includes("--rescore");
+const wanted = names.length > 0 ? MODELS.filter((model) => names.includes(model.name)) : MODELS;
 const engine = await openWasmEngine({ threads: Math.min(2, navigator.hardwareConcurrency) });
 const folder = await Deno.makeTempDir();
 try {
   for (const model of wanted) {
     if (model.source === "pto" && !await exists(MEASURED)) {
       console.log(`${model.name}: left as it is, ${MEASURED.pathname} is absent`);
-    } else await write(model.name, await build(model, engine, folder));
+    } else await write(model.name, await build(model, engine, folder, rescored));
   }
 } finally {
   await engine.close();
