@@ -57,7 +57,8 @@ export function parseNanonisHeader(file: ByteFile): NanonisHeader {
     const wanted = `${channels.length} channels of ${points} points`;
     throw nanonisError(`met ${experimentBytes} bytes a point, wanted ${wanted} of 4 bytes`);
   }
-  const newline = text.slice(end + END.length, end + END.length + 2) === "\r\n" ? 2 : 1;
+  const newline = /^\r?\n/.exec(text.slice(end + END.length, end + END.length + 2))?.[0].length;
+  if (newline === undefined) throw nanonisError("met no new line after the header");
   return {
     rows: Number(rows),
     cols: Number(cols),
