@@ -25,6 +25,29 @@ async function demoModel(service: RunningService): Promise<string> {
   return "film@1";
 }
 
+/** The pixel of the test part that the model predicts worst, as the page's address has it. */
+async function worstTestPixel(service: RunningService, model: string): Promise<string> {
+  const [name, version] = model.split("@");
+  const { items: [{ id }] } = await service.json<{ items: { id: string }[] }>("/v1/cubes");
+  const { nrmse, part } = await service.json<{ nrmse: MapAnswer; part: MapAnswer }>(
+    `/v1/models/${name}/versions/${version}/cubes/${id}/errors`,
+  );
+  const inTest = (pixel: number) => part.data[pixel] === TEST_PART;
+  const worst = nrmse.data.reduce<number>(
+    (best, value, i) => inTest(i) && (value ?? 0) > (nrmse.data[best] ?? 0) ? i : best,
+    0,
+  );
+  return `${Math.floor(worst / nrmse.shape[1])}.${worst % nrmse.shape[1]}`;
+}
+
+interface MapAnswer {
+  shape: number[];
+  data: (number | null)[];
+}
+
+/** `parts.test` of the answer. */
+const TEST_PART = 3;
+
 /** Waits until nothing on the page is still being fetched or drawn. */
 async function settle(page: Page): Promise<void> {
   await page.waitForLoadState("networkidle");
@@ -35,6 +58,7 @@ async function settle(page: Page): Promise<void> {
 await Deno.mkdir(OUT, { recursive: true });
 await withBrowser(async (browser, service) => {
   const model = await demoModel(service);
+  const worst = await worstTestPixel(service, model);
   for (const width of [1280, 390]) {
     for (const theme of ["light", "dark"] as const) {
       const { page, context, faults } = await openPage(browser, service, { width, height: 860, theme });
@@ -43,11 +67,11 @@ await withBrowser(async (browser, service) => {
         await settle(page);
         await page.screenshot({ path: new URL(`${tab}-${width}-${theme}.png`, OUT).pathname, fullPage: true });
       }
-      await page.goto(`${service.url}/#/explore?model=${model}&layer=error:nrmse&pins=20.12_33.40`);
+      await page.goto(`${service.url}/#/explore?model=${model}&layer=error:nrmse&pins=20.12_${worst}`);
       await settle(page);
       await page.screenshot({ path: new URL(`errors-${width}-${theme}.png`, OUT).pathname, fullPage: true });
       if (width === 1280 && theme === "light") {
-        await page.goto(`${service.url}/#/explore?model=${model}&layer=error:nrmse&pins=33.40`);
+        await page.goto(`${service.url}/#/explore?model=${model}&layer=error:nrmse&pins=${worst}`);
         await settle(page);
         await page.screenshot({ path: README_PICTURE.pathname });
       }

@@ -38,7 +38,7 @@ export function Explore({ session, derived }: { session: Session; derived: Deriv
                 <p>Click the map, or focus it and press an arrow key.</p>
               </section>
             )}
-          <div class="explore-pair">
+          <div class={session.model?.model.network.direction === "spec2im" ? "explore-pair pair-even" : "explore-pair"}>
             <PatchPanel session={session} derived={derived} pixels={pixels} />
             <ParameterPanel session={session} derived={derived} pixels={pixels} />
           </div>

@@ -152,7 +152,7 @@ export function PatchPanel({ session, pixels }: Props) {
   const w = model.window;
   return (
     <Panel
-      title={forward ? "Input: the patch" : "Patch: measured and predicted"}
+      title={forward ? "Input: the patch" : "Measured and predicted patch"}
       class="patch-panel"
       exports={{
         name: `${session.cube!.record.name} patch`,
@@ -230,11 +230,13 @@ export function ParameterPanel({ session, derived, pixels }: Props) {
     <Panel
       title={isLoop ? "Loop parameters" : model ? "Errors" : "Parameters"}
       class="parameter-panel"
-      exports={{
-        name: `${cube!.record.name} parameters`,
-        curl: app.api.curl(forward ? `${model!.base}/loops` : `/v1/cubes/${cube!.record.id}/loops`),
-        files: rows.length ? { csv: () => csvBlob(table()) } : undefined,
-      }}
+      exports={isLoop
+        ? {
+          name: `${cube!.record.name} parameters`,
+          curl: app.api.curl(forward ? `${model!.base}/loops` : `/v1/cubes/${cube!.record.id}/loops`),
+          files: rows.length ? { csv: () => csvBlob(table()) } : undefined,
+        }
+        : undefined}
     >
       {warnings.map((text) => <p key={text} class="warning">{text}</p>)}
       {kinds.length > 0 && (

@@ -69,6 +69,7 @@ export function ScatterPanel({ session, predictions, colouring, selected }: Prop
           {latents > 2 && [0, 1].map((k) => (
             <select
               key={k}
+              class="latent-pick"
               aria-label={k === 0 ? "Horizontal latent" : "Vertical latent"}
               value={view.dims[k]}
               onChange={(event) => {

@@ -41,7 +41,9 @@ export function Story({ session }: { session: Session; derived: Derived }) {
       {scores?.verdict && <p class="muted story-verdict">{scores.verdict}</p>}
       {scores && <ScoreBar test={scores.test} ridge={scores.baselines.ridge} mean={scores.baselines.mean} />}
       {!learnedFrom(model.model, record) && model.model.training && (
-        <p class="notice">This model learned from another cube ({model.model.training.cubeName}).</p>
+        <p class="notice">
+          This model learned from other data ({model.model.training.cubeName}): all pixels here are new to it.
+        </p>
       )}
     </div>
   );
