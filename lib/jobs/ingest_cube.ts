@@ -15,6 +15,8 @@ export interface IngestTask {
   /** An empty folder that takes the cube. */
   folder: string;
   options: IngestOptions;
+  /** Told after every part of the work. */
+  onProgress?: () => void;
 }
 
 const MOST_CHOICES = 100;
@@ -40,26 +42,32 @@ export async function ingestCube(
   }
 }
 
-async function readCube({ file, folder, options }: IngestTask, limits: FormatLimits): Promise<IngestedCube> {
+async function readCube(
+  { file, folder, options, onProgress = () => {} }: IngestTask,
+  limits: FormatLimits,
+): Promise<IngestedCube> {
   const source = await openSource(file, limits);
   try {
     const { dataset, channel, repair } = options;
     const view = source.open({ dataset, channel });
-    return writeCube(source, view, { folder, repair });
+    onProgress();
+    return writeCube(source, view, { folder, repair, onProgress });
   } finally {
     source.close();
   }
 }
 
-function writeCube(
-  source: CubeSource,
-  view: CubeView,
-  { folder, repair }: { folder: string; repair: "robust" | "off" },
-) {
+interface WriteOptions {
+  folder: string;
+  repair: "robust" | "off";
+  onProgress: () => void;
+}
+
+function writeCube(source: CubeSource, view: CubeView, { folder, repair, onProgress }: WriteOptions): IngestedCube {
   const writer = createCubeFile(folder, view.shape);
   try {
-    const { failedValues, unusable } = writeValues(view, writer, repair === "robust");
-    const repaired = repairCubeFile(writer, view.shape, repair);
+    const { failedValues, unusable } = writeValues(view, writer, { dropFailed: repair === "robust", onProgress });
+    const repaired = repairCubeFile(writer, view.shape, { mode: repair, onProgress });
     const failed = failedPixels(repaired.repaired_HW, view.shape[2]);
     for (const image of view.maps()) writer.addImage(image);
     const health = {
@@ -79,7 +87,11 @@ function writeCube(
 }
 
 /** Copies all values; those that the file marks as failed become NaN. Returns their number and the pixels without any other. */
-function writeValues(view: CubeView, writer: CubeFileWriter, dropFailed: boolean) {
+function writeValues(
+  view: CubeView,
+  writer: CubeFileWriter,
+  { dropFailed, onProgress }: { dropFailed: boolean; onProgress: () => void },
+) {
   const [rows, cols, points] = view.shape;
   const unusable: number[] = [];
   let failedValues = 0;
@@ -99,6 +111,7 @@ function writeValues(view: CubeView, writer: CubeFileWriter, dropFailed: boolean
       if (usable === 0) unusable.push(row * cols + pixel);
     }
     writer.writeRows(row, block);
+    onProgress();
   }
   if (finite > failedValues) return { failedValues, unusable };
   const met = `Of ${

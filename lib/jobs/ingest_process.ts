@@ -3,6 +3,8 @@ import type { IngestOptions } from "../schemas/cube.ts";
 
 export interface IngestLimits {
   timeoutMs: number;
+  /** Longest time without a sign of life, which the reader gives after every part of a file; default two minutes. */
+  stallMs?: number;
   /** Data memory of the process. */
   memoryBytes: number;
   /** Parsing processes at a time; further uploads wait. */
@@ -23,6 +25,10 @@ export interface IngestTask {
 const ENTRY = new URL("./ingest_worker.ts", import.meta.url);
 /** What the process may say: one line of JSON. */
 const MAX_OUTPUT_CHARACTERS = 1 << 20;
+/** A damaged file can turn the HDF5 library in circles: it would otherwise keep a core until the whole limit is over. */
+const STALL_MS = 120000;
+
+type StopReason = "timeout" | "stalled" | "cancelled";
 
 /**
  * Parses untrusted files apart: each in a process of its own that may read that file and write one folder, without
@@ -52,19 +58,26 @@ export class IngestProcesses {
   async #parse(task: IngestTask): Promise<void> {
     task.signal.throwIfAborted();
     const child = spawn(task, this.#limits);
-    let reason: "timeout" | "cancelled" | undefined;
-    const stop = (why: typeof reason) => {
+    let reason: StopReason | undefined;
+    const stop = (why: StopReason) => {
       reason ??= why;
       kill(child);
     };
     const onAbort = () => stop("cancelled");
     task.signal.addEventListener("abort", onAbort);
     const timer = setTimeout(() => stop("timeout"), this.#limits.timeoutMs);
+    let stallTimer: ReturnType<typeof setTimeout> | undefined;
+    const onLife = () => {
+      clearTimeout(stallTimer);
+      stallTimer = setTimeout(() => stop("stalled"), this.#limits.stallMs ?? STALL_MS);
+    };
+    onLife();
     try {
-      const [line, status] = await Promise.all([lastLine(child.stdout), child.status]);
+      const [line, status] = await Promise.all([lastLine(child.stdout, onLife), child.status]);
       throwUnlessOk(line, status, reason, this.#limits);
     } finally {
       clearTimeout(timer);
+      clearTimeout(stallTimer);
       task.signal.removeEventListener("abort", onAbort);
       await child.stdin.abort().catch(() => {});
     }
@@ -104,9 +117,10 @@ function escaped(path: string): string {
   return path.replaceAll(",", ",,");
 }
 
-async function lastLine(stream: ReadableStream<Uint8Array>): Promise<string> {
+async function lastLine(stream: ReadableStream<Uint8Array>, onPiece: () => void): Promise<string> {
   let text = "";
   for await (const piece of stream.pipeThrough(new TextDecoderStream())) {
+    onPiece();
     text = (text + piece).slice(-MAX_OUTPUT_CHARACTERS);
   }
   return text.trimEnd().split("\n").at(-1) ?? "";
@@ -115,12 +129,16 @@ async function lastLine(stream: ReadableStream<Uint8Array>): Promise<string> {
 function throwUnlessOk(
   line: string,
   status: Deno.CommandStatus,
-  reason: "timeout" | "cancelled" | undefined,
+  reason: StopReason | undefined,
   limits: IngestLimits,
 ): void {
   if (reason === "cancelled") throw new LoopscopeError("cancelled", "cancelled", "The upload was cancelled");
   if (reason === "timeout") {
     const detail = `Reading the file took more than ${limits.timeoutMs / 1000} s, the limit of this service`;
+    throw new LoopscopeError("unprocessable", "parse_timeout", detail);
+  }
+  if (reason === "stalled") {
+    const detail = `Reading the file stood still for ${(limits.stallMs ?? STALL_MS) / 1000} s: it is damaged`;
     throw new LoopscopeError("unprocessable", "parse_timeout", detail);
   }
   const answer = parsed(line);

@@ -4,14 +4,14 @@ import { ingestMap, type IngestMapTask } from "./ingest_map.ts";
 
 /**
  * Entry of the parsing process: one untrusted file becomes one cube (or, with `map`, one image channel) in a folder.
- * It is given read permission for that file and write permission for that folder, nothing else. The last line of
- * stdout is the answer.
+ * It is given read permission for that file and write permission for that folder, nothing else. Each line of stdout is
+ * a sign of life, the last one the answer.
  */
 async function main(argument: string): Promise<{ ok: true } | { ok: false; error: ErrorJson }> {
   try {
     const task = JSON.parse(argument) as IngestTask & Partial<IngestMapTask>;
     if (task.map) await ingestMap({ ...task, map: task.map });
-    else await ingestCube(task);
+    else await ingestCube({ ...task, onProgress: () => console.log("{}") });
     return { ok: true };
   } catch (error) {
     return { ok: false, error: errorToJson(error) };

@@ -2,6 +2,13 @@ import { medianInPlace } from "../cube/quick_select.ts";
 import { repairMap } from "../cube/repair.ts";
 import type { CubeFileWriter } from "../store/cube_file_writer.ts";
 
+export interface RepairOptions {
+  /** `off` replaces only what is not finite. */
+  mode: "robust" | "off";
+  /** Told after every few maps. */
+  onProgress: () => void;
+}
+
 export interface RepairedCube {
   nan: number;
   outliers: number;
@@ -19,7 +26,7 @@ const MAD_TO_SD = 1.4826;
 export function repairCubeFile(
   writer: CubeFileWriter,
   [rows, cols, points]: readonly [number, number, number],
-  mode: "robust" | "off",
+  { mode, onProgress }: RepairOptions,
 ): RepairedCube {
   const pixels = rows * cols;
   const result = { nan: 0, outliers: 0, repaired_HW: new Uint32Array(pixels) };
@@ -51,6 +58,7 @@ export function repairCubeFile(
       for (let i = 0; i < pixels; i++) result.repaired_HW[i] += mask_HW[i];
     }
     if (changed) writer.writeMaps(first, values_SHW, mask_SHW);
+    onProgress();
   }
   for (let index = leading - 1; index >= 0; index--) writer.writeMap(index, writer.readMap(leading));
   return result;

@@ -67,3 +67,14 @@ Deno.test("a file on which reading takes too long is given up at the limit", asy
     await assertFailsWith("parse_timeout", () => parse(file, folder, { ...LIMITS, timeoutMs: 1 }));
   });
 });
+
+Deno.test("a reader that stands still is given up before the whole limit", async () => {
+  await inFolder(async (file, folder) => {
+    await Deno.writeFile(file, encodeNpy(CUBE));
+    const error = await assertFailsWith(
+      "parse_timeout",
+      () => parse(file, folder, { ...LIMITS, stallMs: 1 } as typeof LIMITS),
+    );
+    assert.match(error.message, /stood still for 0.001 s/);
+  });
+});
