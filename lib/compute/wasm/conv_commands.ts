@@ -1,9 +1,9 @@
 import { float, MODE } from "./kernel_ops.ts";
 import type { Command } from "./kernel_ops.ts";
-import type { PlacedClass, Stage } from "./wasm_model.ts";
+import { planeFloats, POINT_PAD } from "./tile_classes.ts";
+import type { PlacedClass } from "./tile_classes.ts";
+import type { Stage } from "./wasm_model.ts";
 
-/** Bytes between points, so that they do not fall into one cache set (kernels/winograd.ts). */
-const POINT_PAD = 64;
 const TILE_SCRATCH = 53 * 256;
 const MOST_GROUPS = 8;
 
@@ -24,7 +24,7 @@ function weightChunkTiles(channels: number): number {
 /** Bytes of a thread's own that convolutions want: one tile, and the points of the largest chunk on both sides. */
 export function convolveScratch(channels: number): number {
   const pointBytes = Math.ceil(channels / 64) * weightChunkTiles(channels) * 256 + POINT_PAD;
-  return TILE_SCRATCH + 2 * 36 * pointBytes;
+  return Math.max(TILE_SCRATCH + 2 * 36 * pointBytes, 42 * 4 * channels);
 }
 
 export interface ConvolveOptions {
@@ -110,7 +110,7 @@ export function groupsOf(tiles: readonly PlacedClass[], samples: number): number
 
 /** Floats of the slabs of all groups. */
 export function slabFloats(tiles: readonly PlacedClass[], samples: number, channels: number): number {
-  return tiles.reduce((sum, tile) => sum + groupCount(tile, samples) * tile.points * channels ** 2, 0);
+  return tiles.reduce((sum, tile) => sum + groupCount(tile, samples) * tile.points * planeFloats(channels), 0);
 }
 
 export interface WeightOptions {
@@ -159,7 +159,7 @@ export function weightCommands(stage: Stage, options: WeightOptions): { points: 
       options.biasSums + groups * 4 * channels,
       groupTiles(tile, samples),
     ];
-    for (let i = 0; i < jobs; i++, slab += 4 * tile.points * channels ** 2) {
+    for (let i = 0; i < jobs; i++, slab += 4 * tile.points * planeFloats(channels)) {
       slabs.push(slab, tile.tileRows, tile.tileCols);
     }
     groups += jobs;
@@ -171,5 +171,9 @@ export function weightCommands(stage: Stage, options: WeightOptions): { points: 
 
 export function filterCommand(stage: Stage, weight: number, channels: number, back: boolean): Command {
   const to = back ? stage.filterBack : stage.filter;
-  return { op: "filterPoints", jobs: channels, args: [weight, to, channels, channels, stage.tapRows, back ? 1 : 0] };
+  return {
+    op: "filterPoints",
+    jobs: channels / 8,
+    args: [weight, to, channels, channels, stage.tapRows, back ? 1 : 0],
+  };
 }

@@ -4,9 +4,9 @@ import { convolveCommands } from "./conv_commands.ts";
 import { float } from "./kernel_ops.ts";
 import type { Command } from "./kernel_ops.ts";
 import type { Arena } from "./shared_heap.ts";
-import type { PlacedClass, Stage, WasmModel } from "./wasm_model.ts";
-
-const ENTRY_WORDS = 20;
+import { ENTRY_WORDS } from "./tile_classes.ts";
+import type { PlacedClass } from "./tile_classes.ts";
+import type { Stage, WasmModel } from "./wasm_model.ts";
 
 /** Positions (patches) of one piece of a map. */
 export interface MapExtent {

@@ -1,7 +1,9 @@
 import type { ConvGeometry } from "../network_units.ts";
 
-/** Bytes of one row of a tile table. */
-const ENTRY_WORDS = 20;
+/** Words of one row of a tile table. */
+export const ENTRY_WORDS = 20;
+/** Bytes between points, so that they do not fall into one cache set (kernels/winograd.ts). */
+export const POINT_PAD = 64;
 const LARGEST_TILE = 4;
 
 /** Tiles of one size that together with the other classes cover each output of a sample once. */
@@ -14,6 +16,16 @@ export interface TileClass {
   readonly points: number;
   /** See kernels/winograd.ts. */
   readonly table: Int32Array;
+}
+
+/** A tile class with its table in shared memory. */
+export interface PlacedClass extends TileClass {
+  readonly address: number;
+}
+
+/** Floats of one point of a filter or of its gradient. */
+export function planeFloats(channels: number): number {
+  return channels ** 2 + POINT_PAD / 4;
 }
 
 interface TileLine {

@@ -4,15 +4,10 @@ import { networkUnits } from "../network_units.ts";
 import type { ConvGeometry, Unit } from "../network_units.ts";
 import { paddedChannels, PaddedParameters } from "./padded_parameters.ts";
 import type { Arena } from "./shared_heap.ts";
-import { tileClasses } from "./tile_classes.ts";
-import type { TileClass } from "./tile_classes.ts";
+import { planeFloats, tileClasses } from "./tile_classes.ts";
+import type { PlacedClass, TileClass } from "./tile_classes.ts";
 
 export type StageUnit = Extract<Unit, { kind: "stage" }>;
-
-/** A tile class with its table in shared memory. */
-export interface PlacedClass extends TileClass {
-  readonly address: number;
-}
 
 /** conv -> leaky ReLU -> batch norm, placed in memory. */
 export interface Stage {
@@ -113,7 +108,7 @@ export class WasmModel {
         .map((tile) => this.placeClass(tile));
     const tiles = inner ? place(upsampled) : [];
     const tapRows = conv.kernelRows;
-    const filterFloats = (tapRows === 3 ? 36 : 6) * channels * channels;
+    const filterFloats = (tapRows === 3 ? 36 : 6) * planeFloats(channels);
     return {
       unit,
       conv,

@@ -30,7 +30,7 @@ const GRADIENT = 1;
 /**
  * One chunk of a convolution.
  * 1 tiles, 2 tiles a sample, 3 tile table, 4 my (0: one dimension), 5 mx, 6 input, 7 its bytes a sample, 8 scale and
- * 9 shift (one float a channel) applied to it, 10 channels in, 11 filter points, 12 output, 13 its bytes a sample,
+ * 9 shift (one float a channel) applied to it, 10 channels in, 11 filter points (filterPoints), 12 output, 13 its bytes a sample,
  * 14 channels out, 15 unused, 16 tiles a chunk, 17 mode, 18 bias, 19 slope,
  * 20 scale and 21 shift after it (evaluation), 22 total, 23 1: write it, 2: add to it, 24 gradient to add or 0,
  * 25 activation or 0, 26 sums [chunk][2][channels out] or 0.
@@ -95,7 +95,7 @@ function inputRow(c: usize, entry: usize, row: usize, channel: i32, to: usize, s
 function multiplyPoints(c: usize, rows: i32, v: usize, stepIn: usize, m: usize, stepOut: usize): void {
   const my = arg(c, 4), mx = arg(c, 5), cin = arg(c, 10), cout = arg(c, 14), filter = <usize>arg(c, 11);
   const blockBytes = <usize>arg(c, 16) << 8;
-  const panelBytes = <usize>cin << 5, filterBytes = <usize>(cin * cout) << 2;
+  const panelBytes = <usize>cin << 5, filterBytes = (<usize>(cin * cout) << 2) + PAD;
   for (let qy = 0; qy < pointCount(my); qy++) {
     for (let qx = 0; qx < pointCount(mx); qx++) {
       const panels = filter + <usize>(globalPoint(my, qy) * 6 + globalPoint(mx, qx)) * filterBytes;
@@ -227,7 +227,7 @@ export function weightGradient(c: usize, job: i32, scratch: usize): void {
   const blockBytes = <usize>chunk << 8;
   const stepIn = <usize>((cin + 63) >> 6) * blockBytes + PAD, stepOut = <usize>((cout + 63) >> 6) * blockBytes + PAD;
   const v = scratch + TILE_SCRATCH, m = v + <usize>points * stepIn;
-  const plane = <usize>(cin * cout) << 2, slab = <usize>arg(c, 11) + <usize>(job * points) * plane;
+  const plane = (<usize>(cin * cout) << 2) + PAD, slab = <usize>arg(c, 11) + <usize>(job * points) * plane;
   const sums = <usize>arg(c, 23) + (<usize>(job * cout) << 2);
   memory.fill(slab, 0, <usize>points * plane);
   memory.fill(sums, 0, <usize>cout << 2);
@@ -309,34 +309,32 @@ function backThroughNorm(c: usize, scratch: usize, pixels: usize, channel: usize
  * then for each slab: address, my, mx.
  */
 export function weightTaps(c: usize, job: i32, scratch: usize): void {
-  const cout = <usize>arg(c, 4) << 2, plane = <usize>arg(c, 3) * cout;
-  const to = <usize>arg(c, 2) + <usize>job * cout, twoD = arg(c, 5) == 3;
-  const pointRows = twoD ? 6 : 1;
+  const cout = <usize>arg(c, 4) << 2, plane = <usize>arg(c, 3) * cout, twoD = arg(c, 5) == 3;
+  const to = <usize>arg(c, 2) + <usize>job * cout, points: usize = twoD ? 36 : 6, taps = scratch + points * cout;
+  memory.fill(scratch, 0, points * cout);
+  for (let k = 0; k < arg(c, 1); k++) {
+    const slab = c + <usize>(6 + 3 * k) * 4;
+    addSlab(arg(slab, 0) + <usize>job * cout, arg(slab, 1), arg(slab, 2), plane + PAD, scratch, cout);
+  }
   for (let o: usize = 0; o < cout; o += 16) {
-    const from = <usize>job * cout + o;
-    for (let y = 0; y < pointRows; y++) {
-      for (let x = 0; x < 6; x++) v128.store(scratch + 512 + (<usize>x << 4), sumSlabs(c, y, x, from, plane));
-      if (twoD) pointsToTaps(scratch + 512, 16, scratch + <usize>y * 48, 16);
-      else pointsToTaps(scratch + 512, 16, to + o, plane);
-    }
     if (twoD) {
-      for (let x: usize = 0; x < 3; x++) pointsToTaps(scratch + x * 16, 48, to + o + x * plane, 3 * plane);
-    }
+      for (let y: usize = 0; y < 6; y++) pointsToTaps(scratch + 6 * y * cout + o, cout, taps + y * 48, 16);
+      for (let x: usize = 0; x < 3; x++) pointsToTaps(taps + x * 16, 48, to + o + x * plane, 3 * plane);
+    } else pointsToTaps(scratch + o, cout, to + o, plane);
   }
 }
 
-// @ts-ignore: decorator
-@inline
-function sumSlabs(c: usize, y: i32, x: i32, offset: usize, plane: usize): v128 {
-  let sum = f32x4.splat(0);
-  for (let k = 0; k < arg(c, 1); k++) {
-    const slab = c + <usize>(6 + 3 * k) * 4, my = arg(slab, 1), mx = arg(slab, 2);
-    const qy = localPoint(my, y), qx = localPoint(mx, x);
-    if (qy < 0 || qx < 0) continue;
-    const point = <usize>arg(slab, 0) + <usize>(qy * pointCount(mx) + qx) * plane;
-    sum = f32x4.add(sum, v128.load(point + offset));
+/** sums [all points][channels out] += one slab's points of one input channel. */
+function addSlab(from: usize, my: i32, mx: i32, step: usize, sums: usize, cout: usize): void {
+  for (let qy = 0; qy < pointCount(my); qy++) {
+    for (let qx = 0; qx < pointCount(mx); qx++) {
+      const to = sums + <usize>(globalPoint(my, qy) * 6 + globalPoint(mx, qx)) * cout;
+      for (let o: usize = 0; o < cout; o += 32) {
+        addTo(to + o, v128.load(from + o)), addTo(to + o + 16, v128.load(from + o, 16));
+      }
+      from += step;
+    }
   }
-  return sum;
 }
 
 /** The filter transform's transpose. */
@@ -350,32 +348,39 @@ function pointsToTaps(from: usize, step: usize, to: usize, toStep: usize): void 
 }
 
 /**
- * Filter taps -> points packed for multiplyRows, for one input channel of the weight.
+ * Filter taps -> points packed for multiplyRows, for eight input channels of the weight (so that no two jobs write to
+ * one cache line).
  * 1 weight [tap][channels in][channels out], 2 points [point][channels out / 8][channels in][8], 3 channels in,
  * 4 channels out, 5 rows of taps, 6 1: the filter of the input gradient, turned by 180 degrees, with the roles of the
  * channels exchanged: [point][channels in / 8][channels out][8].
  */
 export function filterPoints(c: usize, job: i32, scratch: usize): void {
   const cin = <usize>arg(c, 3), cout = <usize>arg(c, 4), flip = arg(c, 6) != 0, twoD = arg(c, 5) == 3;
-  const plane = cin * cout << 2, from = <usize>arg(c, 1) + (<usize>job * cout << 2), to = <usize>arg(c, 2);
-  const points: usize = twoD ? 36 : 6;
+  const plane = cin * cout << 2, points: usize = twoD ? 36 : 6, first = <usize>job << 3;
   for (let o: usize = 0; o < cout; o += 4) {
-    if (twoD) {
-      for (let x: usize = 0; x < 3; x++) {
-        tapsToPoints(from + (o << 2) + (flip ? 2 - x : x) * plane, 3 * plane, scratch + (x << 4), 48, flip);
-      }
-      for (let y: usize = 0; y < 6; y++) tapsToPoints(scratch + y * 48, 16, scratch + 512 + y * 96, 16, false);
-    } else tapsToPoints(from + (o << 2), plane, scratch + 512, 16, flip);
-    let p = flip ? to + ((<usize>(job >> 3) * cout + o) << 5) + (<usize>(job & 7) << 2)
-      : to + (((o >> 3) * cin + job) << 5) + ((o & 7) << 2);
-    for (let q: usize = 0; q < points; q++) {
-      const u = v128.load(scratch + 512 + (q << 4));
-      if (flip) {
-        v128.store32_lane(p, u, 0), v128.store32_lane(p, u, 1, 32);
-        v128.store32_lane(p, u, 2, 64), v128.store32_lane(p, u, 3, 96);
-      } else v128.store(p, u);
-      p += plane;
+    for (let i = first; i < first + 8; i++) {
+      const from = <usize>arg(c, 1) + ((i * cout + o) << 2);
+      if (twoD) {
+        for (let x: usize = 0; x < 3; x++) {
+          tapsToPoints(from + (flip ? 2 - x : x) * plane, 3 * plane, scratch + (x << 4), 48, flip);
+        }
+        for (let y: usize = 0; y < 6; y++) tapsToPoints(scratch + y * 48, 16, scratch + 512 + y * 96, 16, false);
+      } else tapsToPoints(from, plane, scratch + 512, 16, flip);
+      const to = flip ? (first * cout + (o << 3) + (i & 7)) : ((o >> 3) * cin + i << 3) + (o & 7);
+      placePoints(scratch + 512, points, <usize>arg(c, 2) + (to << 2), plane + PAD, flip);
     }
+  }
+}
+
+/** Four output channels of each point, side by side, or (turned) eight floats apart. */
+function placePoints(from: usize, points: usize, to: usize, step: usize, turned: bool): void {
+  for (let q: usize = 0; q < points; q++) {
+    const u = v128.load(from + (q << 4));
+    if (turned) {
+      v128.store32_lane(to, u, 0), v128.store32_lane(to, u, 1, 32);
+      v128.store32_lane(to, u, 2, 64), v128.store32_lane(to, u, 3, 96);
+    } else v128.store(to, u);
+    to += step;
   }
 }
 
