@@ -1,8 +1,10 @@
 import type { H5Module } from "./hdf5_module.ts";
 import type { ByteFile } from "./byte_file.ts";
+import { isEndlessHeap } from "./endless_heap.ts";
 
 const ENOENT = 44;
 const EINVAL = 28;
+const EIO = 29;
 const FOLDER_MODE = 0o40555;
 const FILE_MODE = 0o100444;
 
@@ -62,7 +64,9 @@ function createRoot(fs: EmscriptenFileSystem, file: ByteFile): FileNode {
     },
     read(_stream: unknown, buffer: Int8Array, offset: number, length: number, position: number) {
       const count = Math.max(0, Math.min(length, file.sizeBytes - position));
-      file.readInto(position, new Uint8Array(buffer.buffer as ArrayBuffer, buffer.byteOffset + offset, count));
+      const into = new Uint8Array(buffer.buffer as ArrayBuffer, buffer.byteOffset + offset, count);
+      file.readInto(position, into);
+      if (isEndlessHeap(into)) throw new fs.ErrnoError(EIO);
       return count;
     },
   };

@@ -104,3 +104,12 @@ Deno.test("complex raw data beside a cube are named and not taken", async () => 
   assert.ok(cube.notes.includes(`Not taken, since values are complex: ${path}`), cube.notes.join());
   await assertFailsWith("complex_values", () => readCube(bytesOf(files["usid"]), { dataset: path }));
 });
+
+Deno.test("a heap on which the HDF5 library would turn in circles is damage", async () => {
+  const bytes = bytesOf(files["nsid"]);
+  const heap = new TextDecoder("latin1").decode(bytes).indexOf("GCOL");
+  assert.ok(heap > 0, "the file has a global heap");
+  // Objects of index 0 and size 0: free space that leads to itself.
+  bytes.fill(0, heap + 80, heap + 400);
+  await assertFailsWith("hdf5_damaged", () => readCube(bytes));
+});
