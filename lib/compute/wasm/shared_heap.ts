@@ -15,6 +15,8 @@ export class SharedHeap {
   readonly memory: WebAssembly.Memory;
   private free: Block[];
   private readonly used = new Map<number, number>();
+  /** Memory from here on was never handed out and is still zero: it costs nothing until it is written. */
+  private untouchedFrom = ALIGN;
 
   constructor(shared: boolean) {
     this.memory = new WebAssembly.Memory({ initial: 16, maximum: MAX_PAGES, shared });
@@ -32,7 +34,9 @@ export class SharedHeap {
     block.bytes -= size;
     if (block.bytes === 0) this.free.splice(this.free.indexOf(block), 1);
     this.used.set(address, size);
-    new Uint8Array(this.memory.buffer, address, size).fill(0);
+    const dirty = Math.min(address + size, this.untouchedFrom) - address;
+    if (dirty > 0) new Uint8Array(this.memory.buffer, address, dirty).fill(0);
+    this.untouchedFrom = Math.max(this.untouchedFrom, address + size);
     return address;
   }
 
