@@ -6,19 +6,29 @@ import { componentSchemas } from "../lib/schemas/openapi.ts";
 
 /** `/openapi.json`, generated from the declared routes, and `/docs`, the same for people; both work offline. */
 export function mountDocs(app: App, deps: AppDeps): void {
-  const files: Record<string, { type: string; text: () => string }> = {
-    "/openapi.json": { type: "application/json", text: once(() => JSON.stringify(documentOf(app, deps))) },
-    "/docs": { type: "text/html; charset=utf-8", text: once(() => docsPage(documentOf(app, deps))) },
-    "/docs.css": { type: "text/css; charset=utf-8", text: () => DOCS_STYLE },
+  const files: Record<string, { type: string; file: () => DocFile }> = {
+    "/openapi.json": { type: "application/json", file: once(() => docFile(JSON.stringify(documentOf(app, deps)))) },
+    "/docs": { type: "text/html; charset=utf-8", file: once(() => docFile(docsPage(documentOf(app, deps)))) },
+    "/docs.css": { type: "text/css; charset=utf-8", file: once(() => docFile(DOCS_STYLE)) },
   };
-  for (const [path, { type, text }] of Object.entries(files)) {
+  for (const [path, { type, file }] of Object.entries(files)) {
     app.get(path, (c) => {
       c.set("route", path);
-      const headers = { "Content-Type": type, "ETag": `"${tagOf(text())}"`, "Cache-Control": "no-cache" };
-      const known = c.req.header("if-none-match") === headers.ETag;
-      return new Response(known ? null : text(), { status: known ? 304 : 200, headers });
+      const { tag, bytes } = file();
+      const headers = { "Content-Type": type, "ETag": tag, "Cache-Control": "no-cache" };
+      const known = c.req.header("if-none-match") === tag;
+      return new Response(known ? null : bytes, { status: known ? 304 : 200, headers });
     });
   }
+}
+
+interface DocFile {
+  tag: string;
+  bytes: Uint8Array<ArrayBuffer>;
+}
+
+function docFile(text: string): DocFile {
+  return { tag: `"${tagOf(text)}"`, bytes: new TextEncoder().encode(text) };
 }
 
 function documentOf(app: App, { settings }: AppDeps): OpenApiDocument {

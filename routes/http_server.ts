@@ -1,3 +1,4 @@
+import { setImmediate } from "node:timers";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
 import type { ConnectionInfo } from "./context.ts";
@@ -32,6 +33,8 @@ type Fetch = (request: Request, connection: ConnectionInfo) => Response | Promis
 
 const MAX_HEAD_BYTES = 32_768;
 const HEAD_CHECK_MS = 1000;
+/** Requests sent ahead on one connection. */
+const MAX_PIPELINED = 32;
 
 /**
  * Listens with bounds on what strangers may hold: connections, the head's size and time, an answer that nobody reads.
@@ -44,7 +47,7 @@ export async function listen(fetch: Fetch, options: HttpServerOptions): Promise<
     connectionsCheckingInterval: HEAD_CHECK_MS,
     keepAliveTimeout: options.keepAliveMs,
     requestTimeout: 0, // bodies have limits of their own
-  }, (incoming, outgoing) => void answer(fetch, incoming, outgoing, options));
+  }, inTurn((incoming, outgoing) => answer(fetch, incoming, outgoing, options)));
   server.maxConnections = options.maxConnections;
   const sockets = boundAddresses(server, options.maxConnectionsPerAddress);
   const { promise, resolve, reject } = Promise.withResolvers<void>();
@@ -63,6 +66,26 @@ export async function listen(fetch: Fetch, options: HttpServerOptions): Promise<
         server.closeIdleConnections();
       }),
   };
+}
+
+type Answer = (incoming: IncomingMessage, outgoing: ServerResponse) => Promise<void>;
+
+/** Requests that a client sends ahead on one connection are answered one after the other, others' in between. */
+function inTurn(answer: Answer): (incoming: IncomingMessage, outgoing: ServerResponse) => void {
+  const lines = new WeakMap<Socket, { last: Promise<void>; length: number }>();
+  return (incoming, outgoing) => {
+    const line = lines.get(incoming.socket) ?? { last: Promise.resolve(), length: 0 };
+    lines.set(incoming.socket, line);
+    if (line.length >= MAX_PIPELINED) return void incoming.socket.destroy();
+    const run = () => incoming.socket.destroyed ? undefined : answer(incoming, outgoing);
+    line.last = line.length === 0 ? Promise.resolve(run()) : line.last.then(nextTurn).then(run);
+    line.length++;
+    void line.last.finally(() => line.length--);
+  };
+}
+
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
 }
 
 async function answer(fetch: Fetch, incoming: IncomingMessage, outgoing: ServerResponse, options: HttpServerOptions) {

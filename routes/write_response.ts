@@ -6,6 +6,15 @@ type Chunk = ReadableStreamReadResult<Uint8Array>;
 /** What a client gets to read an answer to a body that was not wanted, before its connection is closed. */
 const LINGER_MS = 1000;
 
+const PIECE_BYTES = 65_536;
+
+export interface WriteOptions {
+  /** Fires when the client has gone. */
+  signal: AbortSignal;
+  /** A client that takes nothing for this long is given up. */
+  timeoutMs: number;
+}
+
 /**
  * Writes an answer as fast as the client reads it. Throws when the client has gone, has read nothing for the time, or the
  * body fails.
@@ -14,22 +23,22 @@ export async function writeResponse(
   response: Response,
   incoming: IncomingMessage,
   outgoing: ServerResponse,
-  { signal, timeoutMs }: { signal: AbortSignal; timeoutMs: number },
+  options: WriteOptions,
 ): Promise<void> {
+  const { signal } = options;
   outgoing.statusCode = response.status;
   response.headers.forEach((value, name) => outgoing.setHeader(name, value));
   if (!incoming.complete) closeAfterwards(incoming, outgoing);
   if (response.body === null || incoming.method === "HEAD") {
     await response.body?.cancel();
-    outgoing.end();
-    return;
+    return await end(outgoing, options);
   }
   const reader = response.body.getReader();
   const stop = () => void reader.cancel(signal.reason).catch(() => {});
   signal.addEventListener("abort", stop, { once: true });
   try {
     if (signal.aborted) throw signal.reason;
-    await writeBody(reader, outgoing, { signal, timeoutMs });
+    await writeBody(reader, outgoing, options);
   } catch (error) {
     stop();
     throw error;
@@ -42,18 +51,14 @@ export async function writeResponse(
 async function writeBody(
   reader: ReadableStreamDefaultReader<Uint8Array>,
   outgoing: ServerResponse,
-  options: { signal: AbortSignal; timeoutMs: number },
+  options: WriteOptions,
 ): Promise<void> {
   let chunk: Chunk = await reader.read();
   if (!chunk.done) {
     const following = reader.read();
     following.catch(() => {});
     const soon = await Promise.race([following, nextTurn()]);
-    if (soon?.done) {
-      if (!outgoing.hasHeader("content-length")) outgoing.setHeader("content-length", chunk.value.length);
-      outgoing.end(chunk.value);
-      return;
-    }
+    if (soon?.done && !outgoing.hasHeader("content-length")) outgoing.setHeader("content-length", chunk.value.length);
     await writeChunk(outgoing, chunk.value, options);
     chunk = await following;
   }
@@ -61,31 +66,43 @@ async function writeBody(
     await writeChunk(outgoing, chunk.value, options);
     chunk = await reader.read();
   }
-  outgoing.end();
+  await end(outgoing, options);
 }
 
 function nextTurn(): Promise<undefined> {
   return new Promise((resolve) => setImmediate(() => resolve(undefined)));
 }
 
-/** Resolves when the client has room for more. */
-async function writeChunk(
-  outgoing: ServerResponse,
-  bytes: Uint8Array,
-  { signal, timeoutMs }: { signal: AbortSignal; timeoutMs: number },
-): Promise<void> {
-  if (signal.aborted) throw signal.reason;
-  if (outgoing.write(bytes)) return;
-  const { promise, resolve, reject } = Promise.withResolvers<void>();
+/** Resolves when the client has room for more. A slow reader of a large chunk is one that reads. */
+async function writeChunk(outgoing: ServerResponse, bytes: Uint8Array, options: WriteOptions): Promise<void> {
+  for (let at = 0; at < bytes.length; at += PIECE_BYTES) {
+    if (options.signal.aborted) throw options.signal.reason;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    outgoing.once("drain", resolve);
+    try {
+      if (!outgoing.write(bytes.subarray(at, at + PIECE_BYTES))) await inTime(promise, options);
+    } finally {
+      outgoing.off("drain", resolve);
+    }
+  }
+}
+
+/** Resolves when all has been handed over. */
+async function end(outgoing: ServerResponse, options: WriteOptions): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  outgoing.end(resolve);
+  await inTime(promise, options);
+}
+
+async function inTime(done: Promise<void>, { signal, timeoutMs }: WriteOptions): Promise<void> {
+  const { promise: stopped, reject } = Promise.withResolvers<never>();
   const leave = () => reject(signal.reason);
-  outgoing.once("drain", resolve);
   signal.addEventListener("abort", leave, { once: true });
   const timer = setTimeout(() => reject(new Error("The client does not read")), timeoutMs);
   try {
-    await promise;
+    await Promise.race([done, stopped]);
   } finally {
     clearTimeout(timer);
-    outgoing.off("drain", resolve);
     signal.removeEventListener("abort", leave);
   }
 }

@@ -76,7 +76,7 @@ async function uploadOrDelete(service: RunningService, ledger: Ledger, random: R
   const headers = { "content-type": "application/octet-stream" };
   const answer = await service.fetch(`/v1/cubes?name=film-${seed}`, { method: "POST", body, headers });
   const cube = await answer.json();
-  if (answer.status !== 201) throw new Error(`An upload was answered ${answer.status}: ${JSON.stringify(cube)}`);
+  if (answer.status !== 201) throw unexpected(service, "An upload", answer.status);
   ledger.uploaded(cube);
 }
 
@@ -107,7 +107,7 @@ async function moveAlias(service: RunningService, ledger: Ledger, random: Random
   const body = JSON.stringify({ version });
   const answer = await service.fetch("/v1/models/chaos/aliases/best", { method: "PUT", body, headers: JSON_HEADERS });
   await answer.body?.cancel();
-  if (answer.status !== 200) throw new Error(`An alias was answered ${answer.status}`);
+  if (answer.status !== 200) throw unexpected(service, "An alias", answer.status);
   ledger.aliased(version);
 }
 
@@ -117,6 +117,11 @@ async function predict(service: RunningService, ledger: Ledger): Promise<void> {
   const { outputs } = await answer.json();
   if (answer.status === 503) return await sleep(20);
   ledger.predicted(outputs.data);
+}
+
+function unexpected({ log }: RunningService, what: string, status: number): Error {
+  const errors = log.filter((line) => line.includes('"level":"error"') || !line.startsWith("{"));
+  return new Error(`${what} was answered ${status}:\n${errors.slice(-5).join("\n")}`);
 }
 
 /** As the doctor and the next start would find it. */

@@ -9,23 +9,16 @@ export interface Latencies {
   maxMs: number;
 }
 
-/** Asks `/healthz` now and then, each time over a connection of its own, until it is stopped. */
+/** Asks `/healthz` now and then, each time over a connection of its own, until the returned function is called. */
 export function watchHealth(service: RunningService, everyMs = 25): () => Promise<Latencies> {
-  const times: number[] = [];
-  let failed = 0, stopped = false;
-  const watching = (async () => {
-    while (!stopped) {
-      const startMs = performance.now();
-      const ok = await service.fetch("/healthz", { headers: { connection: "close" } })
-        .then(async (answer) => (await answer.text()) !== "" && answer.ok, () => false);
-      if (ok) times.push(performance.now() - startMs);
-      else failed++;
-      await new Promise((resolve) => setTimeout(resolve, everyMs));
-    }
-  })();
+  const worker = new Worker(new URL("./health_worker.ts", import.meta.url), { type: "module" });
+  worker.postMessage({ url: `${service.url}/healthz`, everyMs });
   return async () => {
-    stopped = true;
-    await watching;
+    const { promise, resolve } = Promise.withResolvers<{ times: number[]; failed: number }>();
+    worker.onmessage = ({ data }) => resolve(data);
+    worker.postMessage("stop");
+    const { times, failed } = await promise;
+    worker.terminate();
     return latenciesOf(times, failed);
   };
 }

@@ -86,6 +86,23 @@ Deno.test("pipelined requests are answered in order; HEAD has no body", () =>
     ]);
   }));
 
+Deno.test("requests sent ahead are answered one at a time, and too many of them end the connection", async () => {
+  let running = 0, most = 0, answered = 0;
+  await withServer(async () => {
+    most = Math.max(most, ++running);
+    await new Promise((resolve) => setTimeout(resolve, 1));
+    running--;
+    return new Response(`answer ${++answered} `);
+  }, async ({ port }) => {
+    const request = `GET / HTTP/1.1\r\n${HEAD}\r\n`;
+    const text = await talk(port, request.repeat(20) + `GET / HTTP/1.1\r\n${HEAD}${CLOSE}\r\n`);
+    const numbers = [...text.matchAll(/answer (\d+) /g)].map((match) => Number(match[1]));
+    assertEquals([numbers, most], [Array.from({ length: 21 }, (_, i) => i + 1), 1]);
+    const cut = await talk(port, request.repeat(500));
+    assert.ok([...cut.matchAll(/answer/g)].length < 500);
+  });
+});
+
 for (
   const [what, sent] of [
     ["two lengths", `POST / HTTP/1.1\r\n${HEAD}Content-Length: 3\r\nContent-Length: 5\r\n\r\nabcde`],

@@ -1,0 +1,21 @@
+/** Asks one address again and again in a thread of its own, so that nothing but the service delays the answers. */
+let stopped = false;
+
+self.onmessage = ({ data }: MessageEvent<{ url: string; everyMs: number } | "stop">) => {
+  if (data === "stop") stopped = true;
+  else void watch(data.url, data.everyMs);
+};
+
+async function watch(url: string, everyMs: number): Promise<void> {
+  const times: number[] = [];
+  let failed = 0;
+  while (!stopped) {
+    const startMs = performance.now();
+    const ok = await fetch(url, { headers: { connection: "close" } })
+      .then(async (answer) => (await answer.text()) !== "" && answer.ok, () => false);
+    if (ok) times.push(performance.now() - startMs);
+    else failed++;
+    await new Promise((resolve) => setTimeout(resolve, everyMs));
+  }
+  (self as unknown as { postMessage(value: unknown): void }).postMessage({ times, failed });
+}

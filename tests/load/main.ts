@@ -1,0 +1,21 @@
+import { chaos } from "./chaos.ts";
+import { hostileClients } from "./hostile_clients.ts";
+import { predictLoad } from "./predict_load.ts";
+import { soak } from "./soak.ts";
+
+/** `deno task load NAME [AMOUNT]`: measurements of a service under strain, on this machine only. */
+const LOADS: Record<string, { run: (amount: number) => Promise<void>; amount: number; unit: string }> = {
+  predict: { run: predictLoad, amount: 60, unit: "seconds" },
+  hostile: { run: hostileClients, amount: 15, unit: "seconds each" },
+  chaos: { run: async (rounds) => void await chaos({ rounds, say: console.log }), amount: 20, unit: "rounds" },
+  soak: { run: soak, amount: 10_000, unit: "predictions" },
+};
+
+const [name, amount] = Deno.args;
+const load = LOADS[name];
+if (!load) {
+  const list = Object.entries(LOADS).map(([name, { amount, unit }]) => `  ${name} [${amount}]  (${unit})`);
+  console.log(["Usage: deno task load NAME [AMOUNT]", ...list].join("\n"));
+  Deno.exit(2);
+}
+await load.run(Number(amount ?? load.amount));
