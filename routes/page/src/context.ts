@@ -14,6 +14,8 @@ export interface UiState {
   /** Scopes the service grants to this visitor, from `/v1/system`. */
   access: Access;
   message: { text: string; tone: "good" | "bad" } | null;
+  /** The first pixels are drawn: now whole maps may be asked for. */
+  warm: boolean;
   /** Step of the guided tour; -1 is closed. */
   guide: number;
   /** Counts changes of what the service holds, so that lists are read again. */

@@ -19,6 +19,7 @@ function initialUi(): UiState {
     theme: dark ? "dark" : "light",
     access: { mayUpload: true, mayTrain: true, mayManage: true, reason: "" },
     message: null,
+    warm: false,
     guide: -1,
     revision: 0,
   };

@@ -176,9 +176,10 @@ function readout(at: Pin, layer: Layer, record: CubeRecord) {
 function LayerPicker({ session, derived }: { session: Session; derived: Derived }) {
   const app = useApp();
   const layer = useStore(app.view, (view) => view.layer);
+  const warm = useStore(app.ui, (ui) => ui.warm);
   const measured = useResource(
     app.cache,
-    session.isLoop ? derived.measuredLoops.key : null,
+    session.isLoop && warm ? derived.measuredLoops.key : null,
     derived.measuredLoops.load,
   );
   const groups = useMemo(

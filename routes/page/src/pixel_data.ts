@@ -1,11 +1,12 @@
 import { useEffect, useMemo, useState } from "preact/hooks";
-import { type App, useApp } from "./context.ts";
+import type { Grid } from "./arrays.ts";
+import { askPrediction } from "./ask_prediction.ts";
+import { useApp } from "./context.ts";
 import type { CubeSource } from "./cube_source.ts";
-import { outputAt, patchAt } from "./model_source.ts";
+import { type ModelSource, outputAt, patchAt } from "./model_source.ts";
 import { useResource, valueOf } from "./resource_cache.ts";
 import type { Derived, Session } from "./session.ts";
 import { useStore } from "./store.ts";
-import { reviveArrays, type Tree } from "./arrays.ts";
 import type { Pin } from "./view_state.ts";
 
 /** All that the right side shows of one pixel. Missing parts are not there yet, or do not exist for it. */
@@ -22,25 +23,11 @@ export interface PixelData {
   latent?: Float32Array;
 }
 
-/** What `/predictions?row=&col=` answers. */
-interface PixelAnswer {
-  predicted?: Float32Array;
-  latent?: Float32Array;
-  spread?: Float32Array;
-}
-
-function asArray(value: Tree): Float32Array | undefined {
-  if (value && typeof value === "object" && "data" in value) return value.data as Float32Array;
-  return Array.isArray(value) ? Float32Array.from(value as number[]) : undefined;
-}
-
-async function askPixel({ api }: App, base: string, { row, col }: Pin): Promise<PixelAnswer> {
-  const answer = reviveArrays(await api.json(`${base}/predictions?row=${row}&col=${col}`)) as { [key: string]: Tree };
-  return {
-    predicted: asArray(answer.predicted),
-    latent: asArray(answer.latent),
-    spread: asArray(answer.spread),
-  };
+/** The model's own input at a pixel: its patch, or its spectrum. */
+function inputOf({ model, window }: ModelSource, { patch, measured }: Partial<PixelData>): Grid | undefined {
+  const forward = model.network.direction === "im2spec";
+  const data = (forward ? patch : measured) as Float32Array<ArrayBuffer> | undefined;
+  return data && { shape: forward ? [window, window] : [data.length], data };
 }
 
 /**
@@ -51,33 +38,47 @@ export function usePixels(session: Session, derived: Derived, pins: Pin[]): Pixe
   const app = useApp();
   const { cube, model } = session;
   const radius = useStore(app.view, (view) => view.radius);
+  const warm = useStore(app.ui, (ui) => ui.warm);
   const predictions = valueOf(useResource(
     app.cache,
-    model ? derived.predictions.key : null,
+    model && warm ? derived.predictions.key : null,
     derived.predictions.load,
   ));
-  const image = valueOf(useResource(app.cache, model ? derived.image.key : null, derived.image.load));
+  const imageState = useResource(app.cache, model ? derived.image.key : null, derived.image.load);
+  const image = valueOf(imageState);
   const [asked, setAsked] = useState(new Map<string, Partial<PixelData>>());
   useEffect(() => {
-    for (const pin of pins) void ask(pin);
-    async function ask(pin: Pin) {
-      const key = keyOf(pin, cube!, radius, model?.base);
-      const part: Partial<PixelData> = {};
-      const wanted: Promise<unknown>[] = [];
-      if (!cube!.complete) wanted.push(cube!.spectrum(pin.row, pin.col, radius).then((s) => (part.measured = s)));
-      if (model && !predictions && model.hasPatch(pin.row, pin.col)) {
-        wanted.push(
-          askPixel(app, model.base, pin).then(({ predicted, latent, spread }) => {
-            if (model.model.network.direction === "im2spec") Object.assign(part, { predicted, latent, spread });
-            else Object.assign(part, { predictedPatch: predicted, latent });
-          }),
-        );
-      }
-      if (wanted.length === 0) return;
-      await Promise.allSettled(wanted);
-      setAsked((old) => new Map([...[...old].slice(-40), [key, part]]));
-    }
-  }, [pins.map((pin) => `${pin.row}.${pin.col}`).join(), radius, cube, model, predictions !== undefined]);
+    if (imageState.state === "loading") return;
+    const ask = async (pin: Pin) => {
+      const part: Partial<PixelData> = cube!.complete
+        ? {}
+        : { measured: await cube!.spectrum(pin.row, pin.col, radius) };
+      const show = () =>
+        setAsked((old) => new Map([...[...old].slice(-40), [keyOf(pin, cube!, radius, model?.base), part]]));
+      if (part.measured) show();
+      if (!model || predictions || !model.hasPatch(pin.row, pin.col)) return;
+      const measured = part.measured ?? cube!.spectrumNow(pin.row, pin.col, 0);
+      const values = inputOf(model, { measured, patch: image && patchAt(image, pin, model.window) });
+      if (!values) return;
+      const { output, latent } = await askPrediction(app, model, {
+        key: `${cube!.record.id} ${pin.row} ${pin.col}`,
+        values,
+      });
+      const forward = model.model.network.direction === "im2spec";
+      Object.assign(part, { latent }, forward ? { predicted: output } : { predictedPatch: output });
+      show();
+    };
+    const settled = pins.length > 0 && session.models.state !== "loading" && session.modelState.state !== "loading";
+    const done = () => settled && app.ui.set({ warm: true });
+    Promise.all(pins.map(ask)).then(done, done);
+  }, [
+    pins.map((pin) => `${pin.row}.${pin.col}`).join(),
+    radius,
+    cube,
+    model,
+    imageState.state,
+    predictions !== undefined,
+  ]);
   return useMemo(
     () =>
       pins.map((pin) => {
@@ -105,23 +106,22 @@ function keyOf({ row, col }: Pin, cube: CubeSource, radius: number, base = ""): 
 }
 
 /** Warnings about the prediction of one pixel's own input, in the service's words; asked once the pin rests. */
-export function useWarnings({ model }: Session, pixel: PixelData | undefined): string[] {
+export function useWarnings({ model, cube }: Session, pixel: PixelData | undefined): string[] {
   const app = useApp();
   const [warnings, setWarnings] = useState<string[]>([]);
-  const forward = model?.model.network.direction === "im2spec";
-  const input = forward ? pixel?.patch : pixel?.measured;
+  const values = model && pixel && inputOf(model, pixel);
   useEffect(() => {
     setWarnings([]);
-    if (!model || !input) return;
-    const stop = new AbortController();
-    const timer = setTimeout(async () => {
-      const shape = forward ? [model.window, model.window] : [input.length];
-      const inputs = { dtype: "float32", shape, data: Array.from(input) };
-      const options = { signal: stop.signal };
-      const answer = await app.api.post<{ warnings: string[] }>(`${model.version}/predict`, { inputs }, options);
-      setWarnings(answer.warnings);
+    if (!model || !values) return;
+    const { row, col } = pixel!.pin;
+    let current = true;
+    const timer = setTimeout(() => {
+      askPrediction(app, model, { key: `${cube!.record.id} ${row} ${col}`, values }).then(
+        (prediction) => current && setWarnings(prediction.warnings),
+        () => {}, // what is wrong with the model is said where its predictions are drawn
+      );
     }, 250);
-    return () => (clearTimeout(timer), stop.abort());
-  }, [model, pixel?.pin.row, pixel?.pin.col, input !== undefined]);
+    return () => (clearTimeout(timer), current = false);
+  }, [model, pixel?.pin.row, pixel?.pin.col, values !== undefined]);
   return warnings;
 }

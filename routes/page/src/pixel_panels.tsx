@@ -205,13 +205,14 @@ export function ParameterPanel({ session, derived, pixels }: Props) {
   const app = useApp();
   const { cube, model, isLoop } = session;
   const forward = model?.model.network.direction === "im2spec";
+  const warm = useStore(app.ui, (ui) => ui.warm);
   const measured = valueOf(
-    useResource(app.cache, isLoop ? derived.measuredLoops.key : null, derived.measuredLoops.load),
+    useResource(app.cache, isLoop && warm ? derived.measuredLoops.key : null, derived.measuredLoops.load),
   );
   const predicted = valueOf(
-    useResource(app.cache, isLoop && forward ? derived.predictedLoops.key : null, derived.predictedLoops.load),
+    useResource(app.cache, isLoop && forward && warm ? derived.predictedLoops.key : null, derived.predictedLoops.load),
   );
-  const errors = valueOf(useResource(app.cache, model ? derived.errors.key : null, derived.errors.load));
+  const errors = valueOf(useResource(app.cache, model && warm ? derived.errors.key : null, derived.errors.load));
   const focus = pixels[pixels.length - 1];
   const warnings = useWarnings(session, focus);
   if (!focus) return null;

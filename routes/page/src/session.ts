@@ -9,6 +9,10 @@ import { ModelSource, type ModelView, type Predictions } from "./model_source.ts
 import { type Resource, useHeld, useResource, valueOf } from "./resource_cache.ts";
 import { useStore } from "./store.ts";
 
+/** Whole maps and slices wait for the first pixel, but not for ever. */
+const WARM_AFTER_MS = 4000;
+const PRELOAD_AFTER_MS = 300;
+
 export interface ModelSummary {
   name: string;
   versions: number[];
@@ -87,11 +91,13 @@ export function useSession(): Session {
   const record = useMemo(() => found, [cubeId, found !== undefined]);
   const cube = useMemo(() => record && new CubeSource(app.api, record), [record]);
   const [name, version = "latest"] = modelId.split("@");
-  const modelState = useResource<ModelView>(
+  const listed = valueOf(models)?.find((one) => `${one.name}@${one.version}` === modelId);
+  const fetched = useResource<ModelView>(
     app.cache,
-    name && name !== "none" ? `model ${modelId}` : null,
+    name && name !== "none" && !listed && models.state !== "loading" ? `model ${modelId}` : null,
     () => app.api.json(`/v1/models/${encodeURIComponent(name)}/versions/${encodeURIComponent(version)}`),
   );
+  const modelState: Resource<ModelView> = listed ? { state: "ready", value: listed } : fetched;
   const view = valueOf(modelState);
   const model = useMemo(
     () => view && record && fits(view, record) ? new ModelSource(app.api, view, record) : undefined,
@@ -100,12 +106,17 @@ export function useSession(): Session {
   useEffect(() => chooseCube(app, valueOf(cubes)), [cubes.state, cubeId]);
   useEffect(() => chooseModel(app, record, valueOf(models)), [models.state, record, modelId]);
   useEffect(() => chooseStart(app, cube, model), [cube, model]);
+  const warm = useStore(app.ui, (ui) => ui.warm);
   useEffect(() => {
-    if (!cube) return;
+    if (!cube || !warm) return;
     const stop = new AbortController();
-    const timer = setTimeout(() => void cube.preload(stop.signal), 600);
+    const timer = setTimeout(() => void cube.preload(stop.signal), PRELOAD_AFTER_MS);
     return () => (clearTimeout(timer), stop.abort());
-  }, [cube]);
+  }, [cube, warm]);
+  useEffect(() => {
+    const timer = setTimeout(() => app.ui.set({ warm: true }), WARM_AFTER_MS);
+    return () => clearTimeout(timer);
+  }, []);
   const isLoop = useMemo(() => record ? isLoopAxis(record.axes.spectral.values) : false, [record]);
   return { cubes, models, cube, model, modelState, isLoop };
 }
