@@ -95,8 +95,13 @@ export class DataFolder {
     this.#lock?.close();
   }
 
+  /** A parser that outlived its service by a moment may still be writing: renamed, its folder takes nothing more. */
   #emptyTmp(): void {
-    for (const entry of Deno.readDirSync(`${this.root}/tmp`)) removeIfThere(`${this.root}/tmp/${entry.name}`);
+    for (const { name } of [...Deno.readDirSync(`${this.root}/tmp`)]) {
+      const grave = this.tmpPath("removed");
+      Deno.renameSync(`${this.root}/tmp/${name}`, grave);
+      removeIfThere(grave);
+    }
   }
 }
 

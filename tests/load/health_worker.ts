@@ -1,7 +1,13 @@
+interface WorkerScope {
+  onmessage: ((event: MessageEvent<{ url: string; everyMs: number } | "stop">) => void) | null;
+  postMessage(value: unknown): void;
+}
+
 /** Asks one address again and again in a thread of its own, so that nothing but the service delays the answers. */
+const scope = self as unknown as WorkerScope;
 let stopped = false;
 
-self.onmessage = ({ data }: MessageEvent<{ url: string; everyMs: number } | "stop">) => {
+scope.onmessage = ({ data }) => {
   if (data === "stop") stopped = true;
   else void watch(data.url, data.everyMs);
 };
@@ -17,5 +23,5 @@ async function watch(url: string, everyMs: number): Promise<void> {
     else failed++;
     await new Promise((resolve) => setTimeout(resolve, everyMs));
   }
-  (self as unknown as { postMessage(value: unknown): void }).postMessage({ times, failed });
+  scope.postMessage({ times, failed });
 }
