@@ -31,9 +31,11 @@ function randomShape(seed: number): Shape {
   const random = createRandom(seed);
   const twoD = seed % 2 === 0;
   const channels = [8, 24, 64, 72, 16, 136][random.integer(6)];
-  const rows = twoD ? 1 + random.integer(13) : 1, cols = 1 + random.integer(twoD ? 13 : 40);
-  const kernelRows = twoD ? 3 as const : 1 as const;
   const dilation = 1 + Math.floor(seed / 2) % 4;
+  // A third of the shapes have phases of exactly two outputs.
+  const size = (limit: number) => Math.floor(seed / 8) % 2 === 1 ? 2 * dilation : 1 + random.integer(limit);
+  const cols = size(twoD ? 13 : 40), rows = twoD ? size(13) : 1;
+  const kernelRows = twoD ? 3 as const : 1 as const;
   const conv = {
     rows,
     cols,

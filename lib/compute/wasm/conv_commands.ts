@@ -1,6 +1,6 @@
 import { float, MODE } from "./kernel_ops.ts";
 import type { Command } from "./kernel_ops.ts";
-import { planeFloats, POINT_PAD } from "./tile_classes.ts";
+import { makesPairs, planeFloats, POINT_PAD } from "./tile_classes.ts";
 import type { PlacedClass } from "./tile_classes.ts";
 import type { Stage } from "./wasm_model.ts";
 
@@ -165,7 +165,8 @@ export function weightCommands(stage: Stage, options: WeightOptions): { points: 
     groups += jobs;
     return { op: "weightGradient", jobs, args };
   });
-  const args = [groups, options.gradient, channels, channels, stage.tapRows, ...slabs];
+  const pairs = makesPairs(stage.conv) ? 1 : 0;
+  const args = [groups, options.gradient, channels, channels, stage.tapRows, pairs, ...slabs];
   return { points, taps: { op: "weightTaps", jobs: channels, args } };
 }
 
@@ -174,6 +175,6 @@ export function filterCommand(stage: Stage, weight: number, channels: number, ba
   return {
     op: "filterPoints",
     jobs: channels / 8,
-    args: [weight, to, channels, channels, stage.tapRows, back ? 1 : 0],
+    args: [weight, to, channels, channels, stage.tapRows, back ? 1 : 0, makesPairs(stage.conv) ? 1 : 0],
   };
 }

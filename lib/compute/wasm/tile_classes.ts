@@ -5,10 +5,12 @@ export const ENTRY_WORDS = 20;
 /** Bytes between points, so that they do not fall into one cache set (kernels/winograd.ts). */
 export const POINT_PAD = 64;
 const LARGEST_TILE = 4;
+/** Size of a tile that is a whole phase of two outputs (kernels/transform.ts). */
+const PAIR = 5;
 
 /** Tiles of one size that together with the other classes cover each output of a sample once. */
 export interface TileClass {
-  /** Outputs of a tile in y and x; rows 0: one dimension. */
+  /** Outputs of a tile in y and x, or PAIR; rows 0: one dimension. */
   readonly tileRows: number;
   readonly tileCols: number;
   readonly tilesPerSample: number;
@@ -30,7 +32,16 @@ export function planeFloats(channels: number): number {
 
 interface TileLine {
   start: number;
-  outputs: number;
+  size: number;
+}
+
+/** Whether each phase has just two outputs in each dimension. */
+export function makesPairs({ rows, cols, kernelRows, dilation }: ConvGeometry): boolean {
+  return cols === 2 * dilation && (kernelRows === 1 || rows === 2 * dilation);
+}
+
+function pointsOf(size: number): number {
+  return size === 0 ? 1 : size === PAIR ? 3 : size + 2;
 }
 
 /**
@@ -43,14 +54,15 @@ export function tileClasses(
 ): TileClass[] {
   const { rows, cols, dilation } = conv;
   const twoD = conv.kernelRows === 3;
-  const rowTiles = twoD ? cutLine(rows, dilation) : [{ start: 0, outputs: 0 }];
-  const colTiles = cutLine(cols, dilation);
+  const pairs = makesPairs(conv);
+  const rowTiles = twoD ? cutLine(rows, dilation, pairs) : [{ start: 0, size: 0 }];
+  const colTiles = cutLine(cols, dilation, pairs);
   const classes: TileClass[] = [];
   for (const tileRows of sizesOf(rowTiles)) {
     for (const tileCols of sizesOf(colTiles)) {
       const entries: number[] = [];
-      for (const row of rowTiles.filter((tile) => tile.outputs === tileRows)) {
-        for (const col of colTiles.filter((tile) => tile.outputs === tileCols)) {
+      for (const row of rowTiles.filter((tile) => tile.size === tileRows)) {
+        for (const col of colTiles.filter((tile) => tile.size === tileCols)) {
           entries.push(...tileEntry(row, col, conv, options));
         }
       }
@@ -58,7 +70,7 @@ export function tileClasses(
         tileRows,
         tileCols,
         tilesPerSample: entries.length / ENTRY_WORDS,
-        points: (twoD ? tileRows + 2 : 1) * (tileCols + 2),
+        points: pointsOf(tileRows) * pointsOf(tileCols),
         table: Int32Array.from(entries),
       });
     }
@@ -66,12 +78,12 @@ export function tileClasses(
   return classes;
 }
 
-function cutLine(length: number, dilation: number): TileLine[] {
+function cutLine(length: number, dilation: number, pairs: boolean): TileLine[] {
   const tiles: TileLine[] = [];
   for (let phase = 0; phase < Math.min(dilation, length); phase++) {
     const count = Math.ceil((length - phase) / dilation);
     for (let at = 0; at < count; at += LARGEST_TILE) {
-      tiles.push({ start: phase + at * dilation, outputs: Math.min(LARGEST_TILE, count - at) });
+      tiles.push({ start: phase + at * dilation, size: pairs ? PAIR : Math.min(LARGEST_TILE, count - at) });
     }
   }
   return tiles;
@@ -79,7 +91,7 @@ function cutLine(length: number, dilation: number): TileLine[] {
 
 /** Largest first: they are the longest jobs. */
 function sizesOf(tiles: readonly TileLine[]): number[] {
-  return [...new Set(tiles.map((tile) => tile.outputs))].sort((a, b) => b - a);
+  return [...new Set(tiles.map((tile) => tile.size))].sort((a, b) => b - a);
 }
 
 function tileEntry(
@@ -92,13 +104,14 @@ function tileEntry(
   const colsIn = upsampled ? conv.cols / 2 : conv.cols;
   const inputs = (tile: TileLine, length: number, stride: number) =>
     Array.from({ length: 6 }, (_, tap) => {
-      if (tile.outputs === 0) return 0;
-      const at = tile.start + (tap - 1) * conv.dilation;
-      const inside = tap < tile.outputs + 2 && at >= 0 && at < length;
+      if (tile.size === 0) return 0;
+      // A pair reads its own two inputs, other tiles one more on either side.
+      const at = tile.start + (tile.size === PAIR ? tap : tap - 1) * conv.dilation;
+      const inside = tap < tile.size + 2 && at >= 0 && at < length;
       return inside ? (upsampled ? at >> 1 : at) * stride : -1;
     });
   const outputs = (tile: TileLine, stride: number) =>
-    Array.from({ length: 4 }, (_, i) => i < tile.outputs ? (tile.start + i * conv.dilation) * stride : 0);
+    Array.from({ length: 4 }, (_, i) => i < tile.size ? (tile.start + i * conv.dilation) * stride : 0);
   return [
     ...inputs(row, conv.rows, colsIn * pixelBytesIn),
     ...inputs(col, conv.cols, pixelBytesIn),

@@ -75,20 +75,23 @@ export function multiply4x8(a: usize, b: usize, c: usize, k: i32, accumulate: bo
   v128.store(c, c30, 768), v128.store(c, c31, 784);
 }
 
-/** C[6 x 8] += A^T B over k rows: A holds 6 floats and B eight in each row of 256 bytes; rows of C are ldc bytes apart. */
-export function correlate6x8(a: usize, b: usize, c: usize, ldc: usize, k: i32): void {
-  let p = c;
-  let c00 = v128.load(p), c01 = v128.load(p, 16);
-  p += ldc;
-  let c10 = v128.load(p), c11 = v128.load(p, 16);
-  p += ldc;
-  let c20 = v128.load(p), c21 = v128.load(p, 16);
-  p += ldc;
-  let c30 = v128.load(p), c31 = v128.load(p, 16);
-  p += ldc;
-  let c40 = v128.load(p), c41 = v128.load(p, 16);
-  p += ldc;
-  let c50 = v128.load(p), c51 = v128.load(p, 16);
+/** C[6 x 8] (+)= A^T B over k rows: A holds 6 floats and B eight in each row of 256 bytes; rows of C are ldc apart. */
+export function correlate6x8(a: usize, b: usize, c: usize, ldc: usize, k: i32, accumulate: bool): void {
+  let c00 = f32x4.splat(0), c01 = f32x4.splat(0);
+  let c10 = f32x4.splat(0), c11 = f32x4.splat(0);
+  let c20 = f32x4.splat(0), c21 = f32x4.splat(0);
+  let c30 = f32x4.splat(0), c31 = f32x4.splat(0);
+  let c40 = f32x4.splat(0), c41 = f32x4.splat(0);
+  let c50 = f32x4.splat(0), c51 = f32x4.splat(0);
+  if (accumulate) {
+    let p = c;
+    c00 = v128.load(p), c01 = v128.load(p, 16), p += ldc;
+    c10 = v128.load(p), c11 = v128.load(p, 16), p += ldc;
+    c20 = v128.load(p), c21 = v128.load(p, 16), p += ldc;
+    c30 = v128.load(p), c31 = v128.load(p, 16), p += ldc;
+    c40 = v128.load(p), c41 = v128.load(p, 16), p += ldc;
+    c50 = v128.load(p), c51 = v128.load(p, 16);
+  }
   const end = a + (<usize>k << 8);
   while (a != end) {
     const b0 = v128.load(b), b1 = v128.load(b, 16);
@@ -119,16 +122,19 @@ export function correlate6x8(a: usize, b: usize, c: usize, ldc: usize, k: i32): 
   v128.store(c, c50), v128.store(c, c51, 16);
 }
 
-/** C[4 x 8] += A^T B over k rows: A holds 4 floats and B eight in each row of 256 bytes; rows of C are ldc bytes apart. */
-export function correlate4x8(a: usize, b: usize, c: usize, ldc: usize, k: i32): void {
-  let p = c;
-  let c00 = v128.load(p), c01 = v128.load(p, 16);
-  p += ldc;
-  let c10 = v128.load(p), c11 = v128.load(p, 16);
-  p += ldc;
-  let c20 = v128.load(p), c21 = v128.load(p, 16);
-  p += ldc;
-  let c30 = v128.load(p), c31 = v128.load(p, 16);
+/** C[4 x 8] (+)= A^T B over k rows: A holds 4 floats and B eight in each row of 256 bytes; rows of C are ldc apart. */
+export function correlate4x8(a: usize, b: usize, c: usize, ldc: usize, k: i32, accumulate: bool): void {
+  let c00 = f32x4.splat(0), c01 = f32x4.splat(0);
+  let c10 = f32x4.splat(0), c11 = f32x4.splat(0);
+  let c20 = f32x4.splat(0), c21 = f32x4.splat(0);
+  let c30 = f32x4.splat(0), c31 = f32x4.splat(0);
+  if (accumulate) {
+    let p = c;
+    c00 = v128.load(p), c01 = v128.load(p, 16), p += ldc;
+    c10 = v128.load(p), c11 = v128.load(p, 16), p += ldc;
+    c20 = v128.load(p), c21 = v128.load(p, 16), p += ldc;
+    c30 = v128.load(p), c31 = v128.load(p, 16);
+  }
   const end = a + (<usize>k << 8);
   while (a != end) {
     const b0 = v128.load(b), b1 = v128.load(b, 16);
@@ -175,14 +181,14 @@ export function multiplyRows(
   }
 }
 
-/** C[m x 8] += A^T B over k rows, m <= 64 a multiple of 2 and at least 4; see correlate6x8. */
-export function correlateRows(a: usize, b: usize, c: usize, ldc: usize, m: i32, k: i32): void {
+/** C[m x 8] (+)= A^T B over k rows, m <= 64 a multiple of 8; see correlate6x8. */
+export function correlateRows(a: usize, b: usize, c: usize, ldc: usize, m: i32, k: i32, accumulate: bool): void {
   let row = 0;
   while (row < m) {
     const left = m - row;
     const step = left == 4 || left == 8 ? 4 : 6;
-    if (step == 6) correlate6x8(a, b, c, ldc, k);
-    else correlate4x8(a, b, c, ldc, k);
+    if (step == 6) correlate6x8(a, b, c, ldc, k, accumulate);
+    else correlate4x8(a, b, c, ldc, k, accumulate);
     row += step;
     a += <usize>step << 2, c += <usize>step * ldc;
   }

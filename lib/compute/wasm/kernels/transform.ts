@@ -326,32 +326,81 @@ export function spread1(from: usize, fromStep: usize, to: usize, step: usize, by
   }
 }
 
-/** How many bytes of points a tile of m outputs has in one dimension; 1 stands for no transform at all (m = 0). */
+// A phase of just two outputs, with zeros on both sides, needs three products: y0 = g1 (d0 + d1) + (g2 - g1) d1 and
+// y1 = g1 (d0 + d1) + (g0 - g1) d0. Its size is called PAIR; its three points are of another kind than those above.
+export const PAIR = 5;
+
+/** Input transform of a pair; see input4. */
+export function inputPair(
+  p0: usize, p1: usize, scale: usize, shift: usize, to: usize, step: usize, bytes: usize,
+): void {
+  for (let o: usize = 0; o < bytes; o += 16) {
+    const s = v128.load(scale + o), t = v128.load(shift + o);
+    const d0 = fma(v128.load(p0 + o), s, t), d1 = fma(v128.load(p1 + o), s, t);
+    v128.store(to + o, f32x4.add(d0, d1)), v128.store(to + o + step, d1), v128.store(to + o + 2 * step, d0);
+  }
+}
+
+export function inputAgainPair(from: usize, fromStep: usize, to: usize, step: usize, bytes: usize): void {
+  for (let o: usize = 0; o < bytes; o += 16) {
+    const d0 = v128.load(from + o), d1 = v128.load(from + o + fromStep);
+    v128.store(to + o, f32x4.add(d0, d1)), v128.store(to + o + step, d1), v128.store(to + o + 2 * step, d0);
+  }
+}
+
+export function outputPair(from: usize, fromStep: usize, to: usize, step: usize, bytes: usize): void {
+  for (let o: usize = 0; o < bytes; o += 16) {
+    const v0 = v128.load(from + o), v1 = v128.load(from + o + fromStep), v2 = v128.load(from + o + 2 * fromStep);
+    v128.store(to + o, f32x4.add(v0, v1)), v128.store(to + o + step, f32x4.add(v0, v2));
+  }
+}
+
+export function spreadPair(from: usize, fromStep: usize, to: usize, step: usize, bytes: usize): void {
+  for (let o: usize = 0; o < bytes; o += 16) {
+    const y0 = v128.load(from + o), y1 = v128.load(from + o + fromStep);
+    v128.store(to + o, f32x4.add(y0, y1)), v128.store(to + o + step, y0), v128.store(to + o + 2 * step, y1);
+  }
+}
+
+/** Points of a tile of size m in one dimension; m = 0 stands for no transform at all. */
 // @ts-ignore: decorator
 @inline
 export function pointCount(m: i32): i32 {
-  return m == 0 ? 1 : m + 2;
+  return m == 0 ? 1 : m == PAIR ? 3 : m + 2;
 }
 
-/** Index among all six points of the q-th point of F(m, 3): the last one is infinity. */
+/** Inputs and outputs of a tile of size m in one dimension. */
+// @ts-ignore: decorator
+@inline
+export function inputCount(m: i32): i32 {
+  return m == PAIR ? 2 : m + 2;
+}
+
+// @ts-ignore: decorator
+@inline
+export function outputCount(m: i32): i32 {
+  return m == 0 ? 1 : m == PAIR ? 2 : m;
+}
+
+/** Index among all points of the q-th point of a tile of size m: of F(m, 3), the last one is infinity. */
 // @ts-ignore: decorator
 @inline
 export function globalPoint(m: i32, q: i32): i32 {
-  return m == 0 ? 0 : q == m + 1 ? 5 : q;
+  return m == 0 || m == PAIR || q != m + 1 ? q : 5;
 }
 
-/** The inverse of globalPoint; -1 where F(m, 3) does not use the point. */
+/** How many points a filter has in one dimension. */
 // @ts-ignore: decorator
 @inline
-export function localPoint(m: i32, point: i32): i32 {
-  if (m == 0) return 0;
-  return point == 5 ? m + 1 : point <= m ? point : -1;
+export function pointsAcross(m: i32): i32 {
+  return m == PAIR ? 3 : 6;
 }
 
 export function inputAgain(m: i32, from: usize, fromStep: usize, to: usize, step: usize, bytes: usize): void {
   if (m == 4) inputAgain4(from, fromStep, to, step, bytes);
   else if (m == 3) inputAgain3(from, fromStep, to, step, bytes);
   else if (m == 2) inputAgain2(from, fromStep, to, step, bytes);
+  else if (m == PAIR) inputAgainPair(from, fromStep, to, step, bytes);
   else inputAgain1(from, fromStep, to, step, bytes);
 }
 
@@ -359,6 +408,7 @@ export function output(m: i32, from: usize, fromStep: usize, to: usize, step: us
   if (m == 4) output4(from, fromStep, to, step, bytes);
   else if (m == 3) output3(from, fromStep, to, step, bytes);
   else if (m == 2) output2(from, fromStep, to, step, bytes);
+  else if (m == PAIR) outputPair(from, fromStep, to, step, bytes);
   else output1(from, fromStep, to, step, bytes);
 }
 
@@ -366,5 +416,6 @@ export function spread(m: i32, from: usize, fromStep: usize, to: usize, step: us
   if (m == 4) spread4(from, fromStep, to, step, bytes);
   else if (m == 3) spread3(from, fromStep, to, step, bytes);
   else if (m == 2) spread2(from, fromStep, to, step, bytes);
+  else if (m == PAIR) spreadPair(from, fromStep, to, step, bytes);
   else spread1(from, fromStep, to, step, bytes);
 }

@@ -13,7 +13,8 @@
 import { addTo, arg, floatArg, fma, leaky, leakySlope, unleaky } from "./vector";
 import { correlateRows, multiplyRows } from "./gemm";
 import {
-  A, B, globalPoint, input1, input2, input3, input4, inputAgain, localPoint, output, plus, pointCount, scaled, spread,
+  A, B, globalPoint, input1, input2, input3, input4, inputAgain, inputCount, inputPair, output, outputCount, PAIR, plus,
+  pointCount, pointsAcross, scaled, spread,
 } from "./transform";
 
 const TILE_BYTES: usize = 80;
@@ -61,7 +62,7 @@ function inputPoints(c: usize, first: i32, rows: i32, v: usize, step: usize, scr
       const to = v + (<usize>i << 8) + <usize>(from >> 6) * blockBytes;
       if (my == 0) inputRow(c, entry, at, from, to, step, bytes);
       else {
-        for (let r = 0; r < my + 2; r++) {
+        for (let r = 0; r < inputCount(my); r++) {
           const row = scratch + <usize>r * (px << 8), offset = arg(entry, r);
           if (offset < 0) memory.fill(row, 0, px << 8);
           else inputRow(c, entry, at + offset, from, row, 256, bytes);
@@ -79,6 +80,9 @@ function inputPoints(c: usize, first: i32, rows: i32, v: usize, step: usize, scr
 function inputRow(c: usize, entry: usize, row: usize, channel: i32, to: usize, step: usize, bytes: usize): void {
   const mx = arg(c, 5);
   const scale = <usize>arg(c, 8) + (<usize>channel << 2), shift = <usize>arg(c, 9) + (<usize>channel << 2);
+  if (mx == PAIR) {
+    return inputPair(row + arg(entry, 6), row + arg(entry, 7), scale, shift, to, step, bytes);
+  }
   const o0 = arg(entry, 6), oLast = arg(entry, 7 + mx);
   const first = i32x4.splat(o0 < 0 ? 0 : -1), last = i32x4.splat(oLast < 0 ? 0 : -1);
   const p1 = row + arg(entry, 7);
@@ -98,7 +102,7 @@ function multiplyPoints(c: usize, rows: i32, v: usize, stepIn: usize, m: usize, 
   const panelBytes = <usize>cin << 5, filterBytes = (<usize>(cin * cout) << 2) + PAD;
   for (let qy = 0; qy < pointCount(my); qy++) {
     for (let qx = 0; qx < pointCount(mx); qx++) {
-      const panels = filter + <usize>(globalPoint(my, qy) * 6 + globalPoint(mx, qx)) * filterBytes;
+      const panels = filter + <usize>(globalPoint(my, qy) * pointsAcross(mx) + globalPoint(mx, qx)) * filterBytes;
       for (let k = 0; k < cin; k += 64) {
         const a = v + <usize>(k >> 6) * blockBytes;
         multiplyRows(a, panels + (<usize>k << 5), m, rows, cout, min(64, cin - k), panelBytes, blockBytes, k > 0);
@@ -127,8 +131,8 @@ function outputPoints(c: usize, job: i32, first: i32, rows: i32, m: usize, step:
         for (let q: usize = 0; q < px; q++) {
           output(my, at + q * step, px * step, scratch + (q << 8), px << 8, bytes);
         }
-        for (let r = 0; r < my; r++) {
-          output(mx, scratch + <usize>r * (px << 8), 256, results + <usize>(r * mx) * 256, 256, bytes);
+        for (let r = 0; r < outputCount(my); r++) {
+          output(mx, scratch + <usize>r * (px << 8), 256, results + <usize>(r * outputCount(mx)) * 256, 256, bytes);
         }
       }
       const channel = <usize>from << 2;
@@ -143,13 +147,13 @@ function outputPoints(c: usize, job: i32, first: i32, rows: i32, m: usize, step:
 /** Lists where a tile's outputs lie in their tensors; returns how many. */
 function pixelOffsets(entry: usize, my: i32, mx: i32, sample: usize, scratch: usize): usize {
   let to = scratch + OFFSETS;
-  for (let r = 0; r < max(my, 1); r++) {
-    for (let x = 0; x < mx; x++) {
+  for (let r = 0; r < outputCount(my); r++) {
+    for (let x = 0; x < outputCount(mx); x++) {
       store<usize>(to, sample + <usize>arg(entry, 12 + r) + <usize>arg(entry, 16 + x));
       to += 4;
     }
   }
-  return <usize>(max(my, 1) * mx);
+  return <usize>(outputCount(my) * outputCount(mx));
 }
 
 // The results of a tile lie 256 bytes apart; below, four channels of all of them are finished before the next four.
@@ -229,25 +233,26 @@ export function weightGradient(c: usize, job: i32, scratch: usize): void {
   const v = scratch + TILE_SCRATCH, m = v + <usize>points * stepIn;
   const plane = (<usize>(cin * cout) << 2) + PAD, slab = <usize>arg(c, 11) + <usize>(job * points) * plane;
   const sums = <usize>arg(c, 23) + (<usize>(job * cout) << 2);
-  memory.fill(slab, 0, <usize>points * plane);
   memory.fill(sums, 0, <usize>cout << 2);
   for (let first = job * group; first < end; first += chunk) {
     const rows = min(chunk, end - first);
     inputPoints(c, first, rows, v, stepIn, scratch);
     gradientPoints(c, first, rows, m, stepOut, sums, scratch);
     for (let q: usize = 0; q < <usize>points; q++) {
-      correlatePoint(v + q * stepIn, m + q * stepOut, slab + q * plane, blockBytes, cin, cout, rows);
+      correlatePoint(v + q * stepIn, m + q * stepOut, slab + q * plane, blockBytes, cin, cout, rows, first != job * group);
     }
   }
 }
 
-/** to [cin][cout] += sum over tiles of a [cin] x b [cout]. */
-function correlatePoint(a: usize, b: usize, to: usize, blockBytes: usize, cin: i32, cout: i32, rows: i32): void {
+/** to [cin][cout] (+)= sum over tiles of a [cin] x b [cout]. */
+function correlatePoint(
+  a: usize, b: usize, to: usize, blockBytes: usize, cin: i32, cout: i32, rows: i32, accumulate: bool,
+): void {
   const ldc = <usize>cout << 2;
   for (let i = 0; i < cin; i += 64) {
     for (let j = 0; j < cout; j += 8) {
       const panel = b + <usize>(j >> 6) * blockBytes + (<usize>(j & 63) << 2);
-      correlateRows(a, panel, to + (<usize>j << 2), ldc, min(64, cin - i), rows);
+      correlateRows(a, panel, to + (<usize>j << 2), ldc, min(64, cin - i), rows, accumulate);
     }
     a += blockBytes, to += ldc << 6;
   }
@@ -267,8 +272,8 @@ function gradientPoints(c: usize, first: i32, rows: i32, v: usize, step: usize, 
       const to = v + (<usize>i << 8) + <usize>(from >> 6) * blockBytes;
       if (my == 0) spread(mx, results, 256, to, step, bytes);
       else {
-        for (let r = 0; r < my; r++) {
-          spread(mx, results + <usize>(r * mx) * 256, 256, scratch + <usize>r * (px << 8), 256, bytes);
+        for (let r = 0; r < outputCount(my); r++) {
+          spread(mx, results + <usize>(r * outputCount(mx)) * 256, 256, scratch + <usize>r * (px << 8), 256, bytes);
         }
         for (let q: usize = 0; q < px; q++) {
           spread(my, scratch + (q << 8), px << 8, to + q * step, px * step, bytes);
@@ -306,21 +311,24 @@ function backThroughNorm(c: usize, scratch: usize, pixels: usize, channel: usize
 /**
  * Weight gradient at the points, summed over slabs, -> taps, for one input channel.
  * 1 slabs, 2 gradient [tap][channels in][channels out], 3 channels in, 4 channels out, 5 rows of taps (1 or 3),
- * then for each slab: address, my, mx.
+ * 6 1: the tiles are pairs, then for each slab: address, my, mx.
  */
 export function weightTaps(c: usize, job: i32, scratch: usize): void {
-  const cout = <usize>arg(c, 4) << 2, plane = <usize>arg(c, 3) * cout, twoD = arg(c, 5) == 3;
-  const to = <usize>arg(c, 2) + <usize>job * cout, points: usize = twoD ? 36 : 6, taps = scratch + points * cout;
+  const cout = <usize>arg(c, 4) << 2, plane = <usize>arg(c, 3) * cout, twoD = arg(c, 5) == 3, pairs = arg(c, 6) != 0;
+  const across: usize = pairs ? 3 : 6, points = twoD ? across * across : across;
+  const to = <usize>arg(c, 2) + <usize>job * cout, taps = scratch + points * cout;
   memory.fill(scratch, 0, points * cout);
   for (let k = 0; k < arg(c, 1); k++) {
-    const slab = c + <usize>(6 + 3 * k) * 4;
+    const slab = c + <usize>(7 + 3 * k) * 4;
     addSlab(arg(slab, 0) + <usize>job * cout, arg(slab, 1), arg(slab, 2), plane + PAD, scratch, cout);
   }
   for (let o: usize = 0; o < cout; o += 16) {
     if (twoD) {
-      for (let y: usize = 0; y < 6; y++) pointsToTaps(scratch + 6 * y * cout + o, cout, taps + y * 48, 16);
-      for (let x: usize = 0; x < 3; x++) pointsToTaps(taps + x * 16, 48, to + o + x * plane, 3 * plane);
-    } else pointsToTaps(scratch + o, cout, to + o, plane);
+      for (let y: usize = 0; y < across; y++) {
+        pointsToTaps(scratch + across * y * cout + o, cout, taps + y * 48, 16, pairs);
+      }
+      for (let x: usize = 0; x < 3; x++) pointsToTaps(taps + x * 16, 48, to + o + x * plane, 3 * plane, pairs);
+    } else pointsToTaps(scratch + o, cout, to + o, plane, pairs);
   }
 }
 
@@ -328,7 +336,7 @@ export function weightTaps(c: usize, job: i32, scratch: usize): void {
 function addSlab(from: usize, my: i32, mx: i32, step: usize, sums: usize, cout: usize): void {
   for (let qy = 0; qy < pointCount(my); qy++) {
     for (let qx = 0; qx < pointCount(mx); qx++) {
-      const to = sums + <usize>(globalPoint(my, qy) * 6 + globalPoint(mx, qx)) * cout;
+      const to = sums + <usize>(globalPoint(my, qy) * pointsAcross(mx) + globalPoint(mx, qx)) * cout;
       for (let o: usize = 0; o < cout; o += 32) {
         addTo(to + o, v128.load(from + o)), addTo(to + o + 16, v128.load(from + o, 16));
       }
@@ -338,7 +346,12 @@ function addSlab(from: usize, my: i32, mx: i32, step: usize, sums: usize, cout: 
 }
 
 /** The filter transform's transpose. */
-function pointsToTaps(from: usize, step: usize, to: usize, toStep: usize): void {
+function pointsToTaps(from: usize, step: usize, to: usize, toStep: usize, pairs: bool): void {
+  if (pairs) {
+    const u0 = v128.load(from), u1 = v128.load(from + step), u2 = v128.load(from + 2 * step);
+    v128.store(to, u2), v128.store(to + toStep, f32x4.sub(f32x4.sub(u0, u1), u2)), v128.store(to + 2 * toStep, u1);
+    return;
+  }
   const u0 = v128.load(from), u1 = v128.load(from + step), u2 = v128.load(from + 2 * step);
   const u3 = v128.load(from + 3 * step), u4 = v128.load(from + 4 * step), u5 = v128.load(from + 5 * step);
   const s1 = f32x4.add(u1, u2), s2 = f32x4.add(u3, u4);
@@ -352,20 +365,23 @@ function pointsToTaps(from: usize, step: usize, to: usize, toStep: usize): void 
  * one cache line).
  * 1 weight [tap][channels in][channels out], 2 points [point][channels out / 8][channels in][8], 3 channels in,
  * 4 channels out, 5 rows of taps, 6 1: the filter of the input gradient, turned by 180 degrees, with the roles of the
- * channels exchanged: [point][channels in / 8][channels out][8].
+ * channels exchanged: [point][channels in / 8][channels out][8]; 7 1: the points of pairs.
  */
 export function filterPoints(c: usize, job: i32, scratch: usize): void {
   const cin = <usize>arg(c, 3), cout = <usize>arg(c, 4), flip = arg(c, 6) != 0, twoD = arg(c, 5) == 3;
-  const plane = cin * cout << 2, points: usize = twoD ? 36 : 6, first = <usize>job << 3;
+  const pairs = arg(c, 7) != 0, across: usize = pairs ? 3 : 6, points = twoD ? across * across : across;
+  const plane = cin * cout << 2, first = <usize>job << 3;
   for (let o: usize = 0; o < cout; o += 4) {
     for (let i = first; i < first + 8; i++) {
       const from = <usize>arg(c, 1) + ((i * cout + o) << 2);
       if (twoD) {
         for (let x: usize = 0; x < 3; x++) {
-          tapsToPoints(from + (flip ? 2 - x : x) * plane, 3 * plane, scratch + (x << 4), 48, flip);
+          tapsToPoints(from + (flip ? 2 - x : x) * plane, 3 * plane, scratch + (x << 4), 48, flip, pairs);
         }
-        for (let y: usize = 0; y < 6; y++) tapsToPoints(scratch + y * 48, 16, scratch + 512 + y * 96, 16, false);
-      } else tapsToPoints(from, plane, scratch + 512, 16, flip);
+        for (let y: usize = 0; y < across; y++) {
+          tapsToPoints(scratch + y * 48, 16, scratch + 512 + (y * across << 4), 16, false, pairs);
+        }
+      } else tapsToPoints(from, plane, scratch + 512, 16, flip, pairs);
       const to = flip ? (first * cout + (o << 3) + (i & 7)) : ((o >> 3) * cin + i << 3) + (o & 7);
       placePoints(scratch + 512, points, <usize>arg(c, 2) + (to << 2), plane + PAD, flip);
     }
@@ -384,9 +400,13 @@ function placePoints(from: usize, points: usize, to: usize, step: usize, turned:
   }
 }
 
-function tapsToPoints(from: usize, step: usize, to: usize, toStep: usize, flip: bool): void {
+function tapsToPoints(from: usize, step: usize, to: usize, toStep: usize, flip: bool, pairs: bool): void {
   const first = v128.load(from), g1 = v128.load(from + step), last = v128.load(from + 2 * step);
   const g0 = flip ? last : first, g2 = flip ? first : last;
+  if (pairs) {
+    v128.store(to, g1), v128.store(to + toStep, f32x4.sub(g2, g1)), v128.store(to + 2 * toStep, f32x4.sub(g0, g1));
+    return;
+  }
   const e1 = plus(g2, A * A, g0), o1 = scaled(g1, A), e2 = plus(g2, B * B, g0), o2 = scaled(g1, B);
   v128.store(to, g0);
   v128.store(to + toStep, f32x4.add(e1, o1));
