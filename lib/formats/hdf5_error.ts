@@ -12,6 +12,6 @@ export function hdf5Error(cause: unknown, what: string): Error {
   if (cause instanceof LoopscopeError || cause instanceof TypeError) return cause;
   const text = cause instanceof Error ? cause.message : String(cause);
   const frames = [...text.matchAll(FRAME)].map((match) => ROOT_CAUSE.exec(match[0])?.[1] ?? match[1]);
-  const reason = displayName(frames.at(-1) ?? text.split("\n")[0]);
+  const reason = displayName((frames.at(-1) ?? text.split("\n")[0]).replace(/: time = .*/, ""));
   return unprocessable("hdf5_damaged", `${what} cannot be read, the file is damaged or cut off (${reason})`, { cause });
 }

@@ -1,6 +1,6 @@
 import type { H5Module } from "./hdf5_module.ts";
 import type { ByteFile } from "./byte_file.ts";
-import { isEndlessHeap } from "./endless_heap.ts";
+import { isDamagedHeap } from "./damaged_heap.ts";
 
 const ENOENT = 44;
 const EINVAL = 28;
@@ -66,7 +66,7 @@ function createRoot(fs: EmscriptenFileSystem, file: ByteFile): FileNode {
       const count = Math.max(0, Math.min(length, file.sizeBytes - position));
       const into = new Uint8Array(buffer.buffer as ArrayBuffer, buffer.byteOffset + offset, count);
       file.readInto(position, into);
-      if (isEndlessHeap(into)) throw new fs.ErrnoError(EIO);
+      if (isDamagedHeap(into)) throw new fs.ErrnoError(EIO);
       return count;
     },
   };

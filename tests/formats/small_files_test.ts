@@ -106,10 +106,15 @@ Deno.test("complex raw data beside a cube are named and not taken", async () => 
 });
 
 Deno.test("a heap on which the HDF5 library would turn in circles is damage", async () => {
-  const bytes = bytesOf(files["nsid"]);
-  const heap = new TextDecoder("latin1").decode(bytes).indexOf("GCOL");
+  const whole = bytesOf(files["nsid"]);
+  const heap = new TextDecoder("latin1").decode(whole).indexOf("GCOL");
   assert.ok(heap > 0, "the file has a global heap");
   // Objects of index 0 and size 0: free space that leads to itself.
-  bytes.fill(0, heap + 80, heap + 400);
-  await assertFailsWith("hdf5_damaged", () => readCube(bytes));
+  const endless = whole.slice();
+  endless.fill(0, heap + 80, heap + 400);
+  await assertFailsWith("hdf5_damaged", () => readCube(endless));
+  // The first object's size is 2^40: nothing in 32 bits.
+  const overflowing = whole.slice();
+  overflowing.set([0, 0, 0, 0, 0, 1, 0, 0], heap + 24);
+  await assertFailsWith("hdf5_damaged", () => readCube(overflowing));
 });
