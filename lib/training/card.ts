@@ -45,9 +45,10 @@ function trainingSection({ training, members, network }: ModelManifest): string 
     `test patch shares a pixel with a training patch (guard band of ${training.guard} pixels)`,
     `- ${training.epochs} epochs of Adam on the MSE, mini-batch ${training.batchSize}, learning rate ` +
     `${training.learningRate}, seed ${training.seed}${training.from ? `, from ${training.from} with its scaler` : ""}`,
-    `- Weights of epoch ${training.bestEpoch}: the lowest loss on the outer half of the guard band, which is neither ` +
-    `trained on nor scored. The test pixels had no part in the choice` +
-    (network.direction === "spec2im" ? "; of the guard patches only pixels that are in no test patch count" : ""),
+    `- Weights of epoch ${training.bestEpoch}: the lowest loss on the ` +
+    (network.direction === "im2spec" ? "outer half of the guard band" : "guard band") +
+    `, which is neither trained on nor scored. The test pixels had no part in the choice` +
+    (network.direction === "spec2im" ? ": of the guard patches only pixels that are in no test patch count" : ""),
     `- ${round(training.seconds)} s on ${training.engine} (${training.device})`,
   ];
   if (members) {

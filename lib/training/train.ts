@@ -58,8 +58,8 @@ export type TrainingEvent =
  * every epoch and, at most `checkpointEveryMs` apart but for the length of an epoch, what is needed to go on. Returns the
  * model with its scores, baselines and card data.
  *
- * Best and last epoch are kept. The best one is chosen on the outer half of the guard band, which is neither trained on nor
- * scored, so that the test part has no say in it.
+ * Best and last epoch are kept. The best one is chosen on the guard band (im2spec: its outer half), which is neither trained
+ * on nor scored, so that the test part has no say in it.
  *
  * Throws `loss_not_finite` (after a checkpoint event with the last good state), `cancelled`, `draining`, `from_mismatch`,
  * `axis_mismatch` and what `splitPixels` and `imageSide` throw.

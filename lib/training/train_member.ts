@@ -36,7 +36,7 @@ const MOST_STEPS_AT_ONCE = 64;
 
 /**
  * Trains one member epoch by epoch. After each epoch the loss on the test part is measured for the curve, and the loss on
- * the outer guard band decides which epoch is best. Throws `loss_not_finite` naming the epoch, and `cancelled`.
+ * guard pixels decides which epoch is best. Throws `loss_not_finite` naming the epoch, and `cancelled`.
  */
 export async function* trainMember(input: MemberInput): AsyncGenerator<EpochDone, void> {
   const { engine, network, request, data, start } = input;

@@ -25,7 +25,7 @@ export interface TrainingData {
   outputSize: number;
   train: PairSet;
   test: PairSet;
-  /** Outer half of the guard band, on which the best epoch is chosen. */
+  /** Guard pixels on which the best epoch is chosen: see `choosingPixels`. */
   guard: PairSet;
   /** 1 where a guard target may be looked at, 0 where it is also part of a test target; N x output size. */
   guardWeight_NO: Float32Array;
@@ -66,7 +66,7 @@ export function buildTrainingData(cube: CubeReader, request: TrainRequest, scale
     input_NI: standardise(input, used.input),
     target_NO: standardise(target, used.output),
   });
-  const guard = pairs(thin(outerGuard(split, cols, window), MAX_GUARD_PIXELS));
+  const guard = pairs(thin(choosingPixels(split, cols, request), MAX_GUARD_PIXELS));
   return {
     split,
     image: choice,
@@ -91,8 +91,13 @@ function fitScaler(input: Float32Array, target: Float32Array, points: number, re
     : { input: spectra(input), output: image(target) };
 }
 
-/** Guard pixels at least half a window away from the training part. */
-function outerGuard(split: PixelSplit, cols: number, window: number): Int32Array {
+/**
+ * Guard pixels that may choose the best epoch. im2spec: the outer half of the band, since a patch further in is mostly one
+ * that was trained on. spec2im: the whole band, since its inputs are spectra that were not trained on, and since of an outer
+ * patch little more than an edge is in no test patch (`guardWeights`).
+ */
+function choosingPixels(split: PixelSplit, cols: number, { direction, window }: TrainRequest): Int32Array {
+  if (direction === "spec2im") return split.guard;
   const box = boundingBox(split.train, cols);
   return split.guard.filter((pixel) => {
     const [row, col] = [Math.floor(pixel / cols), pixel % cols];

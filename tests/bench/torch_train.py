@@ -6,7 +6,7 @@
 FOLDER holds networks_torch.py. Training pixels: whole patches whose centre is in the left 72 % of the columns; test
 pixels: window or more columns to the right of those. Inputs and targets are standardised with the training part's mean
 and deviation. r2 = 1 - sum (p - t)^2 / sum (t - mean test target)^2 over all elements, as in the project.
-`best` is the epoch of the lowest loss on the outer half of the guard band, as the project chooses it.
+`best` is the epoch of the lowest loss on the guard band (im2spec: its outer half), as the project chooses it.
 """
 import argparse
 import json
@@ -44,6 +44,8 @@ outer = np.array([j - last >= (w + 1) // 2 for _, j in pixels]) & (label == 1)
 patches = np.stack([image[i - half:i + half, j - half:j + half] for i, j in pixels])
 spectra = np.stack([cube[i, j] for i, j in pixels])
 x, y = (patches, spectra) if a.direction == "im2spec" else (spectra, patches)
+if a.direction == "spec2im":
+    outer = label == 1
 # Guard targets of spec2im count only where no test patch has the pixel.
 seen = np.ones_like(y)
 if a.direction == "spec2im":
