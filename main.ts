@@ -61,6 +61,7 @@ async function serve(
       version: VERSION,
       maxUploadBytes: settings.LOOPSCOPE_MAX_UPLOAD_BYTES,
       ratePerMinute: settings.LOOPSCOPE_RATE_PER_MINUTE,
+      keyRatePerMinute: settings.LOOPSCOPE_KEY_RATE_PER_MINUTE,
       trustProxy: settings.LOOPSCOPE_TRUST_PROXY,
       publicRead: settings.LOOPSCOPE_PUBLIC_READ,
       publicUploads: settings.LOOPSCOPE_PUBLIC_UPLOADS,

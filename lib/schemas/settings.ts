@@ -44,6 +44,7 @@ export const settingsSchema = z.object({
   /** Key of the signature on webhooks, shared with their receivers. */
   LOOPSCOPE_WEBHOOK_SECRET: z.string().min(16).optional(),
   LOOPSCOPE_RATE_PER_MINUTE: wholeNumber(1, 1_000_000).default(600),
+  LOOPSCOPE_KEY_RATE_PER_MINUTE: wholeNumber(1, 10_000_000).default(6000),
   LOOPSCOPE_ROLE: z.enum(["all", "web", "worker"]).default("all"),
   LOOPSCOPE_DATABASE_URL: z.string().optional(),
   LOOPSCOPE_STORAGE_URL: z.string().optional(),

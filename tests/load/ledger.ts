@@ -11,7 +11,8 @@ export class Ledger {
   /** Versions by the job that made them. */
   readonly models = new Map<string, number>();
   alias: number | undefined;
-  aliasAttempt: number | undefined;
+  /** Values that it may have got, unanswered. */
+  readonly aliasAttempts = new Set<number>();
   #prediction?: string;
   readonly counts = { uploads: 0, deletes: 0, jobs: 0, models: 0, aliases: 0, predictions: 0 };
 
@@ -39,6 +40,7 @@ export class Ledger {
 
   aliased(version: number): void {
     this.alias = version;
+    this.aliasAttempts.clear();
     this.counts.aliases++;
   }
 

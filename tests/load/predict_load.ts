@@ -1,6 +1,6 @@
 import { type RunningService, startService } from "../support/running_service.ts";
 import { filmFile, smallJob, submitJob, uploadCube } from "../support/small_cube.ts";
-import { footprintOf, sleep, watchHealth } from "./watch.ts";
+import { footprintOf, latenciesOf, probe, sleep, watchHealth } from "./watch.ts";
 
 const MODEL = "simulated-film-im2spec@1";
 const CONNECTIONS = 64;
@@ -34,8 +34,13 @@ export async function predictLoad(seconds: number): Promise<void> {
     console.log("healthz meanwhile", JSON.stringify(await health()));
     console.log("after", JSON.stringify(footprintOf(service)));
     const rate = Math.ceil(2 * full.requests.average);
+    const headers = { "content-type": "application/json", connection: "close" };
+    const stop = probe(`${service.url}/predict`, { method: "POST", body, headers });
     const over = await shoot(service, body, { seconds: Math.ceil(seconds / 2), connections: 512, rate });
     report(`512 connections, ${rate} requests a second wanted, training`, over);
+    for (const [status, times] of Object.entries(await stop())) {
+      console.log(`another caller's answers ${status} meanwhile`, JSON.stringify(latenciesOf(times)));
+    }
     console.log("after", JSON.stringify(footprintOf(service)));
     const cancelledMs = performance.now();
     await service.json(`/v1/jobs/${job}`, { method: "DELETE" });

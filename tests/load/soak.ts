@@ -13,7 +13,8 @@ export async function soak(predictions: number): Promise<void> {
     const jobs = Math.ceil(predictions / PREDICTIONS_A_JOB);
     for (let job = 0; job <= jobs; job++) {
       if (job % Math.ceil(jobs / 10) === 0) {
-        const database = Math.round(Deno.statSync(`${service.dataFolder}/loopscope.db`).size / 1024);
+        const database = sizeKiB(`${service.dataFolder}/loopscope.db`) +
+          sizeKiB(`${service.dataFolder}/loopscope.db-wal`);
         const done = { predictions: job * PREDICTIONS_A_JOB, jobs: job };
         console.log(JSON.stringify({ ...done, ...footprintOf(service), databaseKiB: database }));
       }
@@ -37,4 +38,8 @@ async function predictMany(service: RunningService): Promise<void> {
   await Promise.all(Array.from({ length: AT_ONCE }, async () => {
     while (left-- > 0) await service.json("/predict", { method: "POST", body, headers });
   }));
+}
+
+function sizeKiB(path: string): number {
+  return Math.round(Deno.statSync(path).size / 1024);
 }

@@ -10,16 +10,25 @@ export interface Latencies {
 }
 
 /** Asks `/healthz` now and then, each time over a connection of its own, until the returned function is called. */
-export function watchHealth(service: RunningService, everyMs = 25): () => Promise<Latencies> {
-  const worker = new Worker(new URL("./health_worker.ts", import.meta.url), { type: "module" });
-  worker.postMessage({ url: `${service.url}/healthz`, everyMs });
+export function watchHealth(service: RunningService): () => Promise<Latencies> {
+  const stop = probe(`${service.url}/healthz`, { headers: { connection: "close" } });
   return async () => {
-    const { promise, resolve } = Promise.withResolvers<{ times: number[]; failed: number }>();
+    const { 200: ok = [], ...others } = await stop();
+    return latenciesOf(ok, Object.values(others).flat().length);
+  };
+}
+
+/** Sends one request again and again from a thread of its own; the returned function ends it and gives times by status. */
+export function probe(url: string, init: RequestInit, everyMs = 25): () => Promise<Record<number, number[]>> {
+  const worker = new Worker(new URL("./probe_worker.ts", import.meta.url), { type: "module" });
+  worker.postMessage({ url, init, everyMs });
+  return async () => {
+    const { promise, resolve } = Promise.withResolvers<Record<number, number[]>>();
     worker.onmessage = ({ data }) => resolve(data);
     worker.postMessage("stop");
-    const { times, failed } = await promise;
+    const times = await promise;
     worker.terminate();
-    return latenciesOf(times, failed);
+    return times;
   };
 }
 
