@@ -23,6 +23,7 @@ const views: fc.Arbitrary<ViewState> = fc.record({
   brush: fc.option(fc.tuple(short, short, short, short)),
   pick: fc.option(fc.tuple(index, index, index, index)),
   only: fc.integer({ min: -1, max: 64 }),
+  fit: fc.boolean(),
   suggest: text,
   probe: fc.option(fc.tuple(short, short)),
   scatter: text.filter((scatter) => scatter !== ""),

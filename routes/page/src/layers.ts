@@ -1,5 +1,5 @@
 import { type CubeSource } from "./cube_source.ts";
-import type { LoopMaps } from "./loop_maps.ts";
+import { isShownAlone, type LoopMaps } from "./loop_maps.ts";
 import type { ModelSource, Predictions } from "./model_source.ts";
 
 /** A map that can be shown: values on the cube's grid and how to read them. */
@@ -89,7 +89,7 @@ function modelGroups({ model }: ModelSource, isLoop: boolean): LayerGroup[] {
 }
 
 function loopGroups(measured: LoopMaps | undefined, hasPredicted: boolean): LayerGroup[] {
-  const parameters = measured ? [...measured.maps.keys()] : [];
+  const parameters = measured ? [...measured.maps.keys()].filter(isShownAlone) : [];
   const group = (label: string, side: string) => ({
     label,
     choices: parameters.map((name) => ({ id: `loop:${name}:${side}`, label: loopTitle(name) })),
@@ -241,7 +241,27 @@ const LOOP_TITLES: Record<string, string> = {
   closureGap: "Closure gap",
 };
 
+/** The fit's own parameters: on the falling branch c, p, q are a2, b0, b1, on the rising one a3, b2, b3. */
+const FIT_TITLES: Record<string, string> = {
+  a0: "lower level a₀",
+  a1: "step a₁",
+  a2: "switching bias a₂, falling",
+  a3: "switching bias a₃, rising",
+  a4: "slope a₄",
+  b0: "width below b₀, falling",
+  b1: "width above b₁, falling",
+  b2: "width below b₂, rising",
+  b3: "width above b₃, rising",
+  r2: "R²",
+  coercivePositive: "coercive bias V+",
+  coerciveNegative: "coercive bias V−",
+  imprint: "imprint",
+  nucleationPositive: "nucleation bias, rising",
+  nucleationNegative: "nucleation bias, falling",
+};
+
 export function loopTitle(name: string): string {
+  if (name.startsWith("fit.")) return `Fit: ${FIT_TITLES[name.slice(4)] ?? loopTitle(name.slice(4))}`;
   return LOOP_TITLES[name] ?? name.replace(/([a-z])([A-Z])/g, "$1 $2");
 }
 

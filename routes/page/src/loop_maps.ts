@@ -1,4 +1,3 @@
-import type { CubeRecord } from "../../../lib/schemas/cube.ts";
 import type { Grid } from "./arrays.ts";
 
 /** Loop parameters as maps by name. */
@@ -7,13 +6,9 @@ export interface LoopMaps {
   unit: (name: string) => string;
 }
 
-const BIAS = new Set(["centroidV", "coercivePositive", "coerciveNegative", "imprint", "width"]);
-const PLAIN = new Set(["crossings", "noose", "r2", "R2", "aic", "bic"]);
-
 /** Reads the maps of a `/loops` answer, of those whose name begins with `prefix`; `toGrid` puts each onto the pixels. */
 export function readLoopMaps(
   arrays: Map<string, Grid>,
-  cube: CubeRecord,
   { prefix, toGrid }: { prefix: string; toGrid: (value: Grid) => Float32Array | undefined },
 ): LoopMaps {
   const maps = new Map<string, Float32Array>();
@@ -21,15 +16,20 @@ export function readLoopMaps(
     const grid = name.startsWith(prefix) && toGrid(value);
     if (grid) maps.set(name.slice(prefix.length), grid);
   }
-  return { maps, unit: (name) => ownUnit(name, cube) };
+  const units = unitsIn(arrays.get("metadata"));
+  return { maps, unit: (name) => units[name.replace(/^fit\./, "")] ?? "" };
 }
 
-function ownUnit(name: string, { unit, axes: { spectral } }: CubeRecord): string {
-  const join = (separator: string) => [unit, spectral.unit].filter(Boolean).join(separator);
-  if (BIAS.has(name)) return spectral.unit;
-  if (PLAIN.has(name)) return "";
-  if (name === "area") return join("·");
-  return name === "saturationSlope" ? join("/") : unit;
+/** What is no array travels as JSON text in the array `metadata`. */
+function unitsIn(metadata: Grid | undefined): Record<string, string> {
+  if (!metadata) return {};
+  const text = new TextDecoder().decode(Uint8Array.from(metadata.data));
+  return (JSON.parse(text) as { units?: Record<string, string> }).units ?? {};
+}
+
+/** Fit results that stand for themselves; errors are shown beside their parameter, criteria as one word. */
+export function isShownAlone(name: string): boolean {
+  return !/^fit\.(.*Error|aic|bic|aicLine|bicLine|sse)$/.test(name);
 }
 
 /** Whether the spectral axis goes out and comes back, so that branches and a loop exist. */

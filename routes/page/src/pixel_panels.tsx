@@ -3,25 +3,22 @@ import { extent } from "./arrays.ts";
 import { colourTable } from "./colour_maps.ts";
 import { useApp } from "./context.ts";
 import { csvBlob, npyBlob, pngOfSvg, svgBlob } from "./exports.ts";
-import { ERROR_MAPS, loopTitle } from "./layers.ts";
 import { Panel } from "./panel.tsx";
 import { PatchView } from "./patch_view.tsx";
 import { pinColour } from "./pins.ts";
-import { type PixelData, useWarnings } from "./pixel_data.ts";
-import { quantityText } from "./quantity_text.ts";
-import { useResource, valueOf } from "./resource_cache.ts";
+import type { PixelData } from "./pixel_data.ts";
 import type { Derived, Session } from "./session.ts";
 import { type Curve, SpectrumPlot } from "./spectrum_plot.tsx";
 import { useStore } from "./store.ts";
 
-interface Props {
+export interface PixelPanelProps {
   session: Session;
   derived: Derived;
   pixels: PixelData[];
 }
 
 /** Measured and predicted spectra of the pins over each other, with what is left between them. */
-export function LoopPanel({ session, pixels, preview }: Props & { preview?: PixelData }) {
+export function LoopPanel({ session, pixels, preview }: PixelPanelProps & { preview?: PixelData }) {
   const app = useApp();
   const index = useStore(app.view, (view) => view.index);
   const svg = useRef<SVGSVGElement>(null);
@@ -138,7 +135,7 @@ function joined(curves: Curve[]): Float32Array<ArrayBuffer> {
 }
 
 /** The patch around the pin in focus: the model's input, or for spec2im also its output. */
-export function PatchPanel({ session, pixels }: Props) {
+export function PatchPanel({ session, pixels }: PixelPanelProps) {
   const app = useApp();
   const colours = useStore(app.view, (view) => view.colours);
   const table = useMemo(() => colourTable(colours), [colours]);
@@ -197,90 +194,5 @@ function rowsOf(values: Float32Array, width: number): number[][] {
   return Array.from(
     { length: values.length / width },
     (_, r) => Array.from(values.subarray(r * width, (r + 1) * width)),
-  );
-}
-
-/** Loop parameters of the pin in focus, measured beside predicted, and the errors of its prediction. */
-export function ParameterPanel({ session, derived, pixels }: Props) {
-  const app = useApp();
-  const { cube, model, isLoop } = session;
-  const forward = model?.model.network.direction === "im2spec";
-  const warm = useStore(app.ui, (ui) => ui.warm);
-  const measured = valueOf(
-    useResource(app.cache, isLoop && warm ? derived.measuredLoops.key : null, derived.measuredLoops.load),
-  );
-  const predicted = valueOf(
-    useResource(app.cache, isLoop && forward && warm ? derived.predictedLoops.key : null, derived.predictedLoops.load),
-  );
-  const errors = valueOf(useResource(app.cache, model && warm ? derived.errors.key : null, derived.errors.load));
-  const focus = pixels[pixels.length - 1];
-  const warnings = useWarnings(session, focus);
-  if (!focus) return null;
-  const pixel = focus.pin.row * cube!.cols + focus.pin.col;
-  const names = measured ? [...measured.maps.keys()] : [];
-  const rows = names.map((name) => {
-    const values = [measured!.maps.get(name)![pixel], predicted?.maps.get(name)?.[pixel] ?? NaN];
-    return { name, values: [...values, values[1] - values[0]], unit: measured!.unit(name) };
-  });
-  const kinds = [...errors ?? []].filter(([name]) => ERROR_MAPS[name]);
-  const table = () => [
-    ["parameter", "measured", "predicted", "difference", "unit"],
-    ...rows.map(({ name, values, unit }) => [name, ...values, unit]),
-  ];
-  return (
-    <Panel
-      title={isLoop ? "Loop parameters" : model ? "Errors" : "Parameters"}
-      class="parameter-panel"
-      exports={isLoop
-        ? {
-          name: `${cube!.record.name} parameters`,
-          curl: app.api.curl(forward ? `${model!.base}/loops` : `/v1/cubes/${cube!.record.id}/loops`),
-          files: rows.length ? { csv: () => csvBlob(table()) } : undefined,
-        }
-        : undefined}
-    >
-      {warnings.map((text) => <p key={text} class="warning">{text}</p>)}
-      {kinds.length > 0 && (
-        <dl class="facts">
-          {kinds.map(([name, map]) => (
-            <div key={name}>
-              <dt>{ERROR_MAPS[name].title}</dt>
-              <dd>
-                {quantityText(map[pixel], ERROR_MAPS[name].unit(cube!.record.unit, cube!.record.axes.spectral.unit), 3)}
-              </dd>
-            </div>
-          ))}
-        </dl>
-      )}
-      {!isLoop && (
-        <p class="notice">
-          This axis goes one way only: there are no branches, so there is no coercive bias, imprint or loop area.
-        </p>
-      )}
-      {rows.length > 0 && (
-        <div class="scroll" tabIndex={0} role="region" aria-label="Loop parameters">
-          <table>
-            <thead>
-              <tr>
-                <th scope="col">Parameter</th>
-                <th scope="col">Measured</th>
-                {forward && <th scope="col">Predicted</th>}
-                {forward && <th scope="col">Difference</th>}
-              </tr>
-            </thead>
-            <tbody>
-              {rows.map(({ name, values, unit }) => (
-                <tr key={name}>
-                  <th scope="row">{loopTitle(name)}</th>
-                  {(forward ? values : values.slice(0, 1)).map((value, i) => (
-                    <td key={i}>{quantityText(value, unit, 3)}</td>
-                  ))}
-                </tr>
-              ))}
-            </tbody>
-          </table>
-        </div>
-      )}
-    </Panel>
   );
 }

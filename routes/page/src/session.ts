@@ -131,7 +131,8 @@ function chooseModel({ view }: App, cube: CubeRecord | undefined, models: ModelV
   if (!cube || !models || view.get().model) return;
   const fitting = models.filter((model) => fits(model, cube));
   const forward = (model: ModelView) => Number(model.network.direction === "im2spec");
-  const rank = (model: ModelView) => 2 * Number(learnedFrom(model, cube)) + forward(model);
+  const explained = ({ scores }: ModelView) => Math.max(-1, scores?.test.r2 ?? -1) / 4;
+  const rank = (model: ModelView) => 4 * Number(learnedFrom(model, cube)) + 2 * forward(model) + explained(model);
   const best = fitting.sort((a, b) => rank(b) - rank(a))[0];
   if (best) view.set({ model: `${best.name}@${best.version}` });
 }
@@ -148,8 +149,13 @@ function chooseStart({ view }: App, cube: CubeSource | undefined, model: ModelSo
 }
 
 /** Everything derived that a layer or a panel may need, loaded once per cube and model. */
-export function deriveFrom(app: App, { cube, model }: { cube: CubeSource; model?: ModelSource }, components: number) {
+export function deriveFrom(
+  app: App,
+  { cube, model }: { cube: CubeSource; model?: ModelSource },
+  { components, fit }: { components: number; fit: boolean },
+) {
   const { id } = cube.record;
+  const query = fit ? "?fit=true" : "";
   const key = `${id} ${model ? `${model.model.name}@${model.model.version}` : ""}`;
   const { rows, cols } = cube;
   const need = (): ModelSource => {
@@ -161,15 +167,15 @@ export function deriveFrom(app: App, { cube, model }: { cube: CubeSource; model?
     load,
     promise: () => app.cache.get(`${name} ${key}`, load).promise,
   });
-  const measuredLoops = cached<LoopMaps>("loops", async (onPending) => {
-    const arrays = await app.api.arrays(`/v1/cubes/${id}/loops`, { onPending });
+  const measuredLoops = cached<LoopMaps>(`loops${query}`, async (onPending) => {
+    const arrays = await app.api.arrays(`/v1/cubes/${id}/loops${query}`, { onPending });
     const toGrid = ({ data }: Grid) => data.length === rows * cols ? data : undefined;
-    return readLoopMaps(arrays, cube.record, { prefix: "", toGrid });
+    return readLoopMaps(arrays, { prefix: "", toGrid });
   });
   const predictions = cached<Predictions>("predictions", (onPending) => need().predictions({ onPending }));
-  const predictedLoops = cached<LoopMaps>("model loops", async (onPending) => {
-    const arrays = await app.api.arrays(`${need().base}/loops`, { onPending });
-    return readLoopMaps(arrays, cube.record, { prefix: "predicted.", toGrid: (value) => need().onGrid(value) });
+  const predictedLoops = cached<LoopMaps>(`model loops${query}`, async (onPending) => {
+    const arrays = await app.api.arrays(`${need().base}/loops${query}`, { onPending });
+    return readLoopMaps(arrays, { prefix: "predicted.", toGrid: (value) => need().onGrid(value) });
   });
   const errors = cached<Map<string, Float32Array>>("errors", async (onPending) => {
     const maps = new Map<string, Float32Array>();
@@ -223,6 +229,7 @@ export type Derived = ReturnType<typeof deriveFrom>;
 export function useDerived(session: Session): Derived | undefined {
   const app = useApp();
   const components = useStore(app.view, (view) => view.components);
+  const fit = useStore(app.view, (view) => view.fit);
   const { cube, model } = session;
-  return useMemo(() => cube && deriveFrom(app, { cube, model }, components), [cube, model, components]);
+  return useMemo(() => cube && deriveFrom(app, { cube, model }, { components, fit }), [cube, model, components, fit]);
 }

@@ -245,7 +245,8 @@ function bandOf(x: ArrayLike<number>, y: ArrayLike<number>, band: ArrayLike<numb
     const corner = (k: number, side: number) =>
       `${scale.x(x[k]).toFixed(1)} ${scale.y(y[k] + side * band[k]).toFixed(1)}`;
     if (!Number.isFinite(y[i] + y[i - 1] + band[i] + band[i - 1])) continue;
-    d += `M${corner(i - 1, 1)}L${corner(i, 1)}L${corner(i, -1)}L${corner(i - 1, -1)}Z`;
+    const [a, b] = x[i] >= x[i - 1] ? [i - 1, i] : [i, i - 1]; // one turning sense, or branches would cancel where they overlap
+    d += `M${corner(a, 1)}L${corner(b, 1)}L${corner(b, -1)}L${corner(a, -1)}Z`;
   }
   return d;
 }

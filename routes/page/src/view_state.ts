@@ -25,6 +25,8 @@ export interface ViewState {
   pick: [number, number, number, number] | null;
   /** Mixture class whose pixels are lit; -1 for none. */
   only: number;
+  /** Also the nine-parameter fit of the loops. */
+  fit: boolean;
   /** Suggested points are shown by this rule; empty shows none. */
   suggest: string;
   /** Point of the latent plane that is decoded. */
@@ -60,6 +62,7 @@ export const INITIAL_VIEW: ViewState = {
   brush: null,
   pick: null,
   only: -1,
+  fit: false,
   suggest: "",
   probe: null,
   scatter: "class",
@@ -103,6 +106,7 @@ export function formatView(view: ViewState): string {
   put("brush", view.brush ? rounded(view.brush) : "");
   put("pick", view.pick ? view.pick.join(",") : "");
   put("only", String(view.only), "-1");
+  put("fit", view.fit ? "yes" : "");
   put("suggest", view.suggest);
   put("probe", view.probe ? rounded(view.probe) : "");
   put("by", view.scatter, INITIAL_VIEW.scatter);
@@ -138,6 +142,7 @@ export function parseView(hash: string): ViewState {
     brush: tuple<[number, number, number, number]>(get("brush") ?? "", 4) ?? null,
     pick: tuple<[number, number, number, number]>(get("pick") ?? "", 4) ?? null,
     only: get("only") === undefined ? -1 : whole("only", -1, 64),
+    fit: get("fit") === "yes",
     suggest: get("suggest") ?? "",
     probe: tuple<[number, number]>(get("probe") ?? "", 2) ?? null,
     scatter: get("by") ?? view.scatter,
