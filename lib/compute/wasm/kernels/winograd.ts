@@ -29,7 +29,7 @@ const TRAIN = 0;
 const GRADIENT = 1;
 
 /**
- * One chunk of a convolution.
+ * One chunk of a convolution from as many channels to as many.
  * 1 tiles, 2 tiles a sample, 3 tile table, 4 my (0: one dimension), 5 mx, 6 input, 7 its bytes a sample, 8 scale and
  * 9 shift (one float a channel) applied to it, 10 channels in, 11 filter points (filterPoints), 12 output, 13 its bytes a sample,
  * 14 channels out, 15 unused, 16 tiles a chunk, 17 mode, 18 bias, 19 slope,
@@ -38,11 +38,12 @@ const GRADIENT = 1;
  */
 export function convolve(c: usize, job: i32, scratch: usize): void {
   const chunk = arg(c, 16), first = job * chunk, rows = min(chunk, arg(c, 1) - first);
-  const my = arg(c, 4), mx = arg(c, 5), cin = arg(c, 10), cout = arg(c, 14);
-  const points = pointCount(my) * pointCount(mx);
+  const cin = arg(c, 10), cout = arg(c, 14);
   const blockBytes = <usize>chunk << 8;
   const stepIn = <usize>((cin + 63) >> 6) * blockBytes + PAD, stepOut = <usize>((cout + 63) >> 6) * blockBytes + PAD;
-  const v = scratch + TILE_SCRATCH, m = v + <usize>points * stepIn;
+  // A point's product takes the place of the point before it, which has been used by then: all fits into the
+  // second-level cache together with the filter.
+  const m = scratch + TILE_SCRATCH, v = m + max(stepIn, stepOut);
   inputPoints(c, first, rows, v, stepIn, scratch);
   multiplyPoints(c, rows, v, stepIn, m, stepOut);
   outputPoints(c, job, first, rows, m, stepOut, scratch);
