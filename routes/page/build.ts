@@ -1,3 +1,4 @@
+import { fileURLToPath } from "node:url";
 import { brotliCompressSync, gzipSync } from "node:zlib";
 import { encodeHex } from "./hex.ts";
 
@@ -25,8 +26,8 @@ async function sha256(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
 
 async function bundle(): Promise<{ script: string; style: string }> {
   const result = await Deno.bundle({
-    entrypoints: [new URL("src/main.tsx", HERE).pathname],
-    outputDir: DIST.pathname,
+    entrypoints: [fileURLToPath(new URL("src/main.tsx", HERE))],
+    outputDir: fileURLToPath(DIST),
     platform: "browser",
     format: "esm",
     minify: true,

@@ -1,3 +1,4 @@
+import { fileURLToPath } from "node:url";
 import type { Page } from "playwright-core";
 import { submitJob } from "../support/small_cube.ts";
 import { jobEnd, type RunningService } from "../support/running_service.ts";
@@ -65,19 +66,19 @@ await withBrowser(async (browser, service) => {
       for (const tab of TABS) {
         await page.goto(`${service.url}/#/${tab}?model=${model}`);
         await settle(page);
-        await page.screenshot({ path: new URL(`${tab}-${width}-${theme}.png`, OUT).pathname, fullPage: true });
+        await page.screenshot({ path: fileURLToPath(new URL(`${tab}-${width}-${theme}.png`, OUT)), fullPage: true });
       }
       await page.goto(`${service.url}/#/explore?model=${model}&layer=error:nrmse&pins=20.12_${worst}`);
       await settle(page);
-      await page.screenshot({ path: new URL(`errors-${width}-${theme}.png`, OUT).pathname, fullPage: true });
+      await page.screenshot({ path: fileURLToPath(new URL(`errors-${width}-${theme}.png`, OUT)), fullPage: true });
       if (width === 1280 && theme === "light") {
         await page.goto(`${service.url}/#/explore?model=${model}&layer=error:nrmse&pins=${worst}`);
         await settle(page);
-        await page.screenshot({ path: README_PICTURE.pathname });
+        await page.screenshot({ path: fileURLToPath(README_PICTURE) });
       }
       for (const fault of faults) console.warn(`${width} ${theme}: ${fault}`);
       await context.close();
     }
   }
 });
-console.log(`pictures in ${OUT.pathname} and ${README_PICTURE.pathname}`);
+console.log(`pictures in ${fileURLToPath(OUT)} and ${fileURLToPath(README_PICTURE)}`);
