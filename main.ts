@@ -25,6 +25,7 @@ async function main(): Promise<void> {
   const log = createLog((line) => console.log(line));
   orExit(() => refuseOpenDoors(settings));
   orExit(() => refuseScaledForm(settings));
+  orExit(() => refuseComma(settings));
   const runtime = await createRuntime({ settings, version: VERSION, log, zooPath: ZOO }).catch(exit);
   const engine = await runtime.state.start().catch(exit);
   log.info("engine_ready", { ...engine });
@@ -99,6 +100,13 @@ async function runCommand(name: string, args: readonly string[], settings: Setti
   const known = Object.keys(OPERATOR_COMMANDS).join(", ");
   if (!command) return exit(new RangeError(`Met the command ${name}, wanted one of ${known}, or none to serve`));
   return await command(args, { root: settings.LOOPSCOPE_DATA, zooPath: ZOO, print: console.log }).catch(exit);
+}
+
+/** The runtime's permissions name folders in lists parted by commas. */
+function refuseComma({ LOOPSCOPE_DATA: folder }: Settings): void {
+  if (folder.includes(",")) {
+    throw new RangeError(`LOOPSCOPE_DATA: met ${JSON.stringify(folder)}, wanted a path without a comma`);
+  }
 }
 
 /** Several processes on one store need PostgreSQL and S3 adapters, which this version does not have. */

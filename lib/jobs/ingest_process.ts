@@ -89,7 +89,7 @@ function spawn({ file, folder, options, map }: IngestTask, limits: IngestLimits)
   const run = [
     Deno.execPath(),
     ...["run", "--quiet", "--no-prompt", "--cached-only", `--v8-flags=--max-old-space-size=${heapMegabytes}`],
-    ...[`--allow-read=${escaped(file)},${escaped(folder)}`, `--allow-write=${escaped(folder)}`],
+    ...[`--allow-read=${file},${folder}`, `--allow-write=${folder}`],
     // Libraries that look at the environment find it empty; reads of other files find nothing.
     ...["--ignore-env", "--ignore-read"],
     ...[ENTRY.href, JSON.stringify({ file, folder, options, map })],
@@ -110,11 +110,6 @@ function spawn({ file, folder, options, map }: IngestTask, limits: IngestLimits)
     stdout: "piped",
     stderr: "null",
   }).spawn();
-}
-
-/** Commas separate paths in a permission flag; doubled, they are part of one. */
-function escaped(path: string): string {
-  return path.replaceAll(",", ",,");
 }
 
 async function lastLine(stream: ReadableStream<Uint8Array>, onPiece: () => void): Promise<string> {
