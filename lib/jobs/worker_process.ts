@@ -1,3 +1,4 @@
+import { setPriority } from "node:os";
 import { errorFromJson, LoopscopeError } from "../base/errors.ts";
 import type { ResultTree } from "../base/nd_array.ts";
 import { decodeMessages, MessageWriter, type WorkerMessage } from "./worker_channel.ts";
@@ -28,6 +29,8 @@ interface PendingCall {
   onProgress?: (value: ResultTree) => void;
 }
 
+const NICENESS = 5;
+
 /** Code of the error with which every call of a worker ends when its process has died. */
 export const WORKER_LOST = "worker_lost";
 
@@ -57,6 +60,7 @@ export class WorkerProcess {
       stdout: "piped",
       stderr: "inherit",
     }).spawn();
+    giveWay(this.#child.pid);
     this.#writer = new MessageWriter(this.#child.stdin);
     this.ended = this.#child.status.then((status) => {
       this.#fail(`The worker process ended with ${status.signal ?? `code ${status.code}`}`);
@@ -147,6 +151,15 @@ export class WorkerProcess {
     for (const timer of this.#cancelled.values()) clearTimeout(timer);
     this.#cancelled.clear();
     for (const pending of [...this.#pending.values()]) pending.reject(workerLost(reason));
+  }
+}
+
+/** HTTP answers first where processors are short: its threads inherit this. */
+function giveWay(pid: number): void {
+  try {
+    setPriority(pid, NICENESS);
+  } catch {
+    // Not permitted here: all are equal then.
   }
 }
 
