@@ -84,7 +84,7 @@ if (import.meta.main) {
   const peak = await measurePeak(threads);
   if (!values.json) console.log(`${threads} threads, peak ${(peak / 1e9).toFixed(1)} GFLOP/s`);
   for (const family of FAMILIES) {
-    const rows = await measure(family, options, values.quick ? 1 : 5, peak);
+    const rows = await measure(family, options, values.quick ? 1 : 3, peak);
     if (values.json) rows.forEach((row) => console.log(JSON.stringify(row)));
     else {
       console.log(`\n${family.title}`);

@@ -11,7 +11,7 @@ export async function measurePeak(threads: number): Promise<number> {
   const kernels = new URL("../../lib/compute/wasm/build/relaxed.wasm", import.meta.url);
   const pool = await ThreadPool.open(await WebAssembly.compile(await Deno.readFile(kernels)), threads);
   const arena = new Arena(pool.heap);
-  const result = arena.floats(4);
+  const result = arena.floats(8);
   const program = writeProgram(arena, [[{ op: "peak", jobs: 4 * threads, args: [ROUNDS, result] }]]).address;
   pool.reserveScratch(4096);
   let best = 0;

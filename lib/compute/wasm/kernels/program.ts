@@ -85,10 +85,13 @@ function runJob(command: usize, job: i32, scratch: usize, step: i32): void {
   }
 }
 
-/** The machine's peak: ten independent chains of multiply-adds in registers. 1 rounds, 2 where to leave a result. */
+/**
+ * The machine's peak: ten independent chains of multiply-adds in registers. 1 rounds, 2 where to leave a result. (The
+ * factors come from there too: a constant vector would be made anew for each use.)
+ */
 function peak(c: usize): void {
   let a = f32x4.splat(0), b = a, d = a, e = a, f = a, g = a, h = a, k = a, l = a, m = a;
-  const x = f32x4.splat(0.5), y = f32x4.splat(<f32>arg(c, 1));
+  const x = v128.load(arg(c, 2)), y = v128.load(arg(c, 2), 16);
   for (let i = arg(c, 1); i > 0; i--) {
     a = fma(x, y, a), b = fma(x, y, b), d = fma(x, y, d), e = fma(x, y, e), f = fma(x, y, f);
     g = fma(x, y, g), h = fma(x, y, h), k = fma(x, y, k), l = fma(x, y, l), m = fma(x, y, m);
