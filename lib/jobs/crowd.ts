@@ -20,11 +20,18 @@ export class Crowd {
   async quiet(mostMs: number): Promise<void> {
     const untilMs = performance.now() + mostMs;
     await nextTurn();
-    while (this.#inside > 0 && performance.now() < untilMs) {
-      await this.#leave.promise;
+    for (let leftMs = mostMs; this.#inside > 0 && leftMs > 0; leftMs = untilMs - performance.now()) {
+      await within(this.#leave.promise, leftMs);
       await nextTurn();
     }
   }
+}
+
+async function within(done: Promise<void>, ms: number): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const timer = setTimeout(resolve, ms);
+  await Promise.race([done, promise]);
+  clearTimeout(timer);
 }
 
 /** Timers, then what has arrived, then answers that are to be written. */
