@@ -1,3 +1,4 @@
+import { denseDot, denseOuter } from "./dense_commands.ts";
 import { float, MODE } from "./kernel_ops.ts";
 import type { Command } from "./kernel_ops.ts";
 import { convolveCommands, filterCommand } from "./conv_commands.ts";
@@ -56,44 +57,20 @@ export function preparation(model: WasmModel): Command[][] {
 /** Evaluation of `samples` inputs: images or spectra -> latent variables. */
 export function encoding(model: WasmModel, buffers: InferenceBuffers, samples: number): Command[][] {
   const { stages, activation } = evaluateStages(model, model.encoder, { ...buffers, samples }, buffers.input);
-  const { channels, denseIn, network } = model;
-  const pixels = model.densePixels("in");
-  const dense: Command = {
-    op: "denseDot",
-    jobs: samples,
-    args: [
-      activation,
-      pixels * channels,
-      channels,
-      model.identity,
-      model.identity + 4 * channels,
-      model.weight(denseIn.weight.spec.name),
-      network.options.latent,
-      model.weight(denseIn.bias.spec.name),
-      buffers.latent,
-    ],
-  };
-  return [...stages, [dense]];
+  const source = { address: activation, affine: model.identity };
+  const bias = model.weight(model.denseIn.bias.spec.name);
+  return [...stages, [denseDot(model, "in", { samples, source, bias, output: buffers.latent })]];
 }
 
 /** Evaluation of `samples` latent vectors -> spectra or images. */
 export function decoding(model: WasmModel, buffers: InferenceBuffers, samples: number): Command[][] {
-  const { channels, denseOut, network } = model;
-  const dense: Command = {
-    op: "denseOuter",
-    jobs: samples,
-    args: [
-      buffers.latent,
-      network.options.latent,
-      model.weight(denseOut.weight.spec.name),
-      model.weight(denseOut.bias.spec.name),
-      buffers.even,
-      model.densePixels("out") * channels,
-      channels,
-      0,
-      0,
-    ],
-  };
+  const { latent, even: output } = buffers;
+  const dense = denseOuter(model, "out", {
+    samples,
+    latent,
+    bias: model.weight(model.denseOut.bias.spec.name),
+    output,
+  });
   return [[dense], ...evaluateStages(model, model.decoder, { ...buffers, samples }, buffers.even).stages];
 }
 

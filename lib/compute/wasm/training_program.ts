@@ -1,6 +1,8 @@
 import { sizeOf } from "../../base/nd_array.ts";
 import { ADAM } from "../step.ts";
 import { convolveCommands, filterCommand, groupsOf, partCount, weightCommands } from "./conv_commands.ts";
+import { denseDot, denseOuter, denseWeight } from "./dense_commands.ts";
+import type { Source } from "./dense_commands.ts";
 import { float, MODE } from "./kernel_ops.ts";
 import type { Command } from "./kernel_ops.ts";
 import type { TrainingBuffers } from "./training_buffers.ts";
@@ -30,12 +32,6 @@ export function trainingProgram(
   writer.backward();
   if (options.update) writer.update();
   return writer.stages;
-}
-
-/** A value that the next layer reads: n x pixels x channels at `address`, times scale plus shift. */
-interface Source {
-  readonly address: number;
-  readonly affine: number;
 }
 
 class TrainingWriter {
@@ -78,41 +74,14 @@ class TrainingWriter {
   }
 
   forward(): void {
-    const { model, buffers, channels, samples } = this;
-    const { identity, denseIn, denseOut, network } = model;
+    const { model, buffers, samples } = this;
+    const { identity, denseIn, denseOut } = model;
     this.encoded = this.forwardStages(model.encoder, { address: buffers.input, affine: identity });
-    const pixels = model.densePixels("in");
-    this.stages.push([{
-      op: "denseDot",
-      jobs: samples,
-      args: [
-        this.encoded.address,
-        pixels * channels,
-        channels,
-        this.encoded.affine,
-        this.encoded.affine + 4 * channels,
-        this.weight(denseIn.weight),
-        network.options.latent,
-        this.weight(denseIn.bias),
-        buffers.latent,
-      ],
-    }]);
-    this.stages.push([{
-      op: "denseOuter",
-      jobs: samples,
-      args: [
-        buffers.latent,
-        network.options.latent,
-        this.weight(denseOut.weight),
-        this.weight(denseOut.bias),
-        buffers.grid,
-        model.densePixels("out") * channels,
-        channels,
-        0,
-        0,
-      ],
-    }]);
-    this.forwardStages(model.decoder, { address: buffers.grid, affine: identity });
+    const bias = this.weight(denseIn.bias), gridBias = this.weight(denseOut.bias);
+    this.stages.push([denseDot(model, "in", { samples, source: this.encoded, bias, output: buffers.latent })]);
+    const { latent, grid } = buffers;
+    this.stages.push([denseOuter(model, "out", { samples, latent, bias: gridBias, output: grid })]);
+    this.forwardStages(model.decoder, { address: grid, affine: identity });
   }
 
   private forwardStages(stages: readonly Stage[], input: Source): Source {
@@ -313,77 +282,20 @@ class TrainingWriter {
 
   /** Both dense layers. Returns d(norm output) of the encoder's last stage. */
   private denseBack(gradient: number, before: Stage): number {
-    const { model, buffers, channels, samples } = this;
-    const { denseIn, denseOut, identity } = model;
-    const { latent } = model.network.options;
-    const outFloats = model.densePixels("out") * channels, inFloats = model.densePixels("in") * channels;
-    const noAffine = [identity, identity + 4 * channels];
+    const { model, buffers, samples } = this;
+    const { latent, latentGradient, normSums: sums } = buffers;
+    const source = { address: gradient, affine: model.identity };
+    const gridGradient = this.gradient(model.denseOut.bias);
     this.stages.push([
-      {
-        op: "denseDot",
-        jobs: samples,
-        args: [
-          gradient,
-          outFloats,
-          channels,
-          ...noAffine,
-          this.weight(denseOut.weight),
-          latent,
-          0,
-          buffers.latentGradient,
-        ],
-      },
-      {
-        op: "denseWeight",
-        jobs: model.densePixels("out"),
-        args: [
-          buffers.latent,
-          samples,
-          latent,
-          gradient,
-          outFloats,
-          channels,
-          ...noAffine,
-          this.gradient(denseOut.weight),
-          this.gradient(denseOut.bias),
-        ],
-      },
+      denseDot(model, "out", { samples, source, bias: 0, output: latentGradient }),
+      denseWeight(model, "out", { samples, latent, source, biasGradient: gridGradient }),
     ]);
     const next = buffers.gradients.find((address) => address !== gradient)!;
-    const { address, affine } = this.encoded;
+    const activation = this.encoded.address, length = model.network.options.latent;
     this.stages.push([
-      {
-        op: "denseOuter",
-        jobs: samples,
-        args: [
-          buffers.latentGradient,
-          latent,
-          this.weight(denseIn.weight),
-          0,
-          next,
-          inFloats,
-          channels,
-          address,
-          buffers.normSums,
-        ],
-      },
-      {
-        op: "denseWeight",
-        jobs: model.densePixels("in"),
-        args: [
-          buffers.latentGradient,
-          samples,
-          latent,
-          address,
-          inFloats,
-          channels,
-          affine,
-          affine + 4 * channels,
-          this.gradient(denseIn.weight),
-          0,
-        ],
-      },
-      this.sumParts(buffers.latentGradient, latent, this.gradient(denseIn.bias), latent),
+      denseOuter(model, "in", { samples, latent: latentGradient, bias: 0, output: next, activation, sums }),
+      denseWeight(model, "in", { samples, latent: latentGradient, source: this.encoded, biasGradient: 0 }),
+      this.sumParts(latentGradient, length, this.gradient(model.denseIn.bias), length),
     ]);
     this.stages.push([this.normGradient(before, samples)]);
     return next;

@@ -5,7 +5,8 @@
 // What a job does never depends on who does it, so results have the same bits with any number of threads.
 //
 // control block (int32): 0 generation, 1 threads arrived, 2 next job, 3 threads asleep.
-import { convolve, filterPoints, weightGradient, weightTaps } from "./winograd";
+import { convolve, weightGradient } from "./winograd";
+import { filterPoints, weightTaps } from "./filter";
 import { contract, correlateImage, expand, sumParts } from "./scalar_image";
 import { denseDot, denseOuter, denseWeight } from "./dense";
 import { lossSums, normGradient, normMoments, normRunning } from "./norm";

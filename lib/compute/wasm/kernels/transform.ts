@@ -10,8 +10,8 @@ import { fma } from "./vector";
 // Points of evaluation. These two lose half as many bits to rounding as the usual 1 and 2.
 export const A: f64 = 11.0 / 16.0;
 export const B: f64 = 3.0 / 2.0;
-const AA: f64 = A * A;
-const BB: f64 = B * B;
+export const AA: f64 = A * A;
+export const BB: f64 = B * B;
 const AABB: f64 = AA * BB;
 const P02: f64 = -(1 / AA + 1 / BB);
 const P04: f64 = 1 / AABB;
@@ -262,70 +262,6 @@ export function output1(from: usize, fromStep: usize, to: usize, step: usize, by
   }
 }
 
-/** The output transform's transpose, for weight gradients: 4 gradients -> 6 points. */
-export function spread4(from: usize, fromStep: usize, to: usize, step: usize, bytes: usize): void {
-  for (let o: usize = 0; o < bytes; o += 16) {
-    let p = from + o;
-    const v0 = v128.load(p); p += fromStep;
-    const v1 = v128.load(p); p += fromStep;
-    const v2 = v128.load(p); p += fromStep;
-    const v3 = v128.load(p);
-    const e1 = plus(v2, AA, v0), o1 = plus(v3, AA * A, scaled(v1, A));
-    const e2 = plus(v2, BB, v0), o2 = plus(v3, BB * B, scaled(v1, B));
-    let q = to + o;
-    v128.store(q, v0); q += step;
-    v128.store(q, f32x4.add(e1, o1)); q += step;
-    v128.store(q, f32x4.sub(e1, o1)); q += step;
-    v128.store(q, f32x4.add(e2, o2)); q += step;
-    v128.store(q, f32x4.sub(e2, o2)); q += step;
-    v128.store(q, v3);
-  }
-}
-
-/** The output transform's transpose, for weight gradients: 3 gradients -> 5 points. */
-export function spread3(from: usize, fromStep: usize, to: usize, step: usize, bytes: usize): void {
-  for (let o: usize = 0; o < bytes; o += 16) {
-    let p = from + o;
-    const v0 = v128.load(p); p += fromStep;
-    const v1 = v128.load(p); p += fromStep;
-    const v2 = v128.load(p);
-    const even = plus(v2, AA, v0), odd = scaled(v1, A);
-    let q = to + o;
-    v128.store(q, v0); q += step;
-    v128.store(q, f32x4.add(even, odd)); q += step;
-    v128.store(q, f32x4.sub(even, odd)); q += step;
-    v128.store(q, plus(v2, BB, plus(v1, B, v0))); q += step;
-    v128.store(q, v2);
-  }
-}
-
-/** The output transform's transpose, for weight gradients: 2 gradients -> 4 points. */
-export function spread2(from: usize, fromStep: usize, to: usize, step: usize, bytes: usize): void {
-  for (let o: usize = 0; o < bytes; o += 16) {
-    let p = from + o;
-    const v0 = v128.load(p); p += fromStep;
-    const v1 = v128.load(p);
-    const odd = scaled(v1, A);
-    let q = to + o;
-    v128.store(q, v0); q += step;
-    v128.store(q, f32x4.add(v0, odd)); q += step;
-    v128.store(q, f32x4.sub(v0, odd)); q += step;
-    v128.store(q, v1);
-  }
-}
-
-/** The output transform's transpose, for weight gradients: 1 gradient -> 3 points. */
-export function spread1(from: usize, fromStep: usize, to: usize, step: usize, bytes: usize): void {
-  for (let o: usize = 0; o < bytes; o += 16) {
-    const p = from + o;
-    const v0 = v128.load(p);
-    let q = to + o;
-    v128.store(q, v0); q += step;
-    v128.store(q, v0); q += step;
-    v128.store(q, v0);
-  }
-}
-
 // A phase of just two outputs, with zeros on both sides, needs three products: y0 = g1 (d0 + d1) + (g2 - g1) d1 and
 // y1 = g1 (d0 + d1) + (g0 - g1) d0. Its size is called PAIR; its three points are of another kind than those above.
 export const PAIR = 5;
@@ -352,13 +288,6 @@ export function outputPair(from: usize, fromStep: usize, to: usize, step: usize,
   for (let o: usize = 0; o < bytes; o += 16) {
     const v0 = v128.load(from + o), v1 = v128.load(from + o + fromStep), v2 = v128.load(from + o + 2 * fromStep);
     v128.store(to + o, f32x4.add(v0, v1)), v128.store(to + o + step, f32x4.add(v0, v2));
-  }
-}
-
-export function spreadPair(from: usize, fromStep: usize, to: usize, step: usize, bytes: usize): void {
-  for (let o: usize = 0; o < bytes; o += 16) {
-    const y0 = v128.load(from + o), y1 = v128.load(from + o + fromStep);
-    v128.store(to + o, f32x4.add(y0, y1)), v128.store(to + o + step, y0), v128.store(to + o + 2 * step, y1);
   }
 }
 
@@ -410,12 +339,4 @@ export function output(m: i32, from: usize, fromStep: usize, to: usize, step: us
   else if (m == 2) output2(from, fromStep, to, step, bytes);
   else if (m == PAIR) outputPair(from, fromStep, to, step, bytes);
   else output1(from, fromStep, to, step, bytes);
-}
-
-export function spread(m: i32, from: usize, fromStep: usize, to: usize, step: usize, bytes: usize): void {
-  if (m == 4) spread4(from, fromStep, to, step, bytes);
-  else if (m == 3) spread3(from, fromStep, to, step, bytes);
-  else if (m == 2) spread2(from, fromStep, to, step, bytes);
-  else if (m == PAIR) spreadPair(from, fromStep, to, step, bytes);
-  else spread1(from, fromStep, to, step, bytes);
 }
