@@ -112,7 +112,7 @@ function spawn({ file, folder, options, map }: IngestTask, limits: IngestLimits)
   }).spawn();
 }
 
-async function lastLine(stream: ReadableStream<Uint8Array>, onPiece: () => void): Promise<string> {
+async function lastLine(stream: ReadableStream<Uint8Array<ArrayBuffer>>, onPiece: () => void): Promise<string> {
   let text = "";
   for await (const piece of stream.pipeThrough(new TextDecoderStream())) {
     onPiece();

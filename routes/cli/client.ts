@@ -77,7 +77,7 @@ export class Client {
   }
 }
 
-async function* readEvents(body: ReadableStream<Uint8Array>) {
+async function* readEvents(body: ReadableStream<Uint8Array<ArrayBuffer>>) {
   let rest = "";
   for await (const text of body.pipeThrough(new TextDecoderStream())) {
     const blocks = (rest + text).split("\n\n");
