@@ -1,6 +1,7 @@
 import { LoopscopeError } from "../base/errors.ts";
 import { isNdArray, type ResultTree } from "../base/nd_array.ts";
 import { openEngine } from "../compute/choose_engine.ts";
+import { preparationOf, repeatPreparation, samePreparation } from "../cube/repeat_preparation.ts";
 import type { ModelManifest } from "../schemas/model.ts";
 import { openCubeFile } from "../store/cube_file.ts";
 import { loadModel, type ModelFiles } from "../training/artifact.ts";
@@ -35,7 +36,13 @@ export async function computeResult(
   try {
     const { parameters, cubeSha256 } = task;
     const { signal, progress } = context;
-    return await compute({ cube, cubeSha256, parameters, model: model?.input, imaginary, signal, progress });
+    const { preparation } = model?.input.manifest ?? {};
+    const done = preparationOf(cube.meta.provenance);
+    const prepared = model ? repeatPreparation(cube, done, preparation) : cube;
+    // The same bytes prepared in another way are another cube: training pixels would be sought in the wrong place.
+    const sha256 = samePreparation(done, preparation) || !model ? cubeSha256 : `${cubeSha256} prepared differently`;
+    const input = { cube: prepared, cubeSha256: sha256, parameters, model: model?.input, imaginary };
+    return await compute({ ...input, signal, progress });
   } finally {
     cube.close();
     imaginary?.close();

@@ -1,6 +1,6 @@
 import { type NdArray, ndArray, type ResultTree } from "../base/nd_array.ts";
 import type { Engine } from "../compute/engine.ts";
-import type { CubeReader } from "../cube/cube.ts";
+import { preparationOf, repeatPreparation } from "../cube/repeat_preparation.ts";
 import type { Axis } from "../schemas/cube.ts";
 import type { TrainRequest } from "../schemas/job.ts";
 import type { NetworkOptions, Scaler } from "../schemas/model.ts";
@@ -105,7 +105,11 @@ export class ComputeTasks {
     return this.#shelf.use(modelFolder, async (model) => {
       const { row0, col0, rows, cols, latent_HWL, output_HWO, spread_HWO } = await withCube(
         cubeFolder,
-        (cube) => applyModel(cube, model, { signal }),
+        (cube) => {
+          const { preparation } = model.loaded.manifest;
+          const prepared = repeatPreparation(cube, preparationOf(cube.meta.provenance), preparation);
+          return applyModel(prepared, model, { signal });
+        },
       );
       const arrays = { latent: flat(latent_HWL), output: flat(output_HWO), spread: spread_HWO && flat(spread_HWO) };
       using target = await Deno.open(draft, { write: true, createNew: true });
@@ -127,6 +131,7 @@ export class ComputeTasks {
       withCube(task.cubeFolder, async (cube) => {
         const events = trainModel({
           ...{ cube, request, cubeName, cubeSha256, from, engine: this.engine, signal: context.signal },
+          preparation: preparationOf(cube.meta.provenance),
           checkpoint: task.checkpoint?.data,
           nowMs: () => performance.now(),
           isDraining: () => this.#draining,
@@ -166,7 +171,7 @@ export class ComputeTasks {
   }
 }
 
-async function withCube<T>(folder: string, run: (cube: CubeReader) => Promise<T>): Promise<T> {
+async function withCube<T>(folder: string, run: (cube: ReturnType<typeof openCubeFile>) => Promise<T>): Promise<T> {
   const cube = openCubeFile(folder);
   try {
     return await run(cube);

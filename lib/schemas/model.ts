@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { axisSchema } from "./cube.ts";
 import { directionSchema, regionSchema } from "./job.ts";
+import { preparationsSchema } from "./preparation.ts";
 
 export const modelNameSchema = z.string().regex(/^[a-z0-9][a-z0-9._-]{0,63}$/);
 /** A word that is not a number and not `latest`. */
@@ -66,6 +67,8 @@ export const modelManifestSchema = z.object({
   unit: z.string().optional(),
   /** Which image the patches were cut from. */
   image: z.union([z.object({ imageAt: z.number() }), z.object({ map: z.string() })]).optional(),
+  /** How the training cube was prepared; repeated on a cube that was not. */
+  preparation: preparationsSchema.optional(),
   scaler: scalerSchema,
   /** Absent for an imported checkpoint. */
   training: z.object({

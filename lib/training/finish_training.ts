@@ -2,6 +2,7 @@ import type { Engine, NetworkState } from "../compute/engine.ts";
 import type { CubeReader } from "../cube/cube.ts";
 import { unstandardise } from "../cube/scale.ts";
 import type { TrainRequest } from "../schemas/job.ts";
+import type { Preparation } from "../schemas/preparation.ts";
 import type { ModelManifest, Scaler, Scores } from "../schemas/model.ts";
 import type { Network } from "../../models/network.ts";
 import type { LoadedModel, TrainedModel } from "./artifact.ts";
@@ -20,6 +21,7 @@ interface Context {
   request: TrainRequest;
   cubeSha256: string;
   cubeName: string;
+  preparation?: readonly Preparation[];
   engine: Engine;
   from?: LoadedModel;
   signal: AbortSignal;
@@ -116,7 +118,7 @@ async function memberOutputs(
 }
 
 function manifestOf(
-  { request, cube, engine, cubeSha256, cubeName }: Context,
+  { request, cube, engine, cubeSha256, cubeName, preparation }: Context,
   { network, data, done, seconds }: Results,
   scores: Scores,
 ): TrainedModel["manifest"] {
@@ -127,6 +129,7 @@ function manifestOf(
     quantity: cube.quantity,
     unit: cube.unit,
     image: data.image,
+    ...(preparation?.length ? { preparation: [...preparation] } : {}),
     scaler: data.scaler,
     training: {
       cubeSha256,

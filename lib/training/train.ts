@@ -3,6 +3,7 @@ import type { Engine, NetworkState } from "../compute/engine.ts";
 import { initialState } from "../compute/initial_state.ts";
 import type { CubeReader } from "../cube/cube.ts";
 import type { TrainRequest } from "../schemas/job.ts";
+import type { Preparation } from "../schemas/preparation.ts";
 import type { NetworkOptions } from "../schemas/model.ts";
 import { buildNetwork } from "../../models/build_network.ts";
 import type { Network } from "../../models/network.ts";
@@ -22,6 +23,8 @@ export interface TrainInput {
   /** Of the cube's bytes as uploaded, for the record. */
   cubeSha256: string;
   cubeName: string;
+  /** The cube's own preparation steps, for the record. */
+  preparation?: readonly Preparation[];
   engine: Engine;
   /** Continue from this model's weights with its scaler (`request.from`). */
   from?: LoadedModel;
