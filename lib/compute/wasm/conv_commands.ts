@@ -170,8 +170,14 @@ export function weightCommands(stage: Stage, options: WeightOptions): { points: 
   return { points, taps: { op: "weightTaps", jobs: channels, args } };
 }
 
-export function filterCommand(stage: Stage, weight: number, channels: number, back: boolean): Command {
-  const to = back ? stage.filterBack : stage.filter;
+/** Filter points of a stage's convolution, or of its input gradient, to `to`. */
+export function filterCommand(
+  stage: Stage,
+  weight: number,
+  channels: number,
+  back: boolean,
+  to = back ? stage.filterBack : stage.filter,
+): Command {
   return {
     op: "filterPoints",
     jobs: channels / 8,

@@ -51,26 +51,20 @@ class TrainingWriter {
     this.channels = model.channels;
   }
 
-  /** Mini-batch and filters. */
+  /** The mini-batch. */
   prepare(): void {
-    const { model, buffers, samples, channels } = this;
-    const commands: Command[] = [];
-    for (const stage of [...model.encoder, ...model.decoder]) {
-      if (stage.role !== "inner") continue;
-      const weight = model.weight(stage.unit.weight.spec.name);
-      commands.push(filterCommand(stage, weight, channels, false), filterCommand(stage, weight, channels, true));
-    }
+    const { model, buffers, samples } = this;
     const set = this.options.trainingSet;
+    if (!set) return;
     const gather = (from: number, floats: number, to: number): Command => ({
       op: "gatherRow",
       jobs: samples,
       args: [from, floats, buffers.indices, samples, to],
     });
-    if (set) {
-      commands.push(gather(set.input, sizeOf(model.network.inputShape), buffers.input));
-      commands.push(gather(set.target, sizeOf(model.network.outputShape), buffers.target));
-    }
-    this.stages.push(commands);
+    this.stages.push([
+      gather(set.input, sizeOf(model.network.inputShape), buffers.input),
+      gather(set.target, sizeOf(model.network.outputShape), buffers.target),
+    ]);
   }
 
   forward(): void {
@@ -117,7 +111,7 @@ class TrainingWriter {
         input: source.address,
         inputPixels: stage.upsampled ? pixels / 4 : pixels,
         affine: source.affine,
-        filter: stage.filter,
+        filter: stage.filterBack,
         output: activation,
         outputPixels: pixels,
         mode: "train",
@@ -131,7 +125,7 @@ class TrainingWriter {
     const running = this.options.update
       ? [unit.norm.runningMean, unit.norm.runningVar].map((s) => model.weight(s.spec.name))
       : [0, 0];
-    this.stages.push([{
+    this.stages.push([...this.nextFilter(stage), {
       op: "normMoments",
       jobs: Math.ceil(width / 8),
       args: [
@@ -145,6 +139,17 @@ class TrainingWriter {
         ...running,
       ],
     }]);
+  }
+
+  /** The filter of the stage after this one: beside the little work between two convolutions. */
+  private nextFilter(stage: Stage): Command[] {
+    const all = [...this.model.encoder, ...this.model.decoder];
+    const next = all[all.indexOf(stage) + 1];
+    return next?.role === "inner" ? [this.filter(next, false)] : [];
+  }
+
+  private filter(stage: Stage, back: boolean): Command {
+    return filterCommand(stage, this.weight(stage.unit.weight), this.channels, back, stage.filterBack);
   }
 
   private pyramidTotal(stages: readonly Stage[]): Command {
@@ -247,7 +252,7 @@ class TrainingWriter {
       slabs,
       gradient: this.gradient(stage.unit.weight),
     });
-    this.stages.push(weights.points);
+    this.stages.push([...weights.points, this.filter(stage, true)]);
     const needsSums = before !== undefined && !stage.upsampled;
     this.stages.push([
       weights.taps,

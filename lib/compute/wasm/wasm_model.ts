@@ -24,8 +24,9 @@ export interface Stage {
   readonly tiles: readonly PlacedClass[];
   /** The same tiles reading the gradient of the output, on the way back. */
   readonly tilesBack: readonly PlacedClass[];
-  /** Filter points of the forward convolution, and of the input gradient (0 without training). */
+  /** Filter points of the forward convolution, for evaluation. */
   readonly filter: number;
+  /** Where a training step puts the filter at hand, either way: one place for all stages (0 without training). */
   readonly filterBack: number;
   /** Evaluation: scale, then shift, one float a channel. */
   readonly running: number;
@@ -48,6 +49,8 @@ export class WasmModel {
   readonly denseIn: Extract<Unit, { kind: "dense" }>;
   readonly denseOut: Extract<Unit, { kind: "dense" }>;
   readonly head: Extract<Unit, { kind: "conv" }>;
+  /** Filter points of one stage: a place that stays in the cache. */
+  private readonly trainingFilter: number;
 
   constructor(readonly network: Network, readonly arena: Arena, readonly training: boolean) {
     this.parameters = new PaddedParameters(network);
@@ -59,6 +62,7 @@ export class WasmModel {
     this.adamV = trained();
     this.identity = arena.floats(2 * this.channels);
     arena.heap.floats(this.identity, this.channels).fill(1);
+    this.trainingFilter = training ? arena.floats(36 * planeFloats(this.channels)) : 0;
     const layout = layoutParameters(network);
     const encoder = networkUnits(network.encoder, layout), decoder = networkUnits(network.decoder, layout);
     this.denseIn = encoder.at(-1) as typeof this.denseIn;
@@ -119,7 +123,7 @@ export class WasmModel {
       tiles,
       tilesBack: upsampled && this.training ? place(false) : tiles,
       filter: inner ? arena.floats(filterFloats) : 0,
-      filterBack: inner && this.training ? arena.floats(filterFloats) : 0,
+      filterBack: inner ? this.trainingFilter : 0,
       running: arena.floats(2 * (role === "last" ? 1 : channels)),
     };
   }
