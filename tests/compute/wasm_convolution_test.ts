@@ -32,8 +32,9 @@ function randomShape(seed: number): Shape {
   const twoD = seed % 2 === 0;
   const channels = [8, 24, 64, 72, 16, 136][random.integer(6)];
   const dilation = 1 + Math.floor(seed / 2) % 4;
-  // A third of the shapes have phases of exactly two outputs.
-  const size = (limit: number) => Math.floor(seed / 8) % 2 === 1 ? 2 * dilation : 1 + random.integer(limit);
+  // A third of the shapes have phases of exactly two outputs, a third of two and three.
+  const kind = Math.floor(seed / 8) % 3;
+  const size = (limit: number) => kind === 0 ? 1 + random.integer(limit) : kind === 1 ? 2 * dilation : 3 * dilation - 1;
   const cols = size(twoD ? 13 : 40), rows = twoD ? size(13) : 1;
   const kernelRows = twoD ? 3 as const : 1 as const;
   const conv = {
@@ -107,7 +108,7 @@ class Bench {
         this.pool.heap.words(address, tile.table.length).set(tile.table);
         return { ...tile, address };
       });
-    const filter = () => this.arena.floats(36 * planeFloats(channels));
+    const filter = () => this.arena.floats(64 * planeFloats(channels));
     return {
       unit: { slope } as Stage["unit"],
       conv,

@@ -1,6 +1,6 @@
 import { float, MODE } from "./kernel_ops.ts";
 import type { Command } from "./kernel_ops.ts";
-import { makesPairs, planeFloats, POINT_PAD } from "./tile_classes.ts";
+import { planeFloats, POINT_PAD, pointsAcross } from "./tile_classes.ts";
 import type { PlacedClass } from "./tile_classes.ts";
 import type { Stage } from "./wasm_model.ts";
 
@@ -65,7 +65,7 @@ export function convolveCommands(tiles: readonly PlacedClass[], options: Convolv
       options.output,
       4 * options.outputPixels * channels,
       channels,
-      0,
+      tile.across,
       chunkTiles(channels),
       MODE[options.mode],
       options.bias ?? 0,
@@ -165,8 +165,7 @@ export function weightCommands(stage: Stage, options: WeightOptions): { points: 
     groups += jobs;
     return { op: "weightGradient", jobs, args };
   });
-  const pairs = makesPairs(stage.conv) ? 1 : 0;
-  const args = [groups, options.gradient, channels, channels, stage.tapRows, pairs, ...slabs];
+  const args = [groups, options.gradient, channels, channels, stage.tapRows, pointsAcross(stage.conv), ...slabs];
   return { points, taps: { op: "weightTaps", jobs: channels, args } };
 }
 
@@ -181,6 +180,6 @@ export function filterCommand(
   return {
     op: "filterPoints",
     jobs: channels / 8,
-    args: [weight, to, channels, channels, stage.tapRows, back ? 1 : 0, makesPairs(stage.conv) ? 1 : 0],
+    args: [weight, to, channels, channels, stage.tapRows, back ? 1 : 0, pointsAcross(stage.conv)],
   };
 }

@@ -134,7 +134,7 @@ function mapTiles(arena: Arena, from: Axes, to: Axes, pixelBytes: number): Place
         }
       }
       const tilesPerSample = rows.length * cols.length, points = (tileRows + 2) * (tileCols + 2);
-      classes.push({ tileRows, tileCols, tilesPerSample, points, table, address: placeWords(arena, table) });
+      classes.push({ tileRows, tileCols, across: 6, tilesPerSample, points, table, address: placeWords(arena, table) });
     }
   }
   return classes;

@@ -14,6 +14,8 @@ export interface TileClass {
   readonly tileRows: number;
   readonly tileCols: number;
   readonly tilesPerSample: number;
+  /** Points of the filter in one dimension. */
+  readonly across: number;
   /** Points of evaluation of a tile. */
   readonly points: number;
   /** See kernels/winograd.ts. */
@@ -35,9 +37,14 @@ interface TileLine {
   size: number;
 }
 
-/** Whether each phase has just two outputs in each dimension. */
-export function makesPairs({ rows, cols, kernelRows, dilation }: ConvGeometry): boolean {
-  return cols === 2 * dilation && (kernelRows === 1 || rows === 2 * dilation);
+/**
+ * Points of a convolution's filter in one dimension: 3 where each phase is a pair, 8 where pairs stand beside tiles of
+ * three (kernels/transform.ts), else 6. Rows and columns are cut alike.
+ */
+export function pointsAcross({ rows, cols, kernelRows, dilation }: ConvGeometry): 3 | 6 | 8 {
+  if (kernelRows === 3 && rows !== cols) return 6;
+  if (cols === 2 * dilation) return 3;
+  return cols > 2 * dilation && cols < 3 * dilation ? 8 : 6;
 }
 
 function pointsOf(size: number): number {
@@ -54,7 +61,7 @@ export function tileClasses(
 ): TileClass[] {
   const { rows, cols, dilation } = conv;
   const twoD = conv.kernelRows === 3;
-  const pairs = makesPairs(conv);
+  const pairs = pointsAcross(conv) !== 6;
   const rowTiles = twoD ? cutLine(rows, dilation, pairs) : [{ start: 0, size: 0 }];
   const colTiles = cutLine(cols, dilation, pairs);
   const classes: TileClass[] = [];
@@ -69,6 +76,7 @@ export function tileClasses(
       classes.push({
         tileRows,
         tileCols,
+        across: pointsAcross(conv),
         tilesPerSample: entries.length / ENTRY_WORDS,
         points: pointsOf(tileRows) * pointsOf(tileCols),
         table: Int32Array.from(entries),
@@ -83,7 +91,10 @@ function cutLine(length: number, dilation: number, pairs: boolean): TileLine[] {
   for (let phase = 0; phase < Math.min(dilation, length); phase++) {
     const count = Math.ceil((length - phase) / dilation);
     for (let at = 0; at < count; at += LARGEST_TILE) {
-      tiles.push({ start: phase + at * dilation, size: pairs ? PAIR : Math.min(LARGEST_TILE, count - at) });
+      tiles.push({
+        start: phase + at * dilation,
+        size: pairs && count === 2 ? PAIR : Math.min(LARGEST_TILE, count - at),
+      });
     }
   }
   return tiles;

@@ -4,7 +4,7 @@ import { networkUnits } from "../network_units.ts";
 import type { ConvGeometry, Unit } from "../network_units.ts";
 import { paddedChannels, PaddedParameters } from "./padded_parameters.ts";
 import type { Arena } from "./shared_heap.ts";
-import { planeFloats, tileClasses } from "./tile_classes.ts";
+import { planeFloats, pointsAcross, tileClasses } from "./tile_classes.ts";
 import type { PlacedClass, TileClass } from "./tile_classes.ts";
 
 export type StageUnit = Extract<Unit, { kind: "stage" }>;
@@ -62,7 +62,7 @@ export class WasmModel {
     this.adamV = trained();
     this.identity = arena.floats(2 * this.channels);
     arena.heap.floats(this.identity, this.channels).fill(1);
-    this.trainingFilter = training ? arena.floats(36 * planeFloats(this.channels)) : 0;
+    this.trainingFilter = training ? arena.floats(64 * planeFloats(this.channels)) : 0;
     const layout = layoutParameters(network);
     const encoder = networkUnits(network.encoder, layout), decoder = networkUnits(network.decoder, layout);
     this.denseIn = encoder.at(-1) as typeof this.denseIn;
@@ -112,7 +112,7 @@ export class WasmModel {
         .map((tile) => this.placeClass(tile));
     const tiles = inner ? place(upsampled) : [];
     const tapRows = conv.kernelRows;
-    const filterFloats = (tapRows === 3 ? 36 : 6) * planeFloats(channels);
+    const filterFloats = pointsAcross(conv) ** (tapRows === 3 ? 2 : 1) * planeFloats(channels);
     return {
       unit,
       conv,

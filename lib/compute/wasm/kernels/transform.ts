@@ -265,6 +265,11 @@ export function output1(from: usize, fromStep: usize, to: usize, step: usize, by
 // A phase of just two outputs, with zeros on both sides, needs three products: y0 = g1 (d0 + d1) + (g2 - g1) d1 and
 // y1 = g1 (d0 + d1) + (g0 - g1) d0. Its size is called PAIR; its three points are of another kind than those above.
 export const PAIR = 5;
+/**
+ * Points of a filter in one dimension where pairs stand beside tiles of three, which leave the fifth of the six points
+ * unused: 0, A, -A, B, first of a pair, infinity, second and third of a pair.
+ */
+export const MIXED = 8;
 
 /** Input transform of a pair; see input4. */
 export function inputPair(
@@ -314,15 +319,9 @@ export function outputCount(m: i32): i32 {
 /** Index among all points of the q-th point of a tile of size m: of F(m, 3), the last one is infinity. */
 // @ts-ignore: decorator
 @inline
-export function globalPoint(m: i32, q: i32): i32 {
-  return m == 0 || m == PAIR || q != m + 1 ? q : 5;
-}
-
-/** How many points a filter has in one dimension. */
-// @ts-ignore: decorator
-@inline
-export function pointsAcross(m: i32): i32 {
-  return m == PAIR ? 3 : 6;
+export function globalPoint(m: i32, q: i32, across: i32): i32 {
+  if (m == PAIR) return across == MIXED ? (q == 0 ? 4 : 5 + q) : q;
+  return m == 0 || q != m + 1 ? q : 5;
 }
 
 export function inputAgain(m: i32, from: usize, fromStep: usize, to: usize, step: usize, bytes: usize): void {

@@ -14,7 +14,6 @@ import { addTo, arg, floatArg, fma, leaky, leakySlope } from "./vector";
 import { correlateRows, multiplyRows } from "./gemm";
 import {
   globalPoint, input1, input2, input3, input4, inputAgain, inputCount, inputPair, output, outputCount, PAIR, pointCount,
-  pointsAcross,
 } from "./transform";
 import { spread } from "./spread";
 
@@ -34,7 +33,7 @@ const GRADIENT = 1;
  * One chunk of a convolution from as many channels to as many.
  * 1 tiles, 2 tiles a sample, 3 tile table, 4 my (0: one dimension), 5 mx, 6 input, 7 its bytes a sample, 8 scale and
  * 9 shift (one float a channel) applied to it, 10 channels in, 11 filter points (filterPoints), 12 output, 13 its bytes a sample,
- * 14 channels out, 15 unused, 16 tiles a chunk, 17 mode, 18 bias, 19 slope,
+ * 14 channels out, 15 points of the filter in x, 16 tiles a chunk, 17 mode, 18 bias, 19 slope,
  * 20 scale and 21 shift after it (evaluation), 22 total, 23 1: write it, 2: add to it, 24 gradient to add or 0,
  * 25 activation or 0, 26 sums [chunk][2][channels out] or 0.
  */
@@ -101,11 +100,12 @@ function inputRow(c: usize, entry: usize, row: usize, channel: i32, to: usize, s
 
 function multiplyPoints(c: usize, rows: i32, v: usize, stepIn: usize, m: usize, stepOut: usize): void {
   const my = arg(c, 4), mx = arg(c, 5), cin = arg(c, 10), cout = arg(c, 14), filter = <usize>arg(c, 11);
+  const across = arg(c, 15);
   const blockBytes = <usize>arg(c, 16) << 8;
   const panelBytes = <usize>cin << 5, filterBytes = (<usize>(cin * cout) << 2) + PAD;
   for (let qy = 0; qy < pointCount(my); qy++) {
     for (let qx = 0; qx < pointCount(mx); qx++) {
-      const panels = filter + <usize>(globalPoint(my, qy) * pointsAcross(mx) + globalPoint(mx, qx)) * filterBytes;
+      const panels = filter + <usize>(globalPoint(my, qy, across) * across + globalPoint(mx, qx, across)) * filterBytes;
       for (let k = 0; k < cin; k += 64) {
         const a = v + <usize>(k >> 6) * blockBytes;
         multiplyRows(a, panels + (<usize>k << 5), m, rows, cout, min(64, cin - k), panelBytes, blockBytes, k > 0);
