@@ -92,6 +92,8 @@ export class DataFolder {
   }
 
   close(): void {
+    // A process that is being started this moment may still share the file: closing it alone would not give the lock back.
+    this.#lock?.unlockSync();
     this.#lock?.close();
   }
 
