@@ -15,7 +15,7 @@ import type { StaticAssets } from "./routes/static_assets.ts";
 export const VERSION = "0.1.0";
 const DRAIN_MS = 10_000;
 const CONNECTION_TIMES = { headTimeoutMs: 15_000, keepAliveMs: 30_000, writeTimeoutMs: 30_000 };
-const ZOO = new URL("./zoo", import.meta.url).pathname;
+const ZOO = `${import.meta.dirname}/zoo`;
 
 /** Reads the settings, wires the service, listens, and stops on SIGTERM or SIGINT. */
 async function main(): Promise<void> {

@@ -13,6 +13,7 @@ import { ingestCube } from "../lib/jobs/ingest_cube.ts";
 import { ingestOptionsSchema } from "../lib/schemas/cube.ts";
 import { trainRequestSchema } from "../lib/schemas/job.ts";
 import { openCubeFile } from "../lib/store/cube_file.ts";
+import { readModelFiles } from "../lib/jobs/read_model_files.ts";
 import { loadModel, type ModelFiles, type TrainedModel, writeArtifact } from "../lib/training/artifact.ts";
 import { sha256Hex } from "../lib/training/sha256.ts";
 import { finishTraining } from "../lib/training/finish_training.ts";
@@ -91,10 +92,7 @@ async function train(name: string, input: TrainInput): Promise<TrainedModel> {
 
 /** The shipped weights evaluated again, as if their training had just ended. */
 async function rescore(name: string, input: TrainInput): Promise<TrainedModel> {
-  const files: ModelFiles = new Map();
-  const folder = new URL(`${name}/1/`, ZOO);
-  for await (const { name } of Deno.readDir(folder)) files.set(name, await Deno.readFile(new URL(name, folder)));
-  const { manifest, network, state } = await loadModel(files);
+  const { manifest, network, state } = await loadModel(await readModelFiles(new URL(`${name}/1/`, ZOO)));
   const { training, scaler } = manifest;
   if (!training || training.cubeSha256 !== input.cubeSha256) console.log(`${name}: was trained on another file`);
   const history = training!.history;

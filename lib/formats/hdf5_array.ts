@@ -1,7 +1,6 @@
 import { unprocessable } from "../base/errors.ts";
 import { sizeOf } from "../base/nd_array.ts";
 import { displayName } from "./display_name.ts";
-import { decodeTexts } from "./hdf5_attributes.ts";
 import type { Hdf5Dataset, Hdf5File } from "./hdf5_file.ts";
 import type { NdSource } from "./nd_cube.ts";
 import { decodeRun, type FloatArray, type ScalarType } from "./scalar_type.ts";
@@ -44,16 +43,4 @@ export function smallNumbers(file: Hdf5File, dataset: Hdf5Dataset): FloatArray |
   const count = sizeOf(dataset.shape);
   if (!scalar || scalar.kind === "complex" || count === 0 || count > MAX_SMALL_VALUES) return undefined;
   return hdf5Array(file, dataset).read(dataset.shape.map(() => 0), dataset.shape);
-}
-
-/** The first string of a dataset, or undefined. */
-export function smallText(file: Hdf5File, dataset: Hdf5Dataset): string | undefined {
-  const { shape, element } = dataset;
-  if (element.kind !== "string" || sizeOf(shape) === 0) return undefined;
-  const first = [shape.map(() => 0), shape.map(() => 1)] as const;
-  return file.withRaw(
-    dataset,
-    first,
-    (view) => decodeTexts(file.heap, view, element.bytes, element.isVariable ?? false)[0],
-  );
 }

@@ -4,9 +4,10 @@ import { openEngine } from "../compute/choose_engine.ts";
 import { preparationOf, repeatPreparation, samePreparation } from "../cube/repeat_preparation.ts";
 import type { ModelManifest } from "../schemas/model.ts";
 import { openCubeFile } from "../store/cube_file.ts";
-import { loadModel, type ModelFiles } from "../training/artifact.ts";
+import { loadModel } from "../training/artifact.ts";
 import { decodePhysical, type OpenModel, openModel } from "../training/predict.ts";
 import type { AppliedModel } from "../training/apply.ts";
+import { readModelFiles } from "./read_model_files.ts";
 import type { ResultModel } from "./results/result_input.ts";
 import { RESULT_TASKS } from "./results/result_tasks.ts";
 import { decodeTree } from "./worker_channel.ts";
@@ -52,9 +53,7 @@ export async function computeResult(
 
 /** The decoder is opened only when a result asks for it: a small engine of its own, one thread. */
 async function openModelInput({ folder, applied }: { folder: string; applied: string }) {
-  const files: ModelFiles = new Map();
-  for await (const { name } of Deno.readDir(folder)) files.set(name, await Deno.readFile(`${folder}/${name}`));
-  const loaded = await loadModel(files);
+  const loaded = await loadModel(await readModelFiles(folder));
   const prediction = readApplied(await Deno.readFile(applied), loaded.manifest);
   let opened: Promise<{ model: OpenModel; close(): Promise<void> }> | undefined;
   const input: ResultModel = {

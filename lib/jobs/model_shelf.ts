@@ -1,6 +1,7 @@
 import type { Engine } from "../compute/engine.ts";
-import { loadModel, type ModelFiles } from "../training/artifact.ts";
+import { loadModel } from "../training/artifact.ts";
 import { type OpenModel, openModel, predictPhysical, sizeOf } from "../training/predict.ts";
+import { readModelFiles } from "./read_model_files.ts";
 import { type BatchTotals, RequestBatcher } from "./request_batcher.ts";
 
 /** A model on the engine, with the batches in which concurrent requests are answered. */
@@ -58,9 +59,8 @@ export class ModelShelf {
   }
 
   async #open(folder: string): Promise<ShelvedModel> {
-    const files: ModelFiles = new Map();
-    for await (const { name } of Deno.readDir(folder)) files.set(name, await Deno.readFile(`${folder}/${name}`));
-    const model = await openModel(this.options.engine, await loadModel(files, this.options.engine));
+    const loaded = await loadModel(await readModelFiles(folder), this.options.engine);
+    const model = await openModel(this.options.engine, loaded);
     return { ...model, predicting: this.#batcher(model) };
   }
 

@@ -6,7 +6,6 @@ export const arrayJsonSchema = z.object({
   shape: z.array(z.int().min(0)),
   data: z.array(z.number().nullable()),
 });
-export type ArrayJson = z.infer<typeof arrayJsonSchema>;
 
 /** An array in a request: the same form, or nested lists of numbers. Documentation only: `read_array.ts` reads it. */
 export const arrayInputSchema = z.union([

@@ -134,7 +134,7 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
 }
 
 function createPools({ settings, log }: RuntimeOptions, store: Store, threads: number) {
-  const program = new URL("../../", import.meta.url).pathname;
+  const program = `${import.meta.dirname}/../..`;
   const { root } = store.folder;
   const read = `--allow-read=${program},${root}`;
   const write = `--allow-write=${store.folder.resultsPath},${root}/tmp`;

@@ -7,7 +7,8 @@ import { simulateFilm } from "../../lib/cube/simulate_film.ts";
 import { writeNsid } from "../../lib/formats/write_nsid.ts";
 import { RESULT_TASKS } from "../../lib/jobs/results/result_tasks.ts";
 import { applyModel } from "../../lib/training/apply.ts";
-import { loadModel, type ModelFiles } from "../../lib/training/artifact.ts";
+import { readModelFiles } from "../../lib/jobs/read_model_files.ts";
+import { loadModel } from "../../lib/training/artifact.ts";
 import { decodePhysical, openModel } from "../../lib/training/predict.ts";
 import { sha256Hex } from "../../lib/training/sha256.ts";
 import { assert, assertEquals } from "../support/assert.ts";
@@ -22,10 +23,8 @@ async function filmResult(
   name: string,
   parameters: Record<string, unknown>,
 ): Promise<Record<string, ResultTree>> {
-  const files: ModelFiles = new Map();
-  for await (const { name } of Deno.readDir(FOLDER)) files.set(name, await Deno.readFile(new URL(name, FOLDER)));
   const engine = await openWasmEngine({ threads: 1 });
-  const model = await openModel(engine, await loadModel(files));
+  const model = await openModel(engine, await loadModel(await readModelFiles(FOLDER)));
   try {
     const prediction = await applyModel(cube, model);
     const decode = async (latent_NL: Float32Array) => (await decodePhysical(model, latent_NL)).output_NO;

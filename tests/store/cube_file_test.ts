@@ -1,30 +1,9 @@
 import fc from "fast-check";
 import { createRandom } from "../../lib/base/random.ts";
-import type { IngestedCube } from "../../lib/cube/cube.ts";
 import { addCubeImage, createCubeFile, openCubeFile } from "../../lib/store/cube_file.ts";
 import { chooseLayout, tilesOf } from "../../lib/store/tile_layout.ts";
 import { assert, assertEquals, assertFailsWith } from "../support/assert.ts";
-
-function describe(shape: [number, number, number]): IngestedCube {
-  const axis = (name: string, length: number) => ({
-    name,
-    unit: "m",
-    values: Array.from({ length }, (_, i) => i / 10),
-  });
-  return {
-    format: "npy",
-    dataset: "",
-    shape,
-    axes: { row: axis("y", shape[0]), col: axis("x", shape[1]), spectral: axis("bias", shape[2]) },
-    quantity: "current",
-    unit: "A",
-    health: { nan: 0, outliers: 0, failedPixels: 0, repaired: 0 },
-    choices: [],
-    maps: [],
-    notes: [],
-    provenance: [],
-  };
-}
+import { describeCube } from "../support/stored_cube.ts";
 
 function randomCube([rows, cols, points]: number[], seed = 1): Float32Array {
   const random = createRandom(seed);
@@ -47,7 +26,7 @@ function store(folder: string, shape: [number, number, number], values_HWS: Floa
   for (let row0 = 0; row0 < shape[0]; row0 += slab) {
     writer.writeRows(row0, values_HWS.slice(row0 * row, Math.min(shape[0], row0 + slab) * row));
   }
-  writer.finish(describe(shape));
+  writer.finish(describeCube(shape));
   writer.close();
 }
 
@@ -119,7 +98,7 @@ Deno.test("float64 rows are kept as float32", () => {
   withFolder((folder) => {
     const writer = createCubeFile(folder, [1, 2, 2]);
     writer.writeRows(0, Float64Array.of(0.1, 2, NaN, -1e-3));
-    writer.finish(describe([1, 2, 2]));
+    writer.finish(describeCube([1, 2, 2]));
     writer.close();
     const cube = openCubeFile(folder);
     assertEquals(cube.readSpectrum(0, 0), Float32Array.of(0.1, 2));
@@ -141,7 +120,7 @@ Deno.test("repaired maps and their marks read back, and an unrepaired cube has n
     maps[20 * 33 + 400] = -42;
     mask[20 * 33 + 400] = 1;
     writer.writeMaps(2, maps, mask);
-    writer.finish(describe(shape));
+    writer.finish(describeCube(shape));
     writer.close();
     const cube = openCubeFile(folder);
     assertEquals([cube.readMap(2)[7], cube.readMap(3)[400]], [42, -42]);
@@ -165,7 +144,7 @@ Deno.test("image channels are kept by name and may be added later", async () => 
   const writer = createCubeFile(folder, [2, 3, 1]);
   writer.writeRows(0, new Float32Array(6));
   writer.addImage({ name: "../height", quantity: "height", unit: "m", values_HW: height });
-  writer.finish(describe([2, 3, 1]));
+  writer.finish(describeCube([2, 3, 1]));
   writer.close();
   const haadf = { name: "HAADF", quantity: "intensity", unit: "", values_HW: new Float32Array(6).fill(2) };
   addCubeImage(folder, haadf);
@@ -186,11 +165,11 @@ Deno.test("image channels are kept by name and may be added later", async () => 
 Deno.test("a damaged cube is refused, an unfinished one cannot be opened", async () => {
   const folder = Deno.makeTempDirSync();
   const writer = createCubeFile(folder, [2, 2, 2]);
-  assert.throws(() => writer.finish(describe([2, 2, 2])), /Only 0 of 2 rows/);
+  assert.throws(() => writer.finish(describeCube([2, 2, 2])), /Only 0 of 2 rows/);
   assert.throws(() => writer.writeRows(1, new Float32Array(4)), /wanted rows from 0/);
   writer.writeRows(0, new Float32Array(8));
   await assertFailsWith("cube_damaged", () => openCubeFile(folder));
-  writer.finish(describe([2, 2, 2]));
+  writer.finish(describeCube([2, 2, 2]));
   writer.close();
   await assertFailsWith("outside_cube", () => openCubeFile(folder).readMap(2));
   await assertFailsWith("outside_cube", () => openCubeFile(folder).readBlock({ row: 0, col: 1, rows: 1, cols: 2 }));
