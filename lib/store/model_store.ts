@@ -29,6 +29,8 @@ export interface ModelFolder {
 export class ModelStore {
   readonly aliases: AliasTable;
   readonly #manifests = new Map<string, ModelManifest>();
+  /** Versions by folder of a model, as far as they have been asked for: no other process changes them meanwhile. */
+  readonly #versions = new Map<string, readonly number[]>();
 
   constructor(private readonly db: Database, private readonly folder: DataFolder, private readonly zooPath: string) {
     this.aliases = new AliasTable(db);
@@ -42,10 +44,10 @@ export class ModelStore {
 
   find(name: string): StoredModel | undefined {
     if (!modelNameSchema.safeParse(name).success) return undefined;
-    const shipped = versionsIn(`${this.zooPath}/${name}`), trained = versionsIn(`${this.folder.modelsPath}/${name}`);
-    const versions = [...new Set([...shipped, ...trained])].sort((a, b) => a - b);
+    const versions = this.#versionsOf(name);
     if (versions.length === 0) return undefined;
-    return { name, versions, aliases: this.aliases.of(name), readOnly: trained.length === 0 };
+    const readOnly = this.#versionsIn(this.folder.modelsPath, name).length === 0;
+    return { name, versions, aliases: this.aliases.of(name), readOnly };
   }
 
   get(name: string): StoredModel {
@@ -56,13 +58,11 @@ export class ModelStore {
 
   /** The number behind a number, `latest` or an alias. */
   resolve(name: string, version: string): number {
-    const { versions, aliases } = this.get(name);
-    const number = version === "latest"
-      ? versions.at(-1)!
-      : /^[1-9][0-9]*$/.test(version)
-      ? Number(version)
-      : aliases[version];
-    if (number !== undefined && versions.includes(number)) return number;
+    const versions = this.#versionsOf(name);
+    const plain = version === "latest" ? versions.at(-1) : /^[1-9][0-9]*$/.test(version) ? Number(version) : undefined;
+    if (plain !== undefined && versions.includes(plain)) return plain;
+    const { aliases } = this.get(name);
+    if (plain === undefined && versions.includes(aliases[version])) return aliases[version];
     const known = [...versions, "latest", ...Object.keys(aliases)].join(", ");
     throw missing("version_missing", `Model ${name} has no version ${version}, it has ${known}`);
   }
@@ -70,8 +70,7 @@ export class ModelStore {
   folderOf(name: string, version: number): ModelFolder {
     if (!modelNameSchema.safeParse(name).success) throw missing("model_missing", "There is no model of such a name");
     for (const [root, readOnly] of [[this.folder.modelsPath, false], [this.zooPath, true]] as const) {
-      const path = `${root}/${name}/${version}`;
-      if (exists(`${path}/model.json`)) return { path, readOnly };
+      if (this.#versionsIn(root, name).includes(version)) return { path: `${root}/${name}/${version}`, readOnly };
     }
     throw missing("version_missing", `There is no version ${version} of model ${name}`);
   }
@@ -153,6 +152,7 @@ export class ModelStore {
       throw conflict("version_in_use", `Version ${version} of ${name} has the alias ${names}`);
     }
     this.#manifests.delete(path);
+    this.#versions.delete(parentOf(path));
     await this.folder.discard(path);
   }
 
@@ -181,12 +181,34 @@ export class ModelStore {
   }
 
   #keep(draft: string, place: string): void {
-    const parent = place.slice(0, place.lastIndexOf("/"));
+    const parent = parentOf(place);
     Deno.mkdirSync(parent, { recursive: true });
     syncFolder(this.folder.modelsPath);
     Deno.renameSync(draft, place);
+    this.#versions.delete(parent);
     syncFolder(parent);
   }
+
+  /** Ascending, shipped and trained; none for a name that is none. */
+  #versionsOf(name: string): number[] {
+    if (!modelNameSchema.safeParse(name).success) return [];
+    const both = [this.zooPath, this.folder.modelsPath].flatMap((root) => this.#versionsIn(root, name));
+    return [...new Set(both)].sort((a, b) => a - b);
+  }
+
+  #versionsIn(root: string, name: string): readonly number[] {
+    const path = `${root}/${name}`;
+    const known = this.#versions.get(path);
+    if (known) return known;
+    const versions = versionsIn(path);
+    // What is not there is not remembered, since strangers may ask for any name.
+    if (versions.length > 0) this.#versions.set(path, versions);
+    return versions;
+  }
+}
+
+function parentOf(path: string): string {
+  return path.slice(0, path.lastIndexOf("/"));
 }
 
 function namesIn(root: string): string[] {
