@@ -39,14 +39,19 @@ export function statusOf(error: unknown): number {
  */
 export function problemResponse(error: unknown, request: { path: string; requestId: string }): Response {
   const problem = describe(error, request);
-  const headers = new Headers({ "Content-Type": "application/problem+json", "Cache-Control": "no-store" });
+  const body = new TextEncoder().encode(JSON.stringify(problem));
+  const headers = new Headers({
+    "Content-Type": "application/problem+json",
+    "Content-Length": String(body.length),
+    "Cache-Control": "no-store",
+  });
   if (error instanceof MethodNotAllowed) headers.set("Allow", error.allowed.join(", "));
   const { retryAfterS } = toLoopscopeError(error);
   if (problem.status === 429 || problem.status === 503) {
     headers.set("Retry-After", String(Math.max(1, Math.ceil(retryAfterS ?? 1))));
   }
   if (problem.status === 401) headers.set("WWW-Authenticate", 'Bearer realm="loopscope"');
-  return new Response(JSON.stringify(problem), { status: problem.status, headers });
+  return new Response(body, { status: problem.status, headers });
 }
 
 function describe(error: unknown, { path, requestId }: { path: string; requestId: string }): Problem {

@@ -23,9 +23,11 @@ export function resultTypeOf(accept: string | undefined): ResultType {
 /** A result as JSON, one array of it as NPY or raw float32, or all of its arrays as NPZ. */
 export function renderResult(type: ResultType, value: ResultTree, options: RenderOptions = {}): Response {
   const headers = { ...options.headers, "Content-Type": type, "Vary": "Accept" };
-  const answer = (body: BodyInit, more = {}) =>
-    new Response(body, { status: options.status ?? 200, headers: { ...headers, ...more } });
-  if (type === "application/json") return answer(toStream(jsonPieces(value)));
+  const answer = (body: Uint8Array<ArrayBuffer> | ReadableStream, more: Record<string, string> = {}) => {
+    const length: Record<string, string> = "length" in body ? { "Content-Length": String(body.length) } : {};
+    return new Response(body, { status: options.status ?? 200, headers: { ...headers, ...length, ...more } });
+  };
+  if (type === "application/json") return answer(toBody(jsonPieces(value)));
   if (type === "application/x-npz") return answer(encodeNpz(collectForNpz(value)));
   const array = mainArray(value, options.main);
   if (type === "application/x-npy") return answer(encodeNpy(array));
@@ -62,7 +64,7 @@ function collectForNpz(value: ResultTree): Record<string, NdArray> {
 }
 
 /** Small results come as one piece; large ones are written as the client reads. */
-function toStream(pieces: Generator<string>): BodyInit {
+function toBody(pieces: Generator<string>): Uint8Array<ArrayBuffer> | ReadableStream {
   const enough = 65_536;
   const next = (): [text: string, done: boolean] => {
     let text = "";
@@ -73,9 +75,9 @@ function toStream(pieces: Generator<string>): BodyInit {
     }
     return [text, false];
   };
-  const [first, done] = next();
-  if (done) return first;
   const encoder = new TextEncoder();
+  const [first, done] = next();
+  if (done) return encoder.encode(first);
   let started = false;
   return new ReadableStream({
     pull(controller) {

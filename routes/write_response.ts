@@ -33,6 +33,9 @@ export async function writeResponse(
     await response.body?.cancel();
     return await end(outgoing, options);
   }
+  if (Number(response.headers.get("content-length") ?? Infinity) <= PIECE_BYTES) {
+    return await end(outgoing, options, new Uint8Array(await response.arrayBuffer()));
+  }
   const reader = response.body.getReader();
   const stop = () => void reader.cancel(signal.reason).catch(() => {});
   signal.addEventListener("abort", stop, { once: true });
@@ -88,9 +91,9 @@ async function writeChunk(outgoing: ServerResponse, bytes: Uint8Array, options: 
 }
 
 /** Resolves when all has been handed over. */
-async function end(outgoing: ServerResponse, options: WriteOptions): Promise<void> {
+async function end(outgoing: ServerResponse, options: WriteOptions, last?: Uint8Array): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>();
-  outgoing.end(resolve);
+  outgoing.end(last, resolve);
   await inTime(promise, options);
 }
 
