@@ -53,6 +53,13 @@ export function demandScope(c: AppContext, scope: Scope): void {
   throw new LoopscopeError("unauthenticated", "key_required", `Met no key, wanted one with the scope ${scope}`);
 }
 
+/** Throws `not_yours` where the thing is another's and the caller has no key for everything: 401 without a key, else 403. */
+export function demandOwn(c: AppContext, isOwn: boolean, thing: string): void {
+  if (isOwn || c.get("scopes").has("admin")) return;
+  const kind = c.get("callerId").startsWith("key:") ? "forbidden" : "unauthenticated";
+  throw new LoopscopeError(kind, "not_yours", `Met the ${thing} of somebody else, wanted your own or a key with admin`);
+}
+
 /** Someone without a key at a public demo. */
 export function isVisitor(c: AppContext, { keys, settings }: AppDeps): boolean {
   return keys !== undefined && settings.publicRead && c.get("callerId").startsWith("address:");

@@ -8,6 +8,7 @@ import {
   spectrumQuerySchema,
   uploadQuerySchema,
 } from "../lib/schemas/queries.ts";
+import { demandOwn } from "./access.ts";
 import { cacheHeaders, notModified, tagOf } from "./conditional.ts";
 import type { AppContext, AppDeps } from "./context.ts";
 import { type App, declare, json } from "./declare.ts";
@@ -81,12 +82,15 @@ export function mountCubes(app: App, deps: AppDeps): void {
     path: "/v1/cubes/{id}",
     tag: TAG,
     summary: "Delete a cube that no job uses",
-    scope: "admin",
+    description: "Your own; another's needs a key with `admin`. Without a key, own is what came from the same address.",
+    scope: "train",
+    publicWith: "publicUploads",
     params: idParamsSchema,
     query: noQuerySchema,
     answers: { 204: { description: "Deleted" } },
     errors: [404, 409],
-  }, async ({ params }) => {
+  }, async ({ c, params, caller }) => {
+    demandOwn(c, services.cubes.owns(params.id, caller), `cube ${params.id}`);
     await services.cubes.remove(params.id);
     return new Response(null, { status: 204 });
   });

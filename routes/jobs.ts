@@ -2,6 +2,7 @@ import type { JobRecord } from "../lib/schemas/job.ts";
 import { trainRequestSchema } from "../lib/schemas/job.ts";
 import { idParamsSchema, noParamsSchema } from "../lib/schemas/paths.ts";
 import { jobsQuerySchema, noQuerySchema } from "../lib/schemas/queries.ts";
+import { demandOwn } from "./access.ts";
 import { check } from "./check.ts";
 import type { AppDeps } from "./context.ts";
 import { type App, declare, json } from "./declare.ts";
@@ -71,12 +72,17 @@ export function mountJobs(app: App, deps: AppDeps): void {
     path: "/v1/jobs/{id}",
     tag: TAG,
     summary: "Cancel a queued or running job",
+    description: "Your own; another's needs a key with `admin`. Without a key, own is what came from the same address.",
     scope: "train",
+    publicWith: "publicTraining",
     params: idParamsSchema,
     query: noQuerySchema,
     answers: { 200: { description: "The job as it now is", content: json("Job") } },
     errors: [404, 409],
-  }, async ({ params }) => jobAnswer(await jobs.cancel(params.id), 200));
+  }, async ({ c, params, caller }) => {
+    demandOwn(c, jobs.owns(params.id, caller), `job ${params.id}`);
+    return jobAnswer(await jobs.cancel(params.id), 200);
+  });
   mountEvents(app, deps);
 }
 

@@ -98,6 +98,8 @@ export function createCubeService(options: CubeServiceOptions): CubeService {
 
     get: require,
 
+    owns: (id, caller) => store.cubes.ownerOf(require(id).id) === quotas.ownerOf(caller),
+
     async remove(id) {
       require(id);
       const users = store.jobs.activeUsing({ cube: id });

@@ -36,6 +36,7 @@ export function createJobService({ store, queue, checkWebhook, quotas, stopping 
       return queue.submit(admitted, { caller: quotas.ownerOf(caller), dedupeKey }).job;
     },
     get: (id) => queue.get(id),
+    owns: (id, caller) => store.jobs.callerOf(queue.get(id, { bare: true }).id) === quotas.ownerOf(caller),
     list: (page) => queue.list(page),
     // deno-lint-ignore require-await
     cancel: async (id) => queue.cancel(id),

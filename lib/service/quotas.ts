@@ -55,7 +55,7 @@ export class Quotas {
     const quota = this.#quotaOf(caller.id);
     if (!quota) return;
     const met = this.store.cubes.usage(this.ownerOf(caller));
-    const more = caller.id.startsWith("key:") ? "delete some first" : "they expire by themselves";
+    const more = "delete some first" + (caller.id.startsWith("key:") ? "" : ", they expire by themselves, too");
     if (met.cubes + 1 > quota.cubes) {
       throw conflict("quota_exceeded", `You have ${met.cubes} cubes, the limit is ${quota.cubes}: ${more}`);
     }

@@ -48,6 +48,8 @@ export interface CubeService {
   ): Promise<{ cube: CubeRecord; created: boolean }>;
   list(page: PageRequest): Page<CubeRecord>;
   get(id: string): CubeRecord;
+  /** Whether the caller brought it here. */
+  owns(id: string, caller: Caller): boolean;
   /** Conflict while a queued or running job uses it. */
   remove(id: string): Promise<void>;
   /** `{index, at, axis:{name,unit}, values}` with values rows x cols; `map` names a separate channel instead. */
@@ -90,6 +92,8 @@ export interface JobEvent {
 export interface JobService {
   submit(request: TrainRequest, caller: Caller): Promise<JobRecord>;
   get(id: string): JobRecord;
+  /** Whether the caller submitted it. */
+  owns(id: string, caller: Caller): boolean;
   list(page: PageRequest & { state?: string }): Page<JobRecord>;
   /** Idempotent; a finished job is a conflict. */
   cancel(id: string): Promise<JobRecord>;

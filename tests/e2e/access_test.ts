@@ -78,6 +78,29 @@ Deno.test("every route: no key, a wrong key, and a key of each scope reach what 
     assertEquals(open.filter((path) => !ALWAYS_OPEN.includes(path) && path !== "/v2"), []);
   }));
 
+Deno.test("a demo with uploads and training opens these and the removal of one's own, which is documented", () =>
+  withKeys({
+    LOOPSCOPE_PUBLIC_READ: "true",
+    LOOPSCOPE_PUBLIC_UPLOADS: "true",
+    LOOPSCOPE_PUBLIC_TRAINING: "true",
+  }, async (service) => {
+    const invited: string[] = [];
+    for (const operation of await operationsOf(service)) {
+      if (["open", "read", "predict"].includes(operation.scope)) continue;
+      if (await ask(service, operation) !== 401) invited.push(`${operation.method} ${operation.path}`);
+    }
+    assertEquals(invited.sort(), [
+      "DELETE /v1/cubes/{id}",
+      "DELETE /v1/jobs/{id}",
+      "DELETE /v1/uploads/{id}",
+      "GET /v1/uploads/{id}",
+      "PATCH /v1/uploads/{id}",
+      "POST /v1/cubes",
+      "POST /v1/jobs",
+      "POST /v1/uploads",
+    ]);
+  }));
+
 Deno.test("a public demo opens reads and predictions to everybody, and nothing that changes", () =>
   withKeys({ LOOPSCOPE_PUBLIC_READ: "true" }, async (service) => {
     for (const operation of await operationsOf(service)) {

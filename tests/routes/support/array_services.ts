@@ -69,6 +69,7 @@ function arrayCubes(): CubeService & { stored: Map<string, StoredCube> } {
     },
     list: (page) => pageOf([...stored.values()].map(({ record }) => record), page),
     get: (id) => find(id).record,
+    owns: (id) => find(id) !== undefined,
     remove: (id) => Promise.resolve(void stored.delete(find(id).record.id)),
     map: (id, { index = 0 }) => Promise.resolve(mapAt(find(id).array, index)),
     spectrum(id, { row, col }) {
@@ -248,6 +249,7 @@ function recordedJobs(): JobService {
       return job;
     },
     get: find,
+    owns: (id) => find(id) !== undefined,
     list: (page) => pageOf([...jobs.values()].filter(({ state }) => !page.state || state === page.state), page),
     cancel(id) {
       const job = find(id);
