@@ -5,9 +5,12 @@ import type { Axis } from "../schemas/cube.ts";
 import type { TrainRequest } from "../schemas/job.ts";
 import type { NetworkOptions, Scaler } from "../schemas/model.ts";
 import { openCubeFile } from "../store/cube_file.ts";
+import { writeLargeFileDurably } from "../store/durable.ts";
 import { applyModel } from "../training/apply.ts";
 import { importCheckpoint } from "../training/import_checkpoint.ts";
-import { decodePhysical, encodePhysical, predictImagePhysical, predictionWarnings } from "../training/predict.ts";
+import { throwIfCancelled } from "../training/pause.ts";
+import { decodePhysical, encodePhysical, predictionWarnings } from "../training/predict.ts";
+import { predictImageInBands } from "../training/predict_image_in_bands.ts";
 import { trainModel } from "../training/train.ts";
 import { Crowd } from "./crowd.ts";
 import { ModelShelf, type ShelvedModel } from "./model_shelf.ts";
@@ -18,6 +21,8 @@ type Floats = NdArray & { data: Float32Array };
 /** Models kept open, and samples gathered into one batch. */
 const OPEN_MODELS = 8;
 const BATCH_SAMPLES = 64;
+/** Of one large request: a single patch of somebody else waits about so long. */
+const PIECE_SAMPLES = 256;
 /** For so long a training waits for predictions before it takes its next slice; under a steady crowd it still goes on. */
 const GIVE_WAY_MS = 150;
 
@@ -53,12 +58,17 @@ export class ComputeTasks {
   #draining = false;
 
   constructor(private readonly engine: Engine) {
-    this.#shelf = new ModelShelf({ engine, limit: OPEN_MODELS, batchSamples: BATCH_SAMPLES });
+    this.#shelf = new ModelShelf({
+      engine,
+      limit: OPEN_MODELS,
+      batchSamples: BATCH_SAMPLES,
+      pieceSamples: PIECE_SAMPLES,
+    });
   }
 
   /** samples: N x the input's shape. `{outputs, latents, spread?, warnings}` with sample axes. */
   predict(folder: string, samples: Floats, signal: AbortSignal): Promise<ResultTree> {
-    return this.#usePromptly(folder, async (model) => {
+    return this.#usePromptly(folder, signal, async (model) => {
       const { manifest } = model.loaded;
       const [latent, output, spread] = await model.predicting.submit(samples.data, signal);
       const count = samples.shape[0];
@@ -69,10 +79,10 @@ export class ComputeTasks {
     });
   }
 
-  predictImage(folder: string, image: Floats): Promise<ResultTree> {
-    return this.#usePromptly(folder, async (model) => {
+  predictImage(folder: string, image: Floats, signal: AbortSignal): Promise<ResultTree> {
+    return this.#usePromptly(folder, signal, async (model) => {
       const [rows, cols] = image.shape;
-      const met = await predictImagePhysical(model, image.data, rows, cols);
+      const met = await predictImageInBands(model, { image_HW: image.data, rows, cols }, signal);
       const { points, latent } = model.loaded.manifest.network;
       const shape = [met.rows, met.cols, points];
       return {
@@ -85,16 +95,16 @@ export class ComputeTasks {
     });
   }
 
-  encode(folder: string, samples: Floats): Promise<ResultTree> {
-    return this.#usePromptly(folder, async (model) => {
-      const { latent_NL, warnings } = await encodePhysical(model, samples.data);
+  encode(folder: string, samples: Floats, signal: AbortSignal): Promise<ResultTree> {
+    return this.#usePromptly(folder, signal, async (model) => {
+      const { latent_NL, warnings } = await encodePhysical(model, samples.data, signal);
       return { latents: ndArray(latent_NL, [samples.shape[0], model.loaded.manifest.network.latent]), warnings };
     });
   }
 
-  decode(folder: string, latents: Floats): Promise<ResultTree> {
-    return this.#usePromptly(folder, async (model) => {
-      const { output_NO, warnings } = await decodePhysical(model, latents.data);
+  decode(folder: string, latents: Floats, signal: AbortSignal): Promise<ResultTree> {
+    return this.#usePromptly(folder, signal, async (model) => {
+      const { output_NO, warnings } = await decodePhysical(model, latents.data, signal);
       const shape = [latents.shape[0], ...model.loaded.network.outputShape.slice(1)];
       return { outputs: ndArray(output_NO, shape), warnings };
     });
@@ -112,11 +122,7 @@ export class ComputeTasks {
         },
       );
       const arrays = { latent: flat(latent_HWL), output: flat(output_HWO), spread: spread_HWO && flat(spread_HWO) };
-      using target = await Deno.open(draft, { write: true, createNew: true });
-      const writer = target.writable.getWriter();
-      for (const piece of encodeTree({ row0, col0, rows, cols, ...arrays })) await writer.write(piece);
-      await writer.close();
-      await Deno.rename(draft, file);
+      await writeLargeFileDurably(file, encodeTree({ row0, col0, rows, cols, ...arrays }), draft);
       return null;
     });
   }
@@ -156,9 +162,18 @@ export class ComputeTasks {
     );
   }
 
-  /** Somebody waits for the answer: training gives way. */
-  #usePromptly(folder: string, run: (model: ShelvedModel) => Promise<ResultTree>): Promise<ResultTree> {
-    return this.#predicting.with(() => this.#shelf.use(folder, run));
+  /** Somebody waits for the answer: training gives way. Nothing is begun for one who has gone meanwhile. */
+  #usePromptly(
+    folder: string,
+    signal: AbortSignal,
+    run: (model: ShelvedModel) => Promise<ResultTree>,
+  ): Promise<ResultTree> {
+    return this.#predicting.with(() =>
+      this.#shelf.use(folder, (model) => {
+        throwIfCancelled(signal);
+        return run(model);
+      })
+    );
   }
 
   /** From now on training stops after the epoch that runs, with a checkpoint and the error `draining`. */

@@ -36,9 +36,11 @@ async function main(): Promise<void> {
       predict: onTasks((tasks, { folder, samples }, { signal }) =>
         tasks.predict(text(folder), floats(samples), signal)
       ),
-      predictImage: onTasks((tasks, { folder, image }) => tasks.predictImage(text(folder), floats(image))),
-      encode: onTasks((tasks, { folder, samples }) => tasks.encode(text(folder), floats(samples))),
-      decode: onTasks((tasks, { folder, samples }) => tasks.decode(text(folder), floats(samples))),
+      predictImage: onTasks((tasks, { folder, image }, { signal }) =>
+        tasks.predictImage(text(folder), floats(image), signal)
+      ),
+      encode: onTasks((tasks, { folder, samples }, { signal }) => tasks.encode(text(folder), floats(samples), signal)),
+      decode: onTasks((tasks, { folder, samples }, { signal }) => tasks.decode(text(folder), floats(samples), signal)),
       apply: onTasks((tasks, value, { signal }) => tasks.apply(value as never, signal)),
       train: onTasks((tasks, value, context) => tasks.train(value as never, context)),
       import: onTasks((tasks, value) => tasks.import(value as never)),

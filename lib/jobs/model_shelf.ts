@@ -19,8 +19,10 @@ export interface ModelShelfOptions {
   engine: Engine;
   /** Models kept open. */
   limit: number;
-  /** Samples in one batch at most. */
+  /** Samples of several requests in one batch at most. */
   batchSamples: number;
+  /** Samples of one large request in one batch. */
+  pieceSamples: number;
 }
 
 /** Models that were used last stay open; each is read and its check recomputed once. Model folders never change. */
@@ -69,6 +71,7 @@ export class ModelShelf {
     return new RequestBatcher({
       sampleSize,
       maxSamples: this.options.batchSamples,
+      pieceSamples: this.options.pieceSamples,
       async run(samples) {
         const { latent_NL, output_NO, spread_NO } = await predictPhysical(model, samples);
         return spread_NO ? [latent_NL, output_NO, spread_NO] : [latent_NL, output_NO];

@@ -2,16 +2,29 @@ import { setImmediate } from "node:timers";
 
 interface Waiting {
   samples: Float32Array;
+  count: number;
   signal?: AbortSignal;
+  /** Samples answered so far, and their rows, of a request that takes several batches. */
+  done: number;
+  outputs: Float32Array[];
   resolve(result: Float32Array[]): void;
   reject(error: unknown): void;
+}
+
+/** Some samples of a request that run together. */
+interface Piece {
+  request: Waiting;
+  from: number;
+  count: number;
 }
 
 export interface BatcherOptions {
   /** Values of one sample. */
   sampleSize: number;
-  /** Samples gathered into one run at most; a single larger request still runs whole. */
+  /** Samples of several requests gathered into one run at most. */
   maxSamples: number;
+  /** Samples of one larger request in one run at most: others have their turn after it. Default `maxSamples`. */
+  pieceSamples?: number;
   /** Runs gathered samples: each returned array has one equal row a sample. */
   run(samples: Float32Array): Promise<Float32Array[]>;
 }
@@ -25,7 +38,8 @@ export interface BatchTotals {
 /**
  * Gathers concurrent requests to one model and answers them together. It never waits for more: what has arrived by the
  * next turn of the event loop runs, and what arrives meanwhile makes the next batch, so that a lone request loses nothing
- * and a crowd is served in crowds.
+ * and a crowd is served in crowds. A large request runs piece by piece, in turn with the others, and ends when its caller
+ * has gone.
  */
 export class RequestBatcher {
   readonly #options: BatcherOptions;
@@ -42,7 +56,8 @@ export class RequestBatcher {
 
   submit(samples: Float32Array, signal?: AbortSignal): Promise<Float32Array[]> {
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ samples, signal, resolve, reject });
+      const count = samples.length / this.#options.sampleSize;
+      this.#waiting.push({ samples, count, signal, done: 0, outputs: [], resolve, reject });
       if (!this.#running) {
         this.#running = true;
         setImmediate(() => void this.#drain());
@@ -60,52 +75,72 @@ export class RequestBatcher {
     this.#running = false;
   }
 
-  #take(): Waiting[] {
-    const batch: Waiting[] = [];
+  #take(): Piece[] {
+    const { maxSamples, pieceSamples = maxSamples } = this.#options;
+    const batch: Piece[] = [];
     let samples = 0;
     while (this.#waiting.length > 0) {
-      const next = this.#waiting[0];
-      const count = next.samples.length / this.#options.sampleSize;
-      if (batch.length > 0 && samples + count > this.#options.maxSamples) break;
-      this.#waiting.shift();
-      if (next.signal?.aborted) {
-        next.reject(next.signal.reason);
+      const request = this.#waiting[0];
+      if (request.signal?.aborted) {
+        this.#waiting.shift();
+        request.reject(request.signal.reason);
         continue;
       }
+      const left = request.count - request.done;
+      if (batch.length > 0 && samples + left > maxSamples) break;
+      this.#waiting.shift();
+      const count = Math.min(left, Math.max(maxSamples, pieceSamples));
+      batch.push({ request, from: request.done, count });
       samples += count;
-      batch.push(next);
     }
     return batch;
   }
 
-  async #runBatch(batch: Waiting[]): Promise<void> {
+  async #runBatch(batch: Piece[]): Promise<void> {
     try {
-      const counts = batch.map((waiting) => waiting.samples.length / this.#options.sampleSize);
-      const total = counts.reduce((a, b) => a + b, 0);
+      const total = batch.reduce((sum, { count }) => sum + count, 0);
       this.totals.batches++;
       this.totals.samples += total;
       const startedMs = performance.now();
-      const outputs = await this.#options.run(batch.length === 1 ? batch[0].samples : joined(batch));
+      const outputs = await this.#options.run(this.#joined(batch));
       this.totals.seconds += (performance.now() - startedMs) / 1000;
       let first = 0;
-      batch.forEach((waiting, i) => {
-        waiting.resolve(outputs.map((output) => rows(output, total, first, counts[i])));
-        first += counts[i];
-      });
+      for (const piece of batch) {
+        this.#answer(piece, outputs.map((output) => rows(output, total, first, piece.count)));
+        first += piece.count;
+      }
     } catch (error) {
-      batch.forEach((waiting) => waiting.reject(error));
+      batch.forEach(({ request }) => request.reject(error));
     }
   }
-}
 
-function joined(batch: Waiting[]): Float32Array {
-  const all = new Float32Array(batch.reduce((sum, waiting) => sum + waiting.samples.length, 0));
-  let at = 0;
-  for (const { samples } of batch) {
-    all.set(samples, at);
-    at += samples.length;
+  /** Resolves a request that is whole now; another goes to the end of the line. */
+  #answer({ request, from, count }: Piece, outputs: Float32Array[]): void {
+    if (count === request.count) return request.resolve(outputs);
+    outputs.forEach((rows, i) => {
+      const width = rows.length / count;
+      request.outputs[i] ??= new Float32Array(request.count * width);
+      request.outputs[i].set(rows, from * width);
+    });
+    request.done += count;
+    if (request.done === request.count) request.resolve(request.outputs);
+    else this.#waiting.push(request);
   }
-  return all;
+
+  #joined(batch: readonly Piece[]): Float32Array {
+    const { sampleSize } = this.#options;
+    const parts = batch.map(({ request, from, count }) =>
+      request.samples.subarray(from * sampleSize, (from + count) * sampleSize)
+    );
+    if (parts.length === 1) return parts[0];
+    const all = new Float32Array(parts.reduce((sum, part) => sum + part.length, 0));
+    let at = 0;
+    for (const part of parts) {
+      all.set(part, at);
+      at += part.length;
+    }
+    return all;
+  }
 }
 
 function rows(output: Float32Array, total: number, first: number, count: number): Float32Array {

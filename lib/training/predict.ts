@@ -4,6 +4,9 @@ import { standardise, unstandardise } from "../cube/scale.ts";
 import type { ModelManifest } from "../schemas/model.ts";
 import type { LoadedModel } from "./artifact.ts";
 import { meanAndSpread } from "./ensemble.ts";
+import { createPause } from "./pause.ts";
+
+const PIECE_SAMPLES = 1024;
 
 /** A model whose members are on an engine, ready to predict in physical units. */
 export interface OpenModel {
@@ -64,25 +67,31 @@ export async function predictPhysical(model: OpenModel, input_NI: Float32Array):
   };
 }
 
-/** Latents of N inputs by the first member. */
+/** Latents of N inputs by the first member. Throws `cancelled` when the signal fires, and what `predictPhysical` throws. */
 export async function encodePhysical(
   model: OpenModel,
   input_NI: Float32Array,
+  signal?: AbortSignal,
 ): Promise<{ latent_NL: Float32Array; warnings: string[] }> {
   const { manifest } = model.loaded;
-  checkInputs(input_NI, sizeOf(model.loaded, "input"), "input");
-  const latent_NL = await model.sessions[0].encode(standardise(input_NI, manifest.scaler.input));
+  const size = sizeOf(model.loaded, "input");
+  checkInputs(input_NI, size, "input");
+  const encode = (part_NI: Float32Array) => model.sessions[0].encode(standardise(part_NI, manifest.scaler.input));
+  const latent_NL = await inPieces(input_NI, size, encode, signal);
   return { latent_NL, warnings: predictionWarnings(manifest, input_NI, latent_NL) };
 }
 
-/** Outputs of N latents by the first member, whose latents they are. */
+/** Outputs of N latents by the first member, whose latents they are. Throws as `encodePhysical`. */
 export async function decodePhysical(
   model: OpenModel,
   latent_NL: Float32Array,
+  signal?: AbortSignal,
 ): Promise<{ output_NO: Float32Array; warnings: string[] }> {
   const { manifest } = model.loaded;
-  checkInputs(latent_NL, manifest.network.latent, "latent");
-  const output_NO = unstandardise(await model.sessions[0].decode(latent_NL), manifest.scaler.output);
+  const { latent } = manifest.network;
+  checkInputs(latent_NL, latent, "latent");
+  const decode = (part_NL: Float32Array) => model.sessions[0].decode(part_NL);
+  const output_NO = unstandardise(await inPieces(latent_NL, latent, decode, signal), manifest.scaler.output);
   return { output_NO, warnings: latentWarnings(manifest, latent_NL) };
 }
 
@@ -136,6 +145,27 @@ export async function predictImagePhysical(
 export function sizeOf(loaded: LoadedModel, side: "input" | "output"): number {
   const { direction, window, points } = loaded.manifest.network;
   return (direction === "im2spec") === (side === "input") ? window * window : points;
+}
+
+/** Runs samples of `size` values a piece at a time, so that others have their turn and a caller who has gone ends it. */
+async function inPieces(
+  values: Float32Array,
+  size: number,
+  run: (piece: Float32Array) => Promise<Float32Array>,
+  signal?: AbortSignal,
+): Promise<Float32Array> {
+  const count = values.length / size;
+  if (count <= PIECE_SAMPLES) return await run(values);
+  const pause = createPause(signal, () => performance.now(), 0);
+  let all: Float32Array | undefined;
+  for (let from = 0; from < count; from += PIECE_SAMPLES) {
+    await pause();
+    const piece = await run(values.subarray(from * size, (from + PIECE_SAMPLES) * size));
+    const width = piece.length / Math.min(PIECE_SAMPLES, count - from);
+    all ??= new Float32Array(count * width);
+    all.set(piece, from * width);
+  }
+  return all!;
 }
 
 function joinMembers(model: OpenModel, outputs: Float32Array[]): { output_NO: Float32Array; spread_NO?: Float32Array } {

@@ -28,13 +28,30 @@ Deno.test("requests that arrive together run together and each gets its own rows
   ]);
 });
 
-Deno.test("no batch exceeds its size, and one large request runs whole", async () => {
+Deno.test("no batch exceeds its size, and a large request takes turns with the others", async () => {
   const runs: number[] = [];
   const batcher = makeBatcher(3, runs);
-  const large = batcher.submit(new Float32Array(20));
+  const values = Float32Array.from({ length: 20 }, (_, i) => i);
+  const large = batcher.submit(values);
   const small = Array.from({ length: 7 }, () => batcher.submit(new Float32Array(2)));
-  await Promise.all([large, ...small]);
-  assertEquals(runs, [10, 3, 3, 1]);
+  const [[doubled, sums]] = await Promise.all([large, ...small]);
+  assertEquals(runs, [3, 3, 3, 1, 3, 3, 1]);
+  assertEquals(doubled, values.map((value) => 2 * value));
+  assertEquals([...sums], Array.from({ length: 10 }, (_, n) => 4 * n + 1));
+});
+
+Deno.test("a large request whose caller goes ends after the piece that runs", async () => {
+  const runs: number[] = [];
+  const batcher = makeBatcher(3, runs);
+  const gone = new AbortController();
+  const large = batcher.submit(new Float32Array(2000), gone.signal);
+  while (runs.length < 2) await new Promise((resolve) => setTimeout(resolve, 1));
+  gone.abort(new Error("gone"));
+  const ran = runs.length;
+  await assert.rejects(large, /gone/);
+  assert.ok(runs.length <= ran + 1, `met ${runs.length} runs, ${ran} of them before`);
+  await batcher.submit(new Float32Array(2));
+  assertEquals(runs.at(-1), 1);
 });
 
 Deno.test("a failing batch fails its requests and no later one", async () => {
@@ -52,7 +69,6 @@ Deno.test("nothing is computed for a caller that has gone", async () => {
   const first = batcher.submit(new Float32Array(2));
   const second = batcher.submit(new Float32Array(2), gone.signal);
   gone.abort(new Error("gone"));
-  await first;
-  await assert.rejects(second, /gone/);
+  await Promise.all([first, assert.rejects(second, /gone/)]);
   assertEquals(runs, [1]);
 });

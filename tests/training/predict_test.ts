@@ -11,6 +11,7 @@ import {
   predictImagePhysical,
   predictPhysical,
 } from "../../lib/training/predict.ts";
+import { predictImageInBands } from "../../lib/training/predict_image_in_bands.ts";
 import { assert, assertClose, assertCloseToLargest, assertEquals, assertFailsWith } from "../support/assert.ts";
 import { identity, run, tinyInput } from "./tiny_training.ts";
 
@@ -101,6 +102,32 @@ Deno.test("inputs of a wrong size, or not finite, are refused with what was met 
   await assertFailsWith("window_too_large", () => predictImagePhysical(model, new Float32Array(9), 3, 3));
   const spec2im = (await openTiny({ direction: "spec2im", epochs: 1 })).model;
   await assertFailsWith("direction", () => predictImagePhysical(spec2im, new Float32Array(64), 8, 8));
+});
+
+Deno.test("an image in bands is the image as a whole, and ends when nobody wants it any more", async () => {
+  const { model } = await openTiny({ epochs: 1 });
+  const [rows, cols] = [140, 40];
+  const image_HW = Float32Array.from({ length: rows * cols }, (_, i) => 5 * Math.sin(i / 7) + Math.cos(i / 111));
+  const whole = await predictImagePhysical(model, image_HW, rows, cols);
+  const bands = await predictImageInBands(model, { image_HW, rows, cols }, new AbortController().signal);
+  assertEquals([bands.row0, bands.col0, bands.rows, bands.cols], [2, 2, 137, 37]);
+  assertCloseToLargest(bands.output_HWS, whole.output_HWS, 1e-6);
+  assertCloseToLargest(bands.latent_HWL, whole.latent_HWL, 1e-6);
+  assertEquals(bands.warnings, whole.warnings);
+  await assertFailsWith("cancelled", () => predictImageInBands(model, { image_HW, rows, cols }, AbortSignal.abort()));
+});
+
+Deno.test("many samples are encoded and decoded a piece at a time, with the same result", async () => {
+  const { model } = await openTiny({ epochs: 1 });
+  const samples = 2500;
+  const input_NI = Float32Array.from({ length: 16 * samples }, (_, i) => 5 * Math.sin(i / 13));
+  const { latent_NL } = await encodePhysical(model, input_NI);
+  const { output_NO } = await decodePhysical(model, latent_NL);
+  const whole = await predictPhysical(model, input_NI);
+  assertCloseToLargest(latent_NL, whole.latent_NL, 1e-6);
+  assertCloseToLargest(output_NO, whole.output_NO, 1e-5);
+  await assertFailsWith("cancelled", () => encodePhysical(model, input_NI, AbortSignal.abort()));
+  await assertFailsWith("cancelled", () => decodePhysical(model, latent_NL, AbortSignal.abort()));
 });
 
 Deno.test("a cube with another axis is refused with both axes", async () => {
