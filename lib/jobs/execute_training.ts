@@ -2,6 +2,7 @@ import { type Clock, toTimestamp } from "../base/clock.ts";
 import { missing } from "../base/errors.ts";
 import { isNdArray, ndArray, type ResultTree } from "../base/nd_array.ts";
 import type { JobProgress, JobRecord, TrainRequest } from "../schemas/job.ts";
+import { isDiskFull } from "../store/disk_error.ts";
 import type { Store } from "../store/open_store.ts";
 import type { JobContext } from "./running_job.ts";
 import type { WorkerPool } from "./worker_pool.ts";
@@ -15,6 +16,8 @@ export interface ExecutionOptions {
   /** The job fails with `timeout` after this. */
   timeoutMs?: number;
 }
+
+const ROOM_RETRY_MS = 1000;
 
 /** Runs a training job in the compute process and keeps the model that comes out. Never makes two versions for one job. */
 export async function executeTraining(
@@ -37,17 +40,38 @@ export async function executeTraining(
     onProgress,
     timeoutMs,
   }).finally(() => context.draining.removeEventListener("abort", drain));
-  const version = await store.models.add(
-    request.saveAs,
-    (folder, number) =>
-      writeTrainedModel(folder, trained, {
-        name: request.saveAs,
-        version: number,
-        createdAt: toTimestamp(clock.nowMs()),
-      }),
-    { madeBy: job.id },
-  );
+  const version = await untilThereIsRoom(context, () =>
+    store.models.add(
+      request.saveAs,
+      (folder, number) =>
+        writeTrainedModel(folder, trained, {
+          name: request.saveAs,
+          version: number,
+          createdAt: toTimestamp(clock.nowMs()),
+        }),
+      { madeBy: job.id },
+    ));
   return { model: request.saveAs, version };
+}
+
+/** Hours of training are not thrown away for a full disk: the job waits for room, or to be cancelled. */
+async function untilThereIsRoom<T>({ signal, draining }: JobContext, keep: () => Promise<T>): Promise<T> {
+  while (true) {
+    try {
+      return await keep();
+    } catch (error) {
+      signal.throwIfAborted();
+      if (!isDiskFull(error) || draining.aborted) throw error;
+    }
+    await sleep(ROOM_RETRY_MS, AbortSignal.any([signal, draining]));
+  }
+}
+
+function sleep(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(resolve, ms);
+    signal.addEventListener("abort", () => (clearTimeout(timer), resolve()), { once: true });
+  });
 }
 
 function trainingTask(request: TrainRequest, store: Store, checkpoint: Uint8Array | undefined): ResultTree {

@@ -54,8 +54,6 @@ export class JobRunner {
 
   /** Requeues what a killed process left running, then takes jobs until `drain`. */
   start(): void {
-    const requeued = this.options.queue.restartRunning();
-    if (requeued > 0) this.options.log.info("jobs_requeued", { count: requeued });
     this.#loop = this.#takeJobs();
   }
 
@@ -74,14 +72,22 @@ export class JobRunner {
     clearTimeout(timer);
     for (const job of running) {
       job.cutOff();
-      this.options.queue.apply(job.id, { type: "restart" });
+      try {
+        this.options.queue.apply(job.id, { type: "restart" });
+      } catch (error) {
+        // It stays running in the record, and the next start requeues it.
+        this.options.log.error("job_not_recorded", { job: job.id, error: String(error) });
+      }
     }
   }
 
   async #takeJobs(): Promise<void> {
+    let requeued = false;
     while (!this.#stop.signal.aborted) {
       const news = this.options.queue.news(POLL_MS, this.#stop.signal);
       try {
+        if (!requeued) this.#requeue();
+        requeued = true;
         this.#prune();
         for (const lane of this.options.lanes) this.#fill(lane);
       } catch (error) {
@@ -89,6 +95,11 @@ export class JobRunner {
       }
       await news;
     }
+  }
+
+  #requeue(): void {
+    const count = this.options.queue.restartRunning();
+    if (count > 0) this.options.log.info("jobs_requeued", { count });
   }
 
   #fill(lane: Lane): void {

@@ -74,7 +74,12 @@ export class WebhookSender {
       if (problem === "") break;
       log.warn("webhook_failed", { job: job.id, host: new URL(url).host, problem });
     }
-    store.markNotified(job.id, clock.nowMs());
+    try {
+      store.markNotified(job.id, clock.nowMs());
+    } catch (error) {
+      // On a full disk: the next start tells it once more.
+      return log.error("webhook_not_recorded", { job: job.id, error: String(error) });
+    }
     log.info("webhook_done", { job: job.id, delivered: problem === "" });
   }
 

@@ -1,23 +1,31 @@
 import type { Log } from "../base/log.ts";
 import { ndArray, type ResultTree } from "../base/nd_array.ts";
+import type { CubeRecord } from "../schemas/cube.ts";
+import { isDiskFull } from "../store/disk_error.ts";
+import { exists, writeFileDurably } from "../store/durable.ts";
 import type { Runtime } from "./runtime.ts";
 
 /** Written into a data folder that has had the demo cube: whoever deletes the cube does not get it back. */
 const MARK = "demo-added";
 
-/** Gives a new data folder the simulated film, by the same way as any upload. */
-export async function addDemoCube({ store, analysis, services }: Runtime, log: Log): Promise<void> {
-  const mark = `${store.folder.root}/${MARK}`;
+/** Gives a new data folder the simulated film, by the same way as any upload; on a full disk a later start does. */
+export async function addDemoCube(runtime: Runtime, log: Log): Promise<void> {
+  const mark = `${runtime.store.folder.root}/${MARK}`;
+  if (exists(mark)) return;
   try {
-    Deno.statSync(mark);
-    return;
-  } catch {
-    // A new data folder.
+    const cube = await uploadFilm(runtime);
+    writeFileDurably(mark, cube.id + "\n");
+    log.info("demo_cube_added", { cube: cube.id });
+  } catch (error) {
+    if (!isDiskFull(error)) throw error;
+    log.warn("demo_cube_missing", { reason: (error as Error).message });
   }
+}
+
+async function uploadFilm({ analysis, services }: Runtime): Promise<CubeRecord> {
   const file = await analysis.call("demo", null) as ResultTree & ReturnType<typeof ndArray>;
   const caller = { id: "service", requestId: "demo", signal: new AbortController().signal };
   const bytes = ReadableStream.from([file.data as Uint8Array]);
   const { cube } = await services.cubes.add(bytes, { name: "Simulated ferroelectric film" }, caller);
-  Deno.writeTextFileSync(mark, cube.id + "\n");
-  log.info("demo_cube_added", { cube: cube.id });
+  return cube;
 }

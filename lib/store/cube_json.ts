@@ -2,7 +2,7 @@ import { LoopscopeError } from "../base/errors.ts";
 import type { ImageChannel } from "../cube/cube.ts";
 import { type CubeFile, cubeFileSchema } from "../schemas/cube_file.ts";
 import { onDisk } from "./disk_error.ts";
-import { writeFileDurably } from "./durable.ts";
+import { removeIfThere, syncFolder, writeFileDurably } from "./durable.ts";
 
 /** Writes `maps/N.f32` and adds the channel to the list in `meta` (which the caller saves). */
 export function writeImage(folder: string, meta: Pick<CubeFile, "shape" | "maps">, channel: ImageChannel): void {
@@ -24,6 +24,20 @@ export function writeImage(folder: string, meta: Pick<CubeFile, "shape" | "maps"
 
 export function writeCubeJson(folder: string, meta: CubeFile): void {
   writeFileDurably(`${folder}/cube.json`, JSON.stringify(cubeFileSchema.parse(meta)));
+}
+
+/** As `writeCubeJson`, with `commit` between the writing, which may find the disk full, and the renaming. */
+export function replaceCubeJson(folder: string, meta: CubeFile, commit: () => void): void {
+  const next = `${folder}/cube.json.next`;
+  try {
+    writeFileDurably(next, JSON.stringify(cubeFileSchema.parse(meta)));
+    commit();
+  } catch (error) {
+    removeIfThere(next);
+    throw error;
+  }
+  Deno.renameSync(next, `${folder}/cube.json`);
+  syncFolder(folder);
 }
 
 /** Throws `cube_damaged` (internal) when `cube.json` is not what was written. */

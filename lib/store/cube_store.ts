@@ -1,12 +1,12 @@
 import { missing } from "../base/errors.ts";
 import type { ImageChannel } from "../cube/cube.ts";
 import type { CubeRecord } from "../schemas/cube.ts";
-import { readCubeJson, writeCubeJson, writeImage } from "./cube_json.ts";
+import { imagePath, readCubeJson, replaceCubeJson, writeCubeJson, writeImage } from "./cube_json.ts";
 import type { BlobStore } from "./blob_store.ts";
 import type { Database } from "./database.ts";
 import type { DataFolder } from "./data_folder.ts";
-import { onDisk } from "./disk_error.ts";
-import { syncFolder } from "./durable.ts";
+import { isDiskFull, onDisk } from "./disk_error.ts";
+import { removeIfThere, syncFolder } from "./durable.ts";
 import { type Listing, type ListingRequest, parseCursor, toListing } from "./paging.ts";
 
 export interface CubeAdmission {
@@ -64,19 +64,12 @@ export class DiskCubeStore implements CubeStore {
     const path = this.folder.cubePath(record.id);
     onDisk(() => Deno.renameSync(finishedFolder, path));
     syncFolder(`${this.folder.root}/cubes`);
-    const [rows, cols, points] = record.shape;
-    const changed = this.db.run(
-      `INSERT INTO cubes (id, sha256, options_key, owner, stored_bytes, expires_ms, record) VALUES (?, ?, ?, ?, ?, ?, ?)
-       ON CONFLICT (sha256, options_key) DO NOTHING`,
-      record.id,
-      record.sha256,
-      admission.optionsKey,
-      admission.owner,
-      record.sizeBytes + 4 * rows * cols * points,
-      admission.expiresMs ?? null,
-      JSON.stringify(record),
-    );
-    if (changed === 1) return { cube: record, created: true };
+    try {
+      if (this.#insert(record, admission)) return { cube: record, created: true };
+    } catch (error) {
+      await this.folder.discard(path);
+      throw error;
+    }
     await this.folder.discard(path);
     return { cube: this.findByContent(record.sha256, admission.optionsKey)!, created: false };
   }
@@ -104,9 +97,12 @@ export class DiskCubeStore implements CubeStore {
     const record = this.get(id);
     if (!record) return false;
     this.blobs.hold(record.sha256);
-    this.db.run("DELETE FROM cubes WHERE id = ?", id);
-    await this.folder.discard(this.folder.cubePath(id));
-    await this.blobs.release(record.sha256);
+    try {
+      this.folder.spare.use(() => this.db.run("DELETE FROM cubes WHERE id = ?", id));
+      await this.folder.discard(this.folder.cubePath(id));
+    } finally {
+      await this.blobs.release(record.sha256);
+    }
     return true;
   }
 
@@ -117,19 +113,27 @@ export class DiskCubeStore implements CubeStore {
     // The record is the truth: a channel that only the file knows was never acknowledged and is written over.
     const meta = { ...readCubeJson(path), maps: [...record.maps] };
     this.db.run("UPDATE cubes SET changing = 1 WHERE id = ?", id);
-    writeImage(path, meta, channel);
-    writeCubeJson(path, meta);
-    const changed = { ...record, maps: meta.maps };
-    this.db.run("UPDATE cubes SET record = ?, changing = 0 WHERE id = ?", JSON.stringify(changed), id);
-    return changed;
+    try {
+      writeImage(path, meta, channel);
+      const changed = { ...record, maps: meta.maps };
+      // All that needs room comes before the rename, which needs none: on a full disk nothing has changed.
+      replaceCubeJson(path, meta, () => {
+        this.db.run("UPDATE cubes SET record = ? WHERE id = ?", JSON.stringify(changed), id);
+      });
+      this.#settled(id);
+      return changed;
+    } catch (error) {
+      if (this.get(id)?.maps.length === record.maps.length) removeIfThere(imagePath(path, record.maps.length));
+      throw error;
+    }
   }
 
-  /** After a start: takes image channels out again whose addition was cut off. */
+  /** After a start: where the addition of an image channel was cut off, the files follow the record. */
   settleImages(): void {
     for (const row of this.db.all<CubeRow & { id: string }>("SELECT id, seq, record FROM cubes WHERE changing = 1")) {
       const path = this.folder.cubePath(row.id);
       writeCubeJson(path, { ...readCubeJson(path), maps: read(row)!.maps });
-      this.db.run("UPDATE cubes SET changing = 0 WHERE id = ?", row.id);
+      this.#settled(row.id);
     }
   }
 
@@ -154,6 +158,26 @@ export class DiskCubeStore implements CubeStore {
 
   expired(nowMs: number): string[] {
     return this.db.all<{ id: string }>("SELECT id FROM cubes WHERE expires_ms <= ?", nowMs).map((row) => row.id);
+  }
+
+  #insert(record: CubeRecord, { optionsKey, owner, expiresMs }: CubeAdmission): boolean {
+    const [rows, cols, points] = record.shape;
+    const changed = this.db.run(
+      `INSERT INTO cubes (id, sha256, options_key, owner, stored_bytes, expires_ms, record) VALUES (?, ?, ?, ?, ?, ?, ?)
+       ON CONFLICT (sha256, options_key) DO NOTHING`,
+      ...[record.id, record.sha256, optionsKey, owner],
+      ...[record.sizeBytes + 4 * rows * cols * points, expiresMs ?? null, JSON.stringify(record)],
+    );
+    return changed === 1;
+  }
+
+  /** Files and record agree. On a full disk the mark stays, and the next start looks once more. */
+  #settled(id: string): void {
+    try {
+      this.db.run("UPDATE cubes SET changing = 0 WHERE id = ?", id);
+    } catch (error) {
+      if (!isDiskFull(error)) throw error;
+    }
   }
 }
 

@@ -2,10 +2,13 @@ import { statfsSync } from "node:fs";
 import { LoopscopeError } from "../base/errors.ts";
 import { onDisk } from "./disk_error.ts";
 import { removeIfThere, syncFolder } from "./durable.ts";
+import { SpareRoom } from "./spare_room.ts";
 
 const FOLDERS = ["blobs", "cubes", "models", "jobs", "results", "uploads", "tmp"] as const;
-/** Uploads leave so much free for the records: otherwise nothing could be deleted on a full disk. */
+/** Uploads and derived results leave so much free for the records, checkpoints and models. */
 const RESERVE_BYTES = 64 * 2 ** 20;
+/** What others on the same disk cannot take: at most 4 MiB, and a small part of a small reserve. */
+const SPARE_BYTES = 4 * 2 ** 20;
 
 export interface DataFolderOptions {
   /** Opened beside a running service (keys, backup): no lock is taken and `tmp/` is left alone. */
@@ -19,6 +22,8 @@ export class DataFolder {
   #tmpCount = 0;
   readonly #lock?: Deno.FsFile;
   readonly #reserveBytes: number;
+  /** For what must be recorded on a full disk too: see `SpareRoom.use`. */
+  readonly spare: SpareRoom;
 
   /** Throws `data_folder_in_use` (conflict) when another process holds the folder. */
   constructor(readonly root: string, options: DataFolderOptions = {}) {
@@ -27,6 +32,8 @@ export class DataFolder {
     if (!options.shared) this.#lock = takeLock(root);
     for (const name of FOLDERS) onDisk(() => Deno.mkdirSync(`${root}/${name}`, { recursive: true }));
     if (!options.shared) this.#emptyTmp();
+    this.spare = new SpareRoom(`${root}/loopscope.spare`, Math.min(SPARE_BYTES, Math.floor(this.#reserveBytes / 16)));
+    if (!options.shared) this.spare.fill(() => this.freeBytes());
     syncFolder(root);
   }
 
@@ -75,7 +82,7 @@ export class DataFolder {
     } catch (error) {
       return error instanceof Deno.errors.NotFound ? Promise.resolve() : Promise.reject(error);
     }
-    return Deno.remove(grave, { recursive: true });
+    return Deno.remove(grave, { recursive: true }).then(() => this.spare.fill(() => this.freeBytes()));
   }
 
   freeBytes(): number {
@@ -86,7 +93,7 @@ export class DataFolder {
   /** Throws `disk_full` (unavailable) when so many bytes and a reserve do not fit. */
   requireFree(bytes: number): void {
     const free = this.freeBytes();
-    if (free >= bytes + this.#reserveBytes) return;
+    if (free >= bytes + this.#reserveBytes) return this.spare.fill(() => free);
     const message = `The disk has ${free} bytes free, wanted ${bytes} and ${this.#reserveBytes} in reserve`;
     throw new LoopscopeError("unavailable", "disk_full", message, { retryAfterS: 60 });
   }

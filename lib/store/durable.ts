@@ -50,18 +50,27 @@ export function writeFileDurably(path: string, content: Uint8Array | string, mod
   syncFolder(path.slice(0, path.lastIndexOf("/")) || "/");
 }
 
-/** As `writeFileDurably` for large content: the disk is waited for in the background. */
-export async function writeLargeFileDurably(path: string, content: Uint8Array): Promise<void> {
-  const partial = `${path}.part`;
+/**
+ * As `writeFileDurably` for large content: the disk is waited for in the background. `draft`, on the same disk, is what
+ * is written and then renamed.
+ */
+export async function writeLargeFileDurably(
+  path: string,
+  content: Uint8Array | readonly Uint8Array[],
+  draft = `${path}.part`,
+): Promise<void> {
   try {
-    using file = await Deno.open(partial, { write: true, create: true, truncate: true });
-    for (let at = 0; at < content.length;) at += await file.write(content.subarray(at));
+    // Never through `file.writable`: a stream tells nobody of a small write for which the disk had no room.
+    using file = await Deno.open(draft, { write: true, create: true, truncate: true });
+    for (const piece of content instanceof Uint8Array ? [content] : content) {
+      for (let at = 0; at < piece.length;) at += await file.write(piece.subarray(at));
+    }
     await file.sync();
+    await Deno.rename(draft, path);
   } catch (error) {
-    removeIfThere(partial);
+    removeIfThere(draft);
     throw asStoreError(error);
   }
-  await Deno.rename(partial, path);
   syncFolder(path.slice(0, path.lastIndexOf("/")));
 }
 

@@ -1,6 +1,7 @@
 import type { JobHistory, JobProgress, JobRecord, JobRequest, JobState } from "../schemas/job.ts";
 import { toTimestamp } from "../base/clock.ts";
 import type { Database } from "./database.ts";
+import type { SpareRoom } from "./spare_room.ts";
 import { type Listing, type ListingRequest, parseCursor, toListing } from "./paging.ts";
 
 export interface StoredJobEvent {
@@ -88,7 +89,7 @@ interface JobRow {
 }
 
 export class SqliteJobStore implements JobStore {
-  constructor(private readonly db: Database) {}
+  constructor(private readonly db: Database, private readonly spare: SpareRoom) {}
 
   insert(id: string, request: JobRequest, admission: JobAdmission): { job: JobRecord; created: boolean } {
     const { caller, priority, createdMs, dedupeKey = null } = admission;
@@ -130,15 +131,18 @@ export class SqliteJobStore implements JobStore {
   }
 
   update(id: string, state: JobState, changes: JobChanges, events: Omit<StoredJobEvent, "sequence">[] = []) {
-    return this.db.transaction(() => {
-      const columns = Object.entries(toColumns(changes)).filter(([, value]) => value !== undefined);
-      const assignments = ["state = state", ...columns.map(([name]) => `${name} = ?`)].join(", ");
-      const values = columns.map(([, value]) => value as string | number);
-      const sql = `UPDATE jobs SET ${assignments} WHERE id = ? AND state = ?`;
-      if (this.db.run(sql, ...values, id, state) === 0) return undefined;
-      this.#append(id, events);
-      return this.get(id, { bare: true });
-    });
+    const change = () =>
+      this.db.transaction(() => {
+        const columns = Object.entries(toColumns(changes)).filter(([, value]) => value !== undefined);
+        const assignments = ["state = state", ...columns.map(([name]) => `${name} = ?`)].join(", ");
+        const values = columns.map(([, value]) => value as string | number);
+        const sql = `UPDATE jobs SET ${assignments} WHERE id = ? AND state = ?`;
+        if (this.db.run(sql, ...values, id, state) === 0) return undefined;
+        this.#append(id, events);
+        return this.get(id, { bare: true });
+      });
+    // A job that ends frees its checkpoint, a cancelled one the device.
+    return changes.finishedMs === undefined ? change() : this.spare.use(change);
   }
 
   eventsAfter(id: string, sequence: number): StoredJobEvent[] {

@@ -48,11 +48,13 @@ export interface StoreOptions {
 export async function openStore(options: StoreOptions): Promise<Store> {
   const { root, zooPath, clock = systemClock, shared = false } = options;
   const folder = new DataFolder(root, { shared, reserveBytes: options.reserveBytes });
-  const db = new Database(folder.databasePath);
+  const db = folder.spare.use(() => new Database(folder.databasePath));
   const cubeWithBytes = "SELECT 1 FROM cubes WHERE sha256 = ? LIMIT 1";
   const blobs = new DiskBlobStore(folder, (sha256) => db.get(cubeWithBytes, sha256) !== undefined);
   const cubes = new DiskCubeStore(db, folder, blobs);
+  const uploads = new UploadStore(folder);
   if (!shared) {
+    uploads.sweep();
     await sweep(folder, db, blobs);
     cubes.settleImages();
   }
@@ -61,13 +63,13 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     db,
     blobs,
     cubes,
-    jobs: new SqliteJobStore(db),
+    jobs: new SqliteJobStore(db, folder.spare),
     checkpoints: new CheckpointStore(folder),
     models: new ModelStore(db, folder, zooPath),
     idempotency: new SqliteIdempotencyStore(db, clock),
     keys: new SqliteKeyStore(db, root, clock),
     results: new DiskResultCache(folder, options.resultBytes ?? 4 * 2 ** 30),
-    uploads: new UploadStore(folder),
+    uploads,
     close() {
       db.close();
       folder.close();

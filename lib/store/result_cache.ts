@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import type { DataFolder } from "./data_folder.ts";
-import { isDiskFull } from "./disk_error.ts";
+import { isDiskFull, onDisk } from "./disk_error.ts";
 import { removeIfThere } from "./durable.ts";
 
 export interface CachedResult {
@@ -73,6 +73,7 @@ export class DiskResultCache implements ResultCache {
     const path = this.#path(scope, key);
     const partial = this.folder.tmpPath("result");
     try {
+      this.folder.requireFree(size);
       await Deno.mkdir(`${this.folder.resultsPath}/${scope}`, { recursive: true });
       using file = await Deno.open(partial, { write: true, createNew: true });
       for (const part of [Uint8Array.fromHex(etag), bytes]) {
@@ -98,7 +99,7 @@ export class DiskResultCache implements ResultCache {
   }
 
   filePath(scope: string, key: string): string {
-    Deno.mkdirSync(`${this.folder.resultsPath}/${scope}`, { recursive: true });
+    onDisk(() => Deno.mkdirSync(`${this.folder.resultsPath}/${scope}`, { recursive: true }));
     return this.#path(scope, key);
   }
 

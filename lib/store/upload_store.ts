@@ -3,7 +3,7 @@ import { conflict, LoopscopeError, missing } from "../base/errors.ts";
 import { newId } from "../base/ids.ts";
 import { type Upload, uploadSchema } from "../schemas/upload.ts";
 import type { DataFolder } from "./data_folder.ts";
-import { asStoreError } from "./disk_error.ts";
+import { asStoreError, onDisk } from "./disk_error.ts";
 import { exists, removeIfThere, writeFileDurably } from "./durable.ts";
 
 export interface AppendOptions {
@@ -31,8 +31,13 @@ export class UploadStore {
 
   create(upload: Omit<Upload, "id" | "offset">): Upload {
     const id = newId<string>("upload", upload.createdMs);
-    Deno.writeFileSync(this.#path(id, "part"), new Uint8Array(0));
-    this.#save({ ...upload, id });
+    try {
+      onDisk(() => Deno.writeFileSync(this.#path(id, "part"), new Uint8Array(0)));
+      this.#save({ ...upload, id });
+    } catch (error) {
+      this.remove(id);
+      throw error;
+    }
     return { ...upload, id, offset: 0 };
   }
 
@@ -61,14 +66,15 @@ export class UploadStore {
       using file = await Deno.open(path, { append: true });
       const hash = options.checksum && createHash(options.checksum.algorithm);
       try {
-        const end = await receive(piece, file, { upload, hash, signal: options.signal });
+        const beforeWrite = (bytes: number) => this.folder.requireFree(bytes);
+        const end = await receive(piece, file, { upload, hash, signal: options.signal, beforeWrite });
         if (hash && !equal(hash.digest(), options.checksum!.digest)) throw mismatch();
         return end;
       } catch (error) {
         if (hash || (error as { code?: string }).code === "too_large") await file.truncate(offset);
         throw asStoreError(error);
       } finally {
-        await file.sync();
+        await file.sync().catch((error) => Promise.reject(asStoreError(error)));
       }
     });
   }
@@ -96,6 +102,14 @@ export class UploadStore {
     return old.length;
   }
 
+  /** After a start: removes what an upload left that was being begun or removed; returns how many files. */
+  sweep(): number {
+    const names = [...Deno.readDirSync(`${this.folder.root}/uploads`)].map(({ name }) => name);
+    const left = names.filter((name) => !names.includes(`${name.split(".")[0]}.json`) || name.endsWith(".json.part"));
+    for (const name of left) removeIfThere(`${this.folder.root}/uploads/${name}`);
+    return left.length;
+  }
+
   /** One at a time on each upload. Throws `upload_busy` while another has it. */
   async exclusively<T>(id: string, run: (upload: Upload) => Promise<T>): Promise<T> {
     if (this.#busy.has(id)) throw conflict("upload_busy", `Another request is working on upload ${id}`);
@@ -120,9 +134,12 @@ interface Receiving {
   upload: Upload;
   hash: Hash | undefined;
   signal: AbortSignal;
+  /** Throws when the disk should not take so many bytes more. */
+  beforeWrite(bytes: number): void;
 }
 
-async function receive(piece: ReadableStream<Uint8Array>, file: Deno.FsFile, { upload, hash, signal }: Receiving) {
+async function receive(piece: ReadableStream<Uint8Array>, file: Deno.FsFile, receiving: Receiving) {
+  const { upload, hash, signal, beforeWrite } = receiving;
   let offset = upload.offset;
   for await (const bytes of piece) {
     if (signal.aborted) throw new LoopscopeError("cancelled", "cancelled", "The upload was cut off");
@@ -132,6 +149,7 @@ async function receive(piece: ReadableStream<Uint8Array>, file: Deno.FsFile, { u
       } bytes, its length was given as ${upload.sizeBytes}`;
       throw new LoopscopeError("tooLarge", "too_large", message);
     }
+    beforeWrite(bytes.length);
     hash?.update(bytes);
     for (let at = 0; at < bytes.length;) at += await file.write(bytes.subarray(at));
     offset += bytes.length;

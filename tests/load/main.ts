@@ -1,4 +1,5 @@
 import { chaos } from "./chaos.ts";
+import { fullDisk } from "./full_disk.ts";
 import { hostileClients } from "./hostile_clients.ts";
 import { predictLoad } from "./predict_load.ts";
 import { soak } from "./soak.ts";
@@ -8,6 +9,7 @@ const LOADS: Record<string, { run: (amount: number) => Promise<void>; amount: nu
   predict: { run: predictLoad, amount: 60, unit: "seconds" },
   hostile: { run: hostileClients, amount: 15, unit: "seconds each" },
   chaos: { run: async (rounds) => void await chaos({ rounds, say: console.log }), amount: 20, unit: "rounds" },
+  "full-disk": { run: async (rounds) => void await fullDisk({ rounds, say: console.log }), amount: 20, unit: "rounds" },
   soak: { run: soak, amount: 10_000, unit: "predictions" },
 };
 

@@ -3,28 +3,11 @@ import { checkDataFolder } from "../../lib/store/check_data_folder.ts";
 import { openStore, type Store } from "../../lib/store/open_store.ts";
 import { assert, assertEquals, assertFailsWith } from "../support/assert.ts";
 import { chooseAction, perform } from "./support/crash_writer.ts";
+import { canMountSmallDisk, smallDisk } from "../support/small_disk.ts";
 import { checkPromises, Promises } from "./support/promises.ts";
 
 /** `DISK_ROUNDS=100` for the long run. */
 const ROUNDS = Number(Deno.env.get("DISK_ROUNDS") ?? 10);
-
-/** A disk of 3 MB in memory, or undefined where one cannot be mounted. */
-async function smallDisk(): Promise<{ path: string } & AsyncDisposable | undefined> {
-  if (Deno.build.os !== "linux" || Deno.uid() !== 0) return undefined;
-  const path = await Deno.makeTempDir();
-  const args = ["-t", "tmpfs", "-o", "size=3m", "tmpfs", path];
-  const { success } = await new Deno.Command("mount", { args, stderr: "null" }).output().catch(() => ({
-    success: false,
-  }));
-  if (!success) return undefined;
-  return {
-    path,
-    async [Symbol.asyncDispose]() {
-      await new Deno.Command("umount", { args: ["-l", path] }).output();
-      await Deno.remove(path);
-    },
-  };
-}
 
 /** Fills the disk with actions until one is refused; that one must have happened wholly or not at all. */
 async function fillDisk(store: Store, promised: Promises, round: number): Promise<void> {
@@ -56,21 +39,15 @@ async function freeDisk(store: Store, promised: Promises): Promise<void> {
   }
 }
 
-/** Whether `smallDisk` works here: a mounted one is given back at once. */
-async function canMount(): Promise<boolean> {
-  await using disk = await smallDisk();
-  return disk !== undefined;
-}
+const mountable = await canMountSmallDisk();
 
-const mountable = await canMount();
-
-/** `Deno.test` on a small disk; skipped with a reason in its name where none can be mounted. */
+/** `Deno.test` on a disk of 3 MiB; skipped with a reason in its name where none can be mounted. */
 function testOnSmallDisk(name: string, run: (path: string) => Promise<void>): void {
   Deno.test({
     name: name + (mountable ? "" : " (skipped: no small disk can be mounted)"),
     ignore: !mountable,
     async fn() {
-      await using disk = await smallDisk();
+      await using disk = await smallDisk(3);
       await run(disk!.path);
     },
   });
