@@ -3,7 +3,7 @@ import { conflict, malformed, unprocessable } from "../lib/base/errors.ts";
 import type { StoredAnswer } from "../lib/schemas/idempotency.ts";
 import type { AppContext, AppDeps } from "./context.ts";
 import { boundaryOf, readMultipart } from "./multipart.ts";
-import { bodyStream, mediaTypeOf } from "./request_body.ts";
+import { mediaTypeOf, sentStream } from "./request_body.ts";
 
 const MAX_STORED_BYTES = 8 * 2 ** 20;
 const KEPT_HEADERS = ["content-type", "location", "etag", "x-shape", "x-dtype", "inference-header-content-length"];
@@ -115,7 +115,7 @@ function tap(c: AppContext, hash: Fingerprint): void {
 /** Reads the body of a request that was answered before, only to compare it. */
 async function drain(c: AppContext, deps: AppDeps, hash: Fingerprint): Promise<void> {
   if (c.req.raw.body === null) return;
-  const stream = bodyStream(c, deps.settings, deps.settings.maxUploadBytes);
+  const stream = sentStream(c, deps.settings, deps.settings.maxUploadBytes);
   if (mediaTypeOf(c) === "multipart/form-data") {
     const observe = (bytes: Uint8Array) => hash.update(bytes);
     for await (const _part of readMultipart(stream, boundaryOf(c.req.header("content-type")!), { observe }));

@@ -1,36 +1,32 @@
-import { LoopscopeError, malformed, unprocessable } from "../lib/base/errors.ts";
+import { LoopscopeError } from "../lib/base/errors.ts";
 import { isNdArray, type NdArray, type ResultTree } from "../lib/base/nd_array.ts";
-import { type InferRequest, inferRequestSchema } from "../lib/schemas/inference_v2.ts";
 import { modelParamsSchema, noParamsSchema, versionParamsSchema } from "../lib/schemas/paths.ts";
 import { noQuerySchema } from "../lib/schemas/queries.ts";
 import type { Caller, ModelView } from "../lib/service/services.ts";
-import { check } from "./check.ts";
-import type { AppContext, AppDeps } from "./context.ts";
+import type { AppDeps } from "./context.ts";
 import { type App, declare, json, ref } from "./declare.ts";
 import { INFER_EXAMPLE } from "./examples.ts";
 import { inferAnswer, type OutputChoice } from "./infer_answer.ts";
-import { parseJson } from "./json_text.ts";
-import { bodyBytes } from "./request_body.ts";
+import { chooseOutputs, type Input, LENGTH_HEADER, readInfer, readInput } from "./infer_request.ts";
+import { refuseExtensions } from "./refuse_extensions.ts";
 import { demandReady } from "./system.ts";
-import { BinaryData, readTensor } from "./tensor_data.ts";
 
 const TAG = "Open Inference Protocol v2";
 const BINARY = { type: "string", format: "binary" };
-const LENGTH_HEADER = "Inference-Header-Content-Length";
 
 /** `/v2`: the Open Inference Protocol with the binary tensor extension. */
 export function mountInference(app: App, deps: AppDeps): void {
   const nothing = { method: "get", tag: TAG, params: noParamsSchema, query: noQuerySchema } as const;
+  const { version } = deps.settings;
+  const metadata = () => Response.json({ name: "loopscope", version, extensions: ["binary_tensor_data"] });
   declare(app, deps, {
     ...nothing,
     path: "/v2",
     summary: "Server metadata",
     scope: "open",
     answers: { 200: { description: "Name, version, extensions", content: json("ServerMetadata") } },
-  }, () => {
-    const { version } = deps.settings;
-    return Response.json({ name: "loopscope", version, extensions: ["binary_tensor_data"] });
-  });
+  }, metadata);
+  app.get("/v2/", metadata); // as the protocol's own OpenAPI document writes it
   declare(app, deps, {
     ...nothing,
     path: "/v2/health/live",
@@ -50,6 +46,7 @@ export function mountInference(app: App, deps: AppDeps): void {
   });
   mountModel(app, deps, "/v2/models/{name}", modelParamsSchema);
   mountModel(app, deps, "/v2/models/{name}/versions/{version}", versionParamsSchema);
+  refuseExtensions(app);
 }
 
 function mountModel(
@@ -89,7 +86,8 @@ function mountModel(
     method: "post",
     path: `${path}/infer`,
     summary: "Infer outputs from one input tensor",
-    description: "Inputs `x` (patches or spectra) or, for im2spec, `image` (a whole map); outputs `y` and `latent`.",
+    description: "Inputs `x` (patches or spectra) or, for im2spec, `image` (a whole map); outputs `y` and `latent`. " +
+      "The body may be compressed with gzip or deflate.",
     scope: "predict",
     headers: [{
       name: LENGTH_HEADER,
@@ -112,7 +110,8 @@ function mountModel(
     const choices = chooseOutputs(request);
     const input = readInput(request, binary, view);
     const tensors = await infer(deps, { view, input, choices, caller });
-    return inferAnswer({ name: view.name, version: view.version, id: request.id }, tensors, choices);
+    const about = { name: view.name, version: view.version, id: request.id ?? undefined };
+    return await inferAnswer(about, tensors, choices);
   });
 }
 
@@ -128,58 +127,6 @@ function metadataOf({ name, network }: ModelView, versions: number[]) {
     inputs: toSpectra ? [tensor("x", patch), tensor("image", [-1, -1])] : [tensor("x", [-1, points])],
     outputs: [tensor("y", toSpectra ? [-1, points] : patch), tensor("latent", [-1, latent])],
   };
-}
-
-/** Splits the body into its JSON header and the binary tensors after it. */
-async function readInfer(c: AppContext, { settings }: AppDeps): Promise<{ request: InferRequest; binary: BinaryData }> {
-  const bytes = await bodyBytes(c, settings);
-  const header = c.req.header(LENGTH_HEADER);
-  if (header !== undefined && !/^[0-9]{1,12}$/.test(header)) {
-    throw malformed("invalid_header_length", `Met ${LENGTH_HEADER} ${header.slice(0, 40)}, wanted a whole number`);
-  }
-  const length = header === undefined ? bytes.length : Number(header);
-  if (length > bytes.length) {
-    throw malformed(
-      "invalid_header_length",
-      `Met ${LENGTH_HEADER} ${length}, wanted at most the body's ${bytes.length}`,
-    );
-  }
-  const request = check(inferRequestSchema, parseJson(bytes.subarray(0, length)), "body");
-  return { request, binary: new BinaryData(bytes.subarray(length)) };
-}
-
-interface Input {
-  name: "x" | "image";
-  array: NdArray;
-}
-
-function readInput(request: InferRequest, binary: BinaryData, { network }: ModelView): Input {
-  if (request.inputs.length !== 1) {
-    const names = request.inputs.map(({ name }) => name).join(", ");
-    throw unprocessable("invalid_inputs", `Met the inputs ${names}, wanted one of x and image`);
-  }
-  const [input] = request.inputs;
-  const wanted = network.direction === "im2spec" ? ["x", "image"] : ["x"];
-  if (!wanted.includes(input.name)) {
-    throw unprocessable("unknown_tensor", `Met the input ${input.name}, wanted ${wanted.join(" or ")}`);
-  }
-  const array = readTensor(input, binary);
-  binary.end();
-  return { name: input.name as Input["name"], array };
-}
-
-/** Which outputs are wanted and how; all of them as JSON where nothing is said. */
-function chooseOutputs({ outputs, parameters }: InferRequest): OutputChoice[] {
-  const allBinary = parameters?.binary_data_output === true;
-  const wanted = outputs?.length ? outputs : [{ name: "y" }, { name: "latent" }];
-  return wanted.map(({ name, parameters: own }: NonNullable<InferRequest["outputs"]>[number]) => {
-    if (name !== "y" && name !== "latent") {
-      throw unprocessable("unknown_tensor", `Met the output ${name}, wanted y or latent`);
-    }
-    const odd = Object.keys(own ?? {}).find((key) => key !== "binary_data");
-    if (odd) throw unprocessable("unknown_parameter", `Met the output parameter ${odd}, wanted only binary_data`);
-    return { name, binary: typeof own?.binary_data === "boolean" ? own.binary_data : allBinary };
-  });
 }
 
 interface Inference {

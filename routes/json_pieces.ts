@@ -35,14 +35,21 @@ function* listPieces(values: ResultTree[]): Generator<string> {
   yield separator === "[" ? "[]" : "]";
 }
 
-function* arrayPieces({ dtype, shape, data }: NdArray): Generator<string> {
-  yield `{"dtype":"${dtype}","shape":${JSON.stringify(shape)},"data":[`;
+function* arrayPieces(array: NdArray): Generator<string> {
+  yield `{"dtype":"${array.dtype}","shape":${JSON.stringify(array.shape)},"data":`;
+  yield* numberPieces(array);
+  yield "}";
+}
+
+/** The numbers of an array as a flat JSON list, in pieces. */
+export function* numberPieces({ data }: NdArray): Generator<string> {
+  yield "[";
   for (let start = 0; start < data.length; start += ELEMENTS_PER_PIECE) {
     const piece = data.subarray(start, start + ELEMENTS_PER_PIECE);
     const numbers = piece instanceof Float32Array ? Array.from(piece, shortest) : Array.from(piece);
     yield (start > 0 ? "," : "") + JSON.stringify(numbers).slice(1, -1);
   }
-  yield "]}";
+  yield "]";
 }
 
 function shortest(value: number): number {

@@ -4,6 +4,7 @@ import { LoopscopeError } from "../lib/base/errors.ts";
 import { isNdArray, type NdArray, ndArray, type ResultTree } from "../lib/base/nd_array.ts";
 import { jsonPieces } from "./json_pieces.ts";
 import { negotiate } from "./negotiate.ts";
+import { streamText } from "./stream_text.ts";
 
 const TYPES = ["application/json", "application/x-npy", "application/x-npz", "application/octet-stream"] as const;
 export type ResultType = (typeof TYPES)[number];
@@ -27,7 +28,7 @@ export function renderResult(type: ResultType, value: ResultTree, options: Rende
     const length: Record<string, string> = "length" in body ? { "Content-Length": String(body.length) } : {};
     return new Response(body, { status: options.status ?? 200, headers: { ...headers, ...length, ...more } });
   };
-  if (type === "application/json") return answer(toBody(jsonPieces(value)));
+  if (type === "application/json") return answer(streamText(jsonPieces(value)));
   if (type === "application/x-npz") return answer(encodeNpz(collectForNpz(value)));
   const array = mainArray(value, options.main);
   if (type === "application/x-npy") return answer(encodeNpy(array));
@@ -61,30 +62,4 @@ function collectForNpz(value: ResultTree): Record<string, NdArray> {
   const rest = JSON.stringify(value, (_key, entry) => isNdArray(entry) ? undefined : entry) ?? "null";
   const bytes = new TextEncoder().encode(rest);
   return { ...arrays, metadata: ndArray(bytes, [bytes.length]) };
-}
-
-/** Small results come as one piece; large ones are written as the client reads. */
-function toBody(pieces: Generator<string>): Uint8Array<ArrayBuffer> | ReadableStream {
-  const enough = 65_536;
-  const next = (): [text: string, done: boolean] => {
-    let text = "";
-    while (text.length < enough) {
-      const { done, value } = pieces.next();
-      if (done) return [text, true];
-      text += value;
-    }
-    return [text, false];
-  };
-  const encoder = new TextEncoder();
-  const [first, done] = next();
-  if (done) return encoder.encode(first);
-  let started = false;
-  return new ReadableStream({
-    pull(controller) {
-      const [text, last] = started ? next() : [first, false];
-      started = true;
-      if (text) controller.enqueue(encoder.encode(text));
-      if (last) controller.close();
-    },
-  });
 }

@@ -2,29 +2,62 @@ import { LoopscopeError } from "../lib/base/errors.ts";
 import type { AppSettings } from "./app_settings.ts";
 import type { AppContext } from "./context.ts";
 import { type BodyLimits, emptyBody, guardBody, guardedChunks, tooLarge } from "./guarded_body.ts";
+import { type Coding, inflate } from "./inflate.ts";
 
 /** The request's body as a stream with limits on size and slowness; `empty_body` where there is none. */
 export function bodyStream(c: AppContext, settings: AppSettings, maxBytes: number): ReadableStream<Uint8Array> {
+  if (codingOf(c) !== "identity") throw unsupported(c, "none");
+  return sentStream(c, settings, maxBytes);
+}
+
+/** As `bodyStream`, but compressed where it was sent so. */
+export function sentStream(c: AppContext, settings: AppSettings, maxBytes: number): ReadableStream<Uint8Array> {
   return guardBody(sourceOf(c, maxBytes), limitsOf(settings, maxBytes));
 }
 
-/** The whole body as bytes, with the same limits. */
+/** The whole body as bytes, with the same limits before and after it is unpacked. */
 export async function bodyBytes(c: AppContext, settings: AppSettings): Promise<Uint8Array> {
   const { maxBodyBytes } = settings;
-  return await readAll(c, guardedChunks(sourceOf(c, maxBodyBytes), limitsOf(settings, maxBodyBytes)));
+  const coding = codingOf(c);
+  if (coding === undefined) throw unsupported(c, "gzip, deflate or none");
+  const sent = guardedChunks(sourceOf(c, maxBodyBytes), limitsOf(settings, maxBodyBytes));
+  const bytes = await readAll(c, coding === "identity" ? sent : inflate(sent, coding, maxBodyBytes));
+  if (bytes.length === 0) throw emptyBody();
+  return bytes;
+}
+
+/** The body's content coding; undefined for one that is not known here. */
+function codingOf(c: AppContext): Coding | "identity" | undefined {
+  const coding = (c.req.header("content-encoding") ?? "").trim().toLowerCase().replace(/^x-(?=gzip$)/, "");
+  if (coding === "" || coding === "identity") return "identity";
+  return coding === "gzip" || coding === "deflate" ? coding : undefined;
+}
+
+function unsupported(c: AppContext, wanted: string): LoopscopeError {
+  const message = `Met Content-Encoding ${c.req.header("content-encoding")?.slice(0, 40)}, wanted ${wanted}`;
+  return new LoopscopeError("unsupportedType", "unsupported_encoding", message);
+}
+
+function held(c: AppContext, body: Uint8Array, maxBytes: number): Uint8Array {
+  demandPlain(c);
+  if (body.length > maxBytes) throw tooLarge(body.length, maxBytes);
+  c.get("budget").take(body.length);
+  return body;
 }
 
 function sourceOf(c: AppContext, maxBytes: number): ReadableStream<Uint8Array> {
-  const coding = c.req.header("content-encoding") ?? "identity";
-  if (coding !== "identity") {
-    const message = `Met Content-Encoding ${coding}, wanted none`;
-    throw new LoopscopeError("unsupportedType", "unsupported_encoding", message);
-  }
   const declared = Number(c.req.header("content-length"));
   if (declared > maxBytes) throw tooLarge(declared, maxBytes);
   const source = c.get("body") ?? c.req.raw.body;
   if (source === null || declared === 0) throw emptyBody();
   return source;
+}
+
+function demandPlain(c: AppContext): void {
+  const coding = c.req.header("content-encoding") ?? "identity";
+  if (coding === "identity") return;
+  const message = `Met Content-Encoding ${coding}, wanted none`;
+  throw new LoopscopeError("unsupportedType", "unsupported_encoding", message);
 }
 
 function limitsOf({ bodyIdleTimeoutMs, minBodyBytesPerS }: AppSettings, maxBytes: number): BodyLimits {

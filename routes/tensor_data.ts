@@ -2,6 +2,7 @@ import { LoopscopeError, malformed, unprocessable } from "../lib/base/errors.ts"
 import { type NdArray, ndArray, sizeOf } from "../lib/base/nd_array.ts";
 import type { InferInput, TensorDatatype } from "../lib/schemas/inference_v2.ts";
 import { show } from "./check.ts";
+import { readArray } from "./read_array.ts";
 
 type Reader = (view: DataView, at: number) => number;
 
@@ -32,33 +33,49 @@ export function readTensor(input: InferInput, binary: BinaryData): NdArray {
     const wanted = Object.keys(READERS).join(", ");
     throw unprocessable("unsupported_datatype", `Input ${name}: met ${datatype}, wanted one of ${wanted}`);
   }
+  const region = Object.keys(input.parameters ?? {}).find((key) => key.startsWith("shared_memory_"));
+  if (region) {
+    const message =
+      `Input ${name}: met the parameter ${region}, wanted its data in the body: there is no shared memory`;
+    throw unprocessable("unsupported_parameter", message);
+  }
   const size = sizeOf(shape);
   if (!(size <= MAX_ELEMENTS)) {
     const message = `Input ${name}: met ${size} elements, wanted at most ${MAX_ELEMENTS}`;
     throw new LoopscopeError("tooLarge", "tensor_too_large", message);
   }
-  const declared = input.parameters?.binary_data_size;
+  const declared = input.parameters?.binary_data_size ?? undefined;
+  if (declared !== undefined && (input.data ?? undefined) !== undefined) {
+    throw fault(name, "both data and binary_data_size", "one of them");
+  }
   const data = declared === undefined
-    ? fromJson(input, size)
+    ? fromJson(input, size, reader[0])
     : fromBytes(binary.take(name, declared, size * reader[0]), reader, size);
   const at = data.findIndex((value) => value === Infinity || value === -Infinity);
   if (at >= 0) throw fault(name, `${data[at]} at element ${at}`, "finite numbers");
   return ndArray(data, shape);
 }
 
-function fromJson({ name, data, datatype }: InferInput, size: number): Float64Array {
+function fromJson({ name, data, datatype }: InferInput, size: number, width: number): Float64Array {
   if (!Array.isArray(data)) throw fault(name, `data ${show(data)}`, "a list of numbers or binary_data_size");
-  const flat = data.some(Array.isArray) ? data.flat(8) : data;
+  const flat = data.some(Array.isArray) ? readArray(data, `${name}.data`).data : data;
   if (flat.length !== size) throw fault(name, `${flat.length} values`, `${size} for its shape`);
   const whole = !datatype.startsWith("FP");
+  const [least, most] = whole ? rangeOf(datatype, width) : [-Infinity, Infinity];
   const out = new Float64Array(size);
   for (let i = 0; i < size; i++) {
     const value = flat[i];
-    if (value === null && !whole) out[i] = NaN;
-    else if (typeof value === "number" && (!whole || Number.isInteger(value))) out[i] = value;
-    else throw fault(name, `${show(value)} at element ${i}`, whole ? "whole numbers" : "numbers");
+    const fits = typeof value === "number" && value >= least && value <= most && (!whole || Number.isInteger(value));
+    if (fits) out[i] = value;
+    else if (!whole && (value === null || Number.isNaN(value))) out[i] = NaN;
+    else throw fault(name, `${show(value)} at element ${i}`, whole ? `whole numbers of ${datatype}` : "numbers");
   }
   return out;
+}
+
+function rangeOf(datatype: TensorDatatype, width: number): [least: number, most: number] {
+  const values = 2 ** (8 * width);
+  return datatype.startsWith("U") ? [0, values - 1] : [-values / 2, values / 2 - 1];
 }
 
 function fromBytes(bytes: Uint8Array, [width, read]: [number, Reader], size: number): Float64Array | Float32Array {

@@ -18,22 +18,24 @@ export const tensorDatatypeSchema = z.enum([
 ]);
 export type TensorDatatype = z.infer<typeof tensorDatatypeSchema>;
 
+/** Clients that write every field write null for those that they leave out. */
 const parametersSchema = z.record(z.string(), z.unknown());
+export type TensorParameters = z.infer<typeof parametersSchema> | null | undefined;
 const shapeSchema = z.array(z.int().min(0)).min(1).max(8);
 
 export const inferInputSchema = z.object({
   name: z.string().max(256),
   shape: shapeSchema,
   datatype: tensorDatatypeSchema,
-  parameters: parametersSchema.optional(),
+  parameters: parametersSchema.nullish(),
   data: z.unknown().optional(),
 });
 
 export const inferRequestSchema = z.object({
-  id: z.string().max(1024).optional(),
-  parameters: parametersSchema.optional(),
+  id: z.string().max(1024).nullish(),
+  parameters: parametersSchema.nullish(),
   inputs: z.array(inferInputSchema).min(1).max(16),
-  outputs: z.array(z.object({ name: z.string().max(256), parameters: parametersSchema.optional() })).max(16).optional(),
+  outputs: z.array(z.object({ name: z.string().max(256), parameters: parametersSchema.nullish() })).max(16).nullish(),
 });
 export type InferRequest = z.infer<typeof inferRequestSchema>;
 export type InferInput = z.infer<typeof inferInputSchema>;

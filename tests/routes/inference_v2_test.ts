@@ -31,6 +31,14 @@ Deno.test("server and model metadata, liveness and readiness", async () => {
   for (const path of ["/v2/models/mean", "/v2/models/mean/versions/1", "/v2/models/mean/versions/best"]) {
     assertEquals(await json(path), wanted);
   }
+  assertEquals(await json("/v2/"), await json("/v2"));
+});
+
+Deno.test("calls of other extensions are refused as such", async () => {
+  const app = testApp();
+  for (const path of ["repository/index", "systemsharedmemory/region/a/register", "logging", "models/mean/config"]) {
+    assertEquals((await app.problem(404, `/v2/${path}`, postJson({}))).code, "unknown_extension", path);
+  }
 });
 
 Deno.test("tensors in JSON, flat or nested, of any number type", async () => {
@@ -45,6 +53,21 @@ Deno.test("tensors in JSON, flat or nested, of any number type", async () => {
   }
   const versioned = await app.request("/v2/models/mean/versions/1/infer", postJson({ inputs: [X] }));
   assertEquals((await versioned.json()).outputs, wanted);
+});
+
+Deno.test("null stands for what is left out, and what is not known is passed over", async () => {
+  const app = testApp();
+  const parameters = { content_type: "np", sequence_id: 1 };
+  const bodies = [
+    { inputs: [X] },
+    { id: null, parameters: null, outputs: null, inputs: [{ ...X, parameters: null }] },
+    { inputs: [{ ...X, parameters: { binary_data_size: null } }], outputs: [{ name: "y", parameters: null }] },
+    { model_name: "m", parameters, inputs: [{ ...X, parameters }], outputs: [{ name: "y", parameters, more: 1 }] },
+  ];
+  for (const body of bodies) {
+    const { outputs, ...about } = await (await app.request(INFER, postJson(body))).json();
+    assertEquals([about, outputs[0].data], [{ model_name: "mean", model_version: "1" }, [3, 6, 9]]);
+  }
 });
 
 Deno.test("only the outputs that were asked for, in that order", async () => {
@@ -103,6 +126,23 @@ Deno.test("binary tensors out, one or all", async () => {
   assertEquals(all.floats, [3, 6, 9, 3]);
 });
 
+Deno.test("a large tensor as numbers beside one as bytes: both lengths are right", async () => {
+  const app = testApp();
+  const count = 20_000;
+  const patches = Float32Array.from({ length: count * 4 }, (_, i) => i / 7);
+  const input = { name: "x", shape: [count, 2, 2], datatype: "FP32", parameters: { binary_data_size: 16 * count } };
+  const outputs = [{ name: "latent", parameters: { binary_data: true } }, { name: "y" }];
+  const answer = await app.request(INFER, framed({ id: "Zürich €", inputs: [input], outputs }, patches));
+  const bytes = await answer.bytes();
+  const length = Number(answer.headers.get(LENGTH));
+  const header = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes.subarray(0, length)));
+  assertEquals(Number(answer.headers.get("content-length")), bytes.length);
+  assertEquals([header.id, header.outputs[1].data.length], ["Zürich €", 3 * count]);
+  const latents = new Float32Array(bytes.slice(length).buffer);
+  assertEquals(latents.length, count);
+  assertEquals(Float32Array.from(latents, (_, i) => header.outputs[1].data[3 * i]), latents);
+});
+
 Deno.test("an error has the protocol's field beside the problem's", async () => {
   const app = testApp();
   const problem = await app.problem(404, "/v2/models/none");
@@ -125,7 +165,15 @@ Deno.test("a request that does not fit is refused", async () => {
     ["unsupported_datatype", postJson({ inputs: [{ ...X, datatype: "BOOL" }] })],
     ["unknown_tensor", postJson({ inputs: [{ ...X, name: "input" }] })],
     ["unknown_tensor", postJson({ inputs: [X], outputs: [{ name: "z" }] })],
-    ["unknown_parameter", postJson({ inputs: [X], outputs: [{ name: "y", parameters: { classification: 3 } }] })],
+    ["unsupported_parameter", postJson({ inputs: [X], outputs: [{ name: "y", parameters: { classification: 3 } }] })],
+    ["unsupported_parameter", postJson({ inputs: [{ ...X, parameters: { shared_memory_region: "a" } }] })],
+    ["invalid_parameter", postJson({ inputs: [X], outputs: [{ name: "y", parameters: { binary_data: "true" } }] })],
+    ["invalid_parameter", postJson({ inputs: [X], parameters: { binary_data_output: 1 } })],
+    ["repeated_tensor", postJson({ inputs: [X], outputs: [{ name: "y" }, { name: "y" }] })],
+    ["invalid_array", postJson({ inputs: [{ ...X, data: [[1, 2, 3], [6]] }] })],
+    ["invalid_tensor", postJson({ inputs: [{ ...X, datatype: "INT8", data: [128, 2, 3, 6] }] })],
+    ["invalid_tensor", postJson({ inputs: [{ ...X, datatype: "UINT64", data: [-1, 2, 3, 6] }] })],
+    ["invalid_tensor", framed({ inputs: [{ ...binary, data: [1, 2, 3, 6] }] }, floats)],
     ["invalid_inputs", postJson({ inputs: [X, X] })],
     ["invalid_tensor", postJson({ inputs: [{ ...X, data: [1, 2, 3] }] })],
     ["invalid_tensor", postJson({ inputs: [{ ...X, data: ["1", 2, 3, 4] }] })],
