@@ -1,7 +1,8 @@
 import { missing, unprocessable } from "../base/errors.ts";
 import type { ResultTree } from "../base/nd_array.ts";
 import type { JobQueue } from "../jobs/job_queue.ts";
-import type { ResultComputer } from "../jobs/result_computer.ts";
+import { isFinished } from "../jobs/job_state.ts";
+import type { ComputeContext, ResultComputer } from "../jobs/result_computer.ts";
 import type { CubeRecord } from "../schemas/cube.ts";
 import type { ResultRequest } from "../schemas/job.ts";
 import type { ModelManifest } from "../schemas/model.ts";
@@ -22,9 +23,18 @@ export interface ResultServiceOptions {
 /** Derived results: from the cache, computed while the caller waits, or as a job that fills the cache. */
 export function createResultService({ store, queue, computer, quotas }: ResultServiceOptions): ResultService & {
   /** Runs a result job; joins a computation that is under way. */
-  execute(request: ResultRequest, signal: AbortSignal, progress: (fraction: number) => void): Promise<void>;
+  execute(request: ResultRequest, context: Required<ComputeContext>): Promise<void>;
 } {
   const running = new SharedWork<ResultTree>();
+  /** By key: the job that is told how far a computation is, whoever has begun it. */
+  const told = new Map<string, (fraction: number) => void>();
+
+  function work(request: ResultRequest, context: Pick<Required<ComputeContext>, "signal" | "caller">) {
+    const { key, manifest } = describe(request);
+    const progress = (fraction: number) => told.get(key)?.(fraction);
+    const { signal, caller } = context;
+    return running.join(key, signal, (signal) => computer.compute(request, manifest, { signal, caller, progress }));
+  }
 
   function describe(request: ResultRequest) {
     const cube = store.cubes.get(request.cube);
@@ -43,23 +53,35 @@ export function createResultService({ store, queue, computer, quotas }: ResultSe
     if (cached !== undefined) return { kind: "ready", value: cached, etag };
     const gone = new AbortController();
     const signal = AbortSignal.any([caller.signal, gone.signal]);
-    const work = running.join(
-      key,
-      signal,
-      (signal) => computer.compute(request, manifest, { signal, caller: caller.id }),
-    );
-    const value = await Promise.race([work, sleep(waitMs)]);
+    const owner = quotas.ownerOf(caller);
+    const computing = work(request, { signal, caller: owner });
+    const value = await within(computing, waitMs);
     if (value !== undefined) return { kind: "ready", value, etag };
-    work.catch(() => {});
+    computing.catch(() => {});
     try {
       quotas.checkJob(caller, "result");
-      // The job joins the computation that is under way, so that nothing is done twice.
-      const { job } = queue.submit(request, { caller: quotas.ownerOf(caller), dedupeKey: key });
+      const { job } = queue.submit(request, { caller: owner, dedupeKey: key });
+      // The job joins the computation that is under way, so that nothing is done twice; whoever asked wants it no longer
+      // than the job does.
+      void ended(job.id).then(() => gone.abort());
       return { kind: "pending", job };
     } catch (error) {
       gone.abort();
       throw error;
     }
+  }
+
+  /** Resolves when a job has ended or is no longer there. */
+  function ended(id: string): Promise<void> {
+    return new Promise((resolve) => {
+      const look = () => {
+        if (!isFinished(store.jobs.get(id, { bare: true })?.state ?? "failed")) return;
+        unwatch();
+        resolve();
+      };
+      const unwatch = queue.watch(id, look);
+      look();
+    });
   }
 
   return {
@@ -71,10 +93,15 @@ export function createResultService({ store, queue, computer, quotas }: ResultSe
       return answer({ kind: "result", result: `model.${result}`, cube, model, parameters }, waitMs, caller);
     },
 
-    async execute(request, signal, progress) {
-      const { key, manifest } = describe(request);
+    async execute(request, { signal, caller, progress }) {
+      const { key } = describe(request);
       if (await computer.cached(request, key) !== undefined) return;
-      await running.join(key, signal, (signal) => computer.compute(request, manifest, { signal, progress }));
+      told.set(key, progress);
+      try {
+        await work(request, { signal, caller });
+      } finally {
+        told.delete(key);
+      }
     },
   };
 }
@@ -106,6 +133,13 @@ function checkParameters(request: ResultRequest, cube: CubeRecord, manifest: Mod
   }
 }
 
-function sleep(ms: number): Promise<undefined> {
-  return new Promise((resolve) => setTimeout(() => resolve(undefined), ms));
+/** The value, or undefined when the time is over. */
+async function within<T>(work: Promise<T>, ms: number): Promise<T | undefined> {
+  const { promise, resolve } = Promise.withResolvers<undefined>();
+  const timer = setTimeout(() => resolve(undefined), ms);
+  try {
+    return await Promise.race([work, promise]);
+  } finally {
+    clearTimeout(timer);
+  }
 }

@@ -80,11 +80,13 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
     lanes: [{ kinds: ["train"], concurrency: 1 }, { kinds: ["result"], concurrency: threads }],
     async execute(job, context) {
       const { request } = job;
+      const caller = store.jobs.callerOf(job.id) ?? "";
       if (request.kind === "train") {
-        const timeoutMs = quotas.trainingTimeoutMs(store.jobs.callerOf(job.id) ?? "");
+        const timeoutMs = quotas.trainingTimeoutMs(caller);
         return await executeTraining(job, request, { store, compute, context, clock, timeoutMs });
       }
-      await results.execute(request, context.signal, (fraction) => context.onEpoch(percent(fraction)));
+      const progress = (fraction: number) => context.onEpoch(percent(fraction));
+      await results.execute(request, { signal: context.signal, caller, progress });
       return {};
     },
   });
