@@ -27,6 +27,10 @@ export interface AppDeps {
 /** What the server passes beside a request: `app.fetch(request, info)`. */
 export interface ConnectionInfo {
   remoteAddr?: { hostname?: string };
+  /** Fires when the client has gone; default: the request's own, which costs more. */
+  signal?: AbortSignal;
+  /** The request's whole body where it is at hand. */
+  body?: Uint8Array;
 }
 
 export interface AppEnv {

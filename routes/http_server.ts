@@ -1,8 +1,8 @@
-import { setImmediate } from "node:timers";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
 import type { ConnectionInfo } from "./context.ts";
-import { toRequest } from "./to_request.ts";
+import { bodyAtHand, toRequest } from "./to_request.ts";
+import { createTurns, type Turn } from "./turns.ts";
 import { writeResponse } from "./write_response.ts";
 
 export interface HttpServerOptions {
@@ -41,13 +41,14 @@ const MAX_PIPELINED = 32;
  * `Deno.serve` has none of these, and ends the process when connections have used up the file descriptors.
  */
 export async function listen(fetch: Fetch, options: HttpServerOptions): Promise<HttpServer> {
+  const turn = createTurns();
   const server = createServer({
     maxHeaderSize: MAX_HEAD_BYTES,
     headersTimeout: options.headTimeoutMs,
     connectionsCheckingInterval: HEAD_CHECK_MS,
     keepAliveTimeout: options.keepAliveMs,
     requestTimeout: 0, // bodies have limits of their own
-  }, inTurn((incoming, outgoing) => answer(fetch, incoming, outgoing, options)));
+  }, inTurn(turn, (incoming, outgoing) => answer(fetch, incoming, outgoing, { ...options, turn })));
   server.maxConnections = options.maxConnections;
   const sockets = boundAddresses(server, options.maxConnectionsPerAddress);
   const { promise, resolve, reject } = Promise.withResolvers<void>();
@@ -71,35 +72,38 @@ export async function listen(fetch: Fetch, options: HttpServerOptions): Promise<
 type Answer = (incoming: IncomingMessage, outgoing: ServerResponse) => Promise<void>;
 
 /** Requests that a client sends ahead on one connection are answered one after the other, others' in between. */
-function inTurn(answer: Answer): (incoming: IncomingMessage, outgoing: ServerResponse) => void {
+function inTurn(turn: Turn, answer: Answer): (incoming: IncomingMessage, outgoing: ServerResponse) => void {
   const lines = new WeakMap<Socket, { last: Promise<void>; length: number }>();
   return (incoming, outgoing) => {
     const line = lines.get(incoming.socket) ?? { last: Promise.resolve(), length: 0 };
     lines.set(incoming.socket, line);
-    if (line.length >= MAX_PIPELINED) return void incoming.socket.destroy();
+    if (line.length >= MAX_PIPELINED) return void incoming.destroy(); // and with it the connection
     const run = () => incoming.socket.destroyed ? undefined : answer(incoming, outgoing);
-    line.last = line.length === 0 ? Promise.resolve(run()) : line.last.then(nextTurn).then(run);
+    line.last = line.length === 0 ? Promise.resolve(run()) : line.last.then(turn).then(run);
     line.length++;
     void line.last.finally(() => line.length--);
   };
 }
 
-function nextTurn(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
-}
-
-async function answer(fetch: Fetch, incoming: IncomingMessage, outgoing: ServerResponse, options: HttpServerOptions) {
+async function answer(
+  fetch: Fetch,
+  incoming: IncomingMessage,
+  outgoing: ServerResponse,
+  { turn, writeTimeoutMs }: HttpServerOptions & { turn: Turn },
+) {
   const gone = new AbortController();
   outgoing.once("close", () => {
     if (!outgoing.writableFinished) gone.abort(new DOMException("The client has gone", "AbortError"));
   });
   outgoing.on("error", () => gone.abort());
   try {
-    const request = toRequest(incoming, gone.signal);
+    await Promise.resolve(); // the parser goes on to what came with the head
+    const body = bodyAtHand(incoming);
+    const request = toRequest(incoming, body);
     const response = request
-      ? await fetch(request, { remoteAddr: { hostname: incoming.socket.remoteAddress } })
+      ? await fetch(request, { remoteAddr: { hostname: incoming.socket.remoteAddress }, signal: gone.signal, body })
       : new Response(null, { status: 400 });
-    await writeResponse(response, incoming, outgoing, { signal: gone.signal, timeoutMs: options.writeTimeoutMs });
+    await writeResponse(response, incoming, outgoing, { signal: gone.signal, timeoutMs: writeTimeoutMs, turn });
   } catch {
     // The client has gone, or the answer broke off half-way: it must not look whole.
     outgoing.destroy();

@@ -15,7 +15,7 @@ export function observe({ log, settings, clock }: AppDeps, metrics: Metrics): Mi
     c.set("requestId", requestId);
     c.set("callerId", "unknown");
     c.set("scopes", new Set());
-    c.set("signal", c.req.raw.signal);
+    c.set("signal", c.env?.signal ?? c.req.raw.signal);
     c.set("budget", held);
     try {
       await next();

@@ -1,19 +1,33 @@
 import type { IncomingMessage } from "node:http";
 
-/** A request of `node:http` in the web's form; undefined where its target is no path or its `Host` no host. */
-export function toRequest(incoming: IncomingMessage, signal: AbortSignal): Request | undefined {
+/**
+ * A request of `node:http` in the web's form, its body a stream unless it is there already; undefined where its target is
+ * no path or its `Host` no host.
+ */
+export function toRequest(incoming: IncomingMessage, body?: Uint8Array<ArrayBuffer>): Request | undefined {
   const { method = "GET", url = "/", headers: { host = "localhost" } } = incoming;
   if (!url.startsWith("/") || !URL.canParse(`http://${host}${url}`)) return undefined;
   const headers = new Headers();
   for (let i = 0; i < incoming.rawHeaders.length; i += 2) {
     headers.append(incoming.rawHeaders[i], incoming.rawHeaders[i + 1]);
   }
-  const hasBody = method !== "GET" && method !== "HEAD" && declaresBody(incoming);
+  const hasBody = mayHaveBody(method) && declaresBody(incoming);
   try {
-    return new Request(`http://${host}${url}`, { method, headers, signal, body: hasBody ? bodyOf(incoming) : null });
+    return new Request(`http://${host}${url}`, { method, headers, body: body ?? (hasBody ? bodyOf(incoming) : null) });
   } catch {
     return undefined; // a method or header that the web's form does not know
   }
+}
+
+/** The body where it came with the head and is small; then nothing need be waited for. */
+export function bodyAtHand(incoming: IncomingMessage): Uint8Array<ArrayBuffer> | undefined {
+  if (!mayHaveBody(incoming.method) || !incoming.complete || incoming.readableLength === 0) return undefined;
+  const { buffer, byteOffset, byteLength } = incoming.read();
+  return new Uint8Array(buffer, byteOffset, byteLength);
+}
+
+function mayHaveBody(method: string | undefined): boolean {
+  return method !== "GET" && method !== "HEAD";
 }
 
 function declaresBody({ headers }: IncomingMessage): boolean {
