@@ -104,6 +104,7 @@ function mountCubeViews(app: App, deps: AppDeps): void {
     path: "/v1/cubes/{id}/maps",
     tag: TAG,
     summary: "Add a separate image channel on the cube's grid",
+    description: "The same values under the same name again change nothing, others are a conflict.",
     scope: "train",
     params: idParamsSchema,
     query: mapUploadQuerySchema,

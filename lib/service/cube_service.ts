@@ -2,7 +2,7 @@ import { type Clock, toTimestamp } from "../base/clock.ts";
 import { conflict, LoopscopeError, missing, unprocessable } from "../base/errors.ts";
 import { newId } from "../base/ids.ts";
 import { ndArray, type ResultTree } from "../base/nd_array.ts";
-import type { CubeReader } from "../cube/cube.ts";
+import type { CubeReader, ImageChannel } from "../cube/cube.ts";
 import type { IngestProcesses } from "../jobs/ingest_process.ts";
 import { type CubeRecord, type IngestOptions, ingestOptionsSchema } from "../schemas/cube.ts";
 import type { StoredBlob } from "../store/blob_store.ts";
@@ -149,6 +149,7 @@ export function createCubeService(options: CubeServiceOptions): CubeService {
           const map = { name, dataset, rows: shape[0], cols: shape[1] };
           await ingest.run({ file: blob.path, folder, options: { repair: "robust" }, map, signal: caller.signal });
           const channel = readMapFile(folder);
+          if (isThere(read(id), channel)) return require(id);
           openCubes.close(id);
           return store.cubes.addImage(id, channel);
         } finally {
@@ -200,6 +201,13 @@ function meanSpectrum(cube: CubeReader, row: number, col: number, radius: number
     }
   }
   return { values_S: Float32Array.from(sum_S, (value) => value / count), count };
+}
+
+/** Whether the cube has this very channel already: sent again, it is not a conflict. */
+function isThere(cube: CubeReader, { name, quantity, unit, values_HW }: ImageChannel): boolean {
+  const there = cube.readImage(name);
+  return there !== undefined && there.quantity === quantity && there.unit === unit &&
+    there.values_HW.every((value, i) => Object.is(value, values_HW[i]));
 }
 
 function readMapFile(folder: string) {
