@@ -1,12 +1,15 @@
 import { LoopscopeError } from "../lib/base/errors.ts";
 
+/** Values in quotes may have commas and semicolons; none of them matters here. An open quote takes all the rest. */
+const QUOTED = /"(?:[^"\\]|\\.)*(?:"|\\?$)/g;
+
 /**
  * The offered media type that the `Accept` header likes best (RFC 9110, 12.5.1); the first where there is no header.
  * Throws `not_acceptable` (406) where none of the offers is taken.
  */
 export function negotiate<T extends string>(accept: string | undefined | null, offers: readonly T[]): T {
   if (!accept?.trim()) return offers[0];
-  const ranges = accept.split(",").slice(0, 50).map(parseRange);
+  const ranges = accept.replace(QUOTED, "").split(",").slice(0, 50).map(parseRange);
   let best: T | undefined;
   let bestQuality = 0;
   for (const offer of offers) {

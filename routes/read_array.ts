@@ -12,8 +12,8 @@ const ARRAY_OF: Record<DType, (length: number) => NdArray["data"]> = {
 };
 
 /**
- * An array of a JSON request: `{dtype?, shape, data}` or nested lists of equal length. Numbers must be finite; null is
- * a missing value (NaN). Throws `invalid_array` with the path of the fault, such as `inputs[3][2]`.
+ * An array of a JSON request: `{dtype?, shape, data}` or nested lists of equal length. Numbers must be finite and, where
+ * a dtype is named, be ones that it holds; null is a missing value (NaN). Throws `invalid_array` with the path of the fault, such as `inputs[3][2]`.
  */
 export function readArray(value: unknown, path: string): NdArray {
   if (Array.isArray(value)) return readNested(value, path);
@@ -30,8 +30,18 @@ function readFlat(value: Record<string, unknown>, path: string): NdArray {
   const size = sizeOf(shape);
   if (data.length !== size) throw fault(`${path}.data`, `${data.length} values`, `${size} for shape [${shape}]`);
   const out = make(size);
-  for (let i = 0; i < size; i++) out[i] = readNumber(data[i], () => `${path}.data`, i);
+  for (let i = 0; i < size; i++) {
+    const value = readNumber(data[i], () => `${path}.data`, i);
+    out[i] = value;
+    if (!holds(out, i, value)) throw fault(`${path}.data[${i}]`, show(data[i]), `a number that ${dtype} holds`);
+  }
   return ndArray(out, shape);
+}
+
+/** Whether `out[i]` is still the value that was put there: whole and within range, or rounded to a finite one. */
+function holds(out: NdArray["data"], i: number, value: number): boolean {
+  if (out instanceof Float32Array || out instanceof Float64Array) return Number.isNaN(value) || Number.isFinite(out[i]);
+  return out[i] === value;
 }
 
 function isShape(shape: unknown): shape is number[] {

@@ -15,6 +15,8 @@ Deno.test("the best liked offer is taken, the first among equals", () => {
     ["text/html, application/x-npy;q=0.9, */*;q=0.8", "application/x-npy"],
     ["text/html,*/*;q=0.8", "application/json"],
     ["application/json;q=0, */*", "application/x-npy"],
+    ['application/json;note="a,b;q=1\\"";q=0.1, application/x-npy', "application/x-npy"],
+    ["application/x-npy ; q=.9 , application/json;q=0.1", "application/x-npy"],
     ["application/x-npy;q=nonsense, application/json;q=0.1", "application/json"],
   ];
   for (const [accept, wanted] of cases) assertEquals(negotiate(accept, OFFERS), wanted, String(accept));

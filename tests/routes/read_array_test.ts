@@ -23,6 +23,14 @@ Deno.test("nested lists and the flat form give the same array", () => {
 
 Deno.test("null is a missing value", () => {
   assert.ok(Number.isNaN(readArray([1, null], "inputs").data[1]));
+  assert.ok(Number.isNaN(readArray({ dtype: "float32", shape: [1], data: [null] }, "inputs").data[0]));
+});
+
+Deno.test("a named dtype keeps its numbers: integers as they are, float32 rounded", () => {
+  const read = (dtype: string, data: number[]) => readArray({ dtype, shape: [data.length], data }, "inputs").data;
+  assertEquals(read("uint8", [0, 255]), Uint8Array.of(0, 255));
+  assertEquals(read("int32", [-(2 ** 31), 2 ** 31 - 1]), Int32Array.of(-(2 ** 31), 2 ** 31 - 1));
+  assertEquals(read("float32", [0.1, 1e-60]), Float32Array.of(0.1, 0));
 });
 
 Deno.test("a fault is named with its place, the value met and the value wanted", async () => {
@@ -45,6 +53,12 @@ Deno.test("a fault is named with its place, the value met and the value wanted",
     [{ shape: [], data: [1] }, /inputs\.shape/],
     [{ shape: [1], data: "1" }, /inputs\.data: met "1"/],
     [{ dtype: "complex64", shape: [1], data: [1] }, /inputs\.dtype: met "complex64", wanted one of float32/],
+    [{ dtype: "uint8", shape: [2], data: [255, 256] }, /inputs\.data\[1\]: met 256, wanted a number that uint8 holds/],
+    [{ dtype: "uint8", shape: [1], data: [-1] }, /met -1, wanted a number that uint8 holds/],
+    [{ dtype: "int32", shape: [1], data: [1.5] }, /met 1\.5, wanted a number that int32 holds/],
+    [{ dtype: "int32", shape: [1], data: [2 ** 31] }, /met 2147483648/],
+    [{ dtype: "int32", shape: [1], data: [null] }, /met null, wanted a number that int32 holds/],
+    [{ dtype: "float32", shape: [1], data: [1e39] }, /met 1e\+39, wanted a number that float32 holds/],
     [{ dtype: "toString", shape: [1], data: [1] }, /inputs\.dtype/],
   ];
   for (const [value, message] of faults) {
