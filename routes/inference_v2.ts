@@ -105,6 +105,7 @@ function mountModel(
       },
     },
   }, async ({ c, params, caller }) => {
+    deps.services.predictions.demandRoom(caller.id);
     const view = models.version(params.name, versionOf(params));
     const { request, binary } = await readInfer(c, deps);
     const choices = chooseOutputs(request);

@@ -124,6 +124,7 @@ interface HowToRead {
 }
 
 async function readInputs(c: AppContext, deps: AppDeps, { query, field }: HowToRead): Promise<Read> {
+  deps.services.predictions.demandRoom(c.get("callerId"));
   if (NPY_TYPE.test(mediaTypeOf(c))) {
     const array = await readNpy(c, deps);
     return { model: query.model, inputs: query.as === "image" ? { image: array } : { inputs: array } };

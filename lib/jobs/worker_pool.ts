@@ -60,6 +60,13 @@ export class WorkerPool {
     }
   }
 
+  /** Throws `busy` where this caller's next call would: to be asked before a call is made ready at some cost. */
+  demandRoom(caller = ""): void {
+    if (this.#waiting.size < this.#options.maxWaiting) return;
+    const [, most] = this.#waiting.longest();
+    if (most <= this.#waiting.countOf(caller) + 1) throw this.#busy();
+  }
+
   /** Starts one process ahead of the first call. */
   warm(): void {
     if (this.#workers.size === 0) this.#start();
@@ -103,7 +110,8 @@ export class WorkerPool {
 
   #wait({ signal, caller = "" }: PoolCallOptions): Promise<WorkerProcess> {
     if (this.#closed) throw stopping();
-    if (this.#waiting.size >= this.#options.maxWaiting) this.#makeRoom(caller);
+    this.demandRoom(caller);
+    if (this.#waiting.size >= this.#options.maxWaiting) this.#waiting.popLongest()?.reject(this.#busy());
     const { promise, resolve, reject } = Promise.withResolvers<WorkerProcess>();
     const leave = () => {
       this.#waiting.remove(caller, waiting);
@@ -121,12 +129,9 @@ export class WorkerPool {
     return promise;
   }
 
-  #makeRoom(caller: string): void {
+  #busy(): LoopscopeError {
     const detail = `${this.#waiting.size} calls are waiting, the limit is ${this.#options.maxWaiting}`;
-    const busy = new LoopscopeError("unavailable", "busy", detail, { retryAfterS: 1 });
-    const [, most] = this.#waiting.longest();
-    if (most <= this.#waiting.countOf(caller) + 1) throw busy;
-    this.#waiting.popLongest()?.reject(busy);
+    return new LoopscopeError("unavailable", "busy", detail, { retryAfterS: 1 });
   }
 
   #next(): void {

@@ -32,6 +32,7 @@ export function createPredictionService({ store, compute }: PredictionServiceOpt
   }
 
   return {
+    demandRoom: (callerId) => compute.demandRoom(callerId),
     async predict(name, version, request, caller) {
       const { manifest, folder } = find(name, version);
       const head = { model: manifest.name, version: manifest.version, axis: manifest.axis };

@@ -122,10 +122,10 @@ export interface ModelService {
   version(name: string, version: string): ModelView;
   weights(name: string, version: string): Promise<Uint8Array>;
   card(name: string, version: string): string;
-  /** The ETag of the alias table; setAlias demands it when `ifMatch` is given (precondition error otherwise). */
+  /** The ETag of versions and aliases; a change of an alias demands it when `ifMatch` is given (else 412). */
   aliasTag(name: string): string;
   setAlias(name: string, alias: string, version: number, ifMatch: string | undefined): Promise<ModelSummary>;
-  removeAlias(name: string, alias: string): Promise<ModelSummary>;
+  removeAlias(name: string, alias: string, ifMatch: string | undefined): Promise<ModelSummary>;
   import(
     options: { name: string; network: NetworkOptions; axis?: Axis; scaler?: Scaler },
     weights: Uint8Array,
@@ -136,6 +136,8 @@ export interface ModelService {
 }
 
 export interface PredictionService {
+  /** Throws `busy` where this caller's next prediction would: to be asked before its body is read. */
+  demandRoom(callerId: string): void;
   /**
    * Patches, spectra or latents in physical units. `inputs.shape` decides: im2spec takes HxW or NxHxW, spec2im S or
    * NxS; `image` (rows x cols) is every pixel of a whole image.

@@ -1,4 +1,5 @@
 import { decodeNpy, encodeNpy } from "../../lib/formats/npy.ts";
+import { LoopscopeError } from "../../lib/base/errors.ts";
 import { ndArray } from "../../lib/base/nd_array.ts";
 import { assert, assertEquals } from "../support/assert.ts";
 import { postJson, testApp } from "./support/test_app.ts";
@@ -23,6 +24,22 @@ Deno.test("one patch, a stack, the flat form and an NPY body are predicted alike
   };
   const answer = await app.request("/predict?model=mean@1", npy);
   assertEquals(decodeNpy(await answer.bytes()), ndArray(Float32Array.from([3, 6, 9]), [3]));
+});
+
+Deno.test("where a prediction would be refused, its body is not waited for", async () => {
+  const { services } = testApp();
+  const demandRoom = (callerId: string) => {
+    throw new LoopscopeError("unavailable", "busy", `No room for ${callerId}`, { retryAfterS: 1 });
+  };
+  const app = testApp({ services: { predictions: { ...services.predictions, demandRoom } } });
+  const never = () => new ReadableStream({ pull: () => new Promise<void>(() => {}) });
+  const paths = ["/predict", `${VERSION}/predict`, `${VERSION}/encode`, `${VERSION}/decode`, "/v2/models/mean/infer"];
+  for (const path of paths) {
+    const headers = { "Content-Type": "application/json" };
+    const answer = await app.request(path, { method: "POST", headers, body: never() });
+    assertEquals([answer.status, answer.headers.get("retry-after")], [503, "1"]);
+    assertEquals((await answer.json()).code, "busy");
+  }
 });
 
 Deno.test("encode and decode", async () => {

@@ -167,8 +167,11 @@ function oneModel(): ModelService {
       aliases[alias] = version;
       return Promise.resolve(summary());
     },
-    removeAlias(name, alias) {
+    removeAlias(name, alias, ifMatch) {
       demand(name);
+      if (ifMatch !== undefined && ifMatch !== tag()) {
+        throw new LoopscopeError("precondition", "alias_changed", `Met ${ifMatch}, wanted ${tag()}`);
+      }
       if (!delete aliases[alias]) throw missing("alias_missing", `There is no alias ${alias}`);
       return Promise.resolve(summary());
     },
@@ -199,6 +202,7 @@ function meanPredictions(): PredictionService {
       (_, i) => latents[Math.floor(i / POINTS)] * (i % POINTS + 1),
     );
   return {
+    demandRoom: () => {},
     async predict(name, _version, request) {
       demandModel(name);
       await Promise.resolve();
