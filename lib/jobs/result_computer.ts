@@ -43,8 +43,21 @@ export class ResultComputer {
     return found && decodeTree(found.bytes);
   }
 
-  /** Computes and keeps the result. */
+  /** Computes and keeps the result. Throws `cube_missing` when the cube was deleted meanwhile, whatever that led to. */
   async compute(
+    request: ResultRequest,
+    manifest: ModelManifest | undefined,
+    context: ComputeContext,
+  ): Promise<ResultTree> {
+    try {
+      return await this.#compute(request, manifest, context);
+    } catch (error) {
+      this.#requireCube(request.cube);
+      throw error;
+    }
+  }
+
+  async #compute(
     request: ResultRequest,
     manifest: ModelManifest | undefined,
     { signal, caller, progress }: ComputeContext,
@@ -52,7 +65,7 @@ export class ResultComputer {
     const { store, analysis } = this.#options;
     const model = manifest && await this.#modelInput(request.cube, manifest, signal);
     const { imaginary } = request.parameters as { imaginary?: string };
-    if (imaginary && !store.cubes.get(imaginary)) throw missing("cube_missing", `There is no cube ${imaginary}`);
+    if (imaginary) this.#requireCube(imaginary);
     const task = {
       result: request.result,
       cubeFolder: store.cubes.folderOf(request.cube),
@@ -68,6 +81,10 @@ export class ResultComputer {
       await store.results.put(request.cube, this.keyOf(request, manifest), joined(encodeTree(value)));
     }
     return value;
+  }
+
+  #requireCube(id: string): void {
+    if (!this.#options.store.cubes.get(id)) throw missing("cube_missing", `There is no cube ${id}`);
   }
 
   async #modelInput(cube: string, manifest: ModelManifest, signal: AbortSignal) {

@@ -6,6 +6,7 @@ import { type ExecuteJob, JobRunner } from "../../lib/jobs/job_runner.ts";
 import type { JobContext } from "../../lib/jobs/running_job.ts";
 import { progressAt, trainRequest } from "../contracts/record_store_contract.ts";
 import { assert, assertEquals } from "../support/assert.ts";
+import { refuseChanges } from "../support/refuse_changes.ts";
 import { temporaryStore } from "../support/temporary_store.ts";
 
 const TEN_SECONDS = 10_000;
@@ -181,4 +182,32 @@ Deno.test("a start requeues what a killed process left running", async () => {
   under.start();
   assertEquals((await under.ended(id)).state, "succeeded");
   assertEquals(files(`${under.store.folder.root}/jobs`), []);
+});
+
+Deno.test("what could not be requeued at the start for want of room is requeued when there is some", async () => {
+  await using under = await open(() => Promise.resolve({}));
+  const id = under.submit();
+  under.queue.claim(["train"]);
+  {
+    using _ = refuseChanges(under.store, "UPDATE ON jobs");
+    under.start();
+    assertEquals(under.queue.get(id).state, "running");
+  }
+  assertEquals((await under.ended(id)).state, "succeeded");
+});
+
+Deno.test("stopping on a full disk leaves the running job to the next start", async () => {
+  await using under = await open(async (_job, { draining, onEpoch }) => {
+    onEpoch(progressAt(1));
+    await fired(draining);
+    throw new LoopscopeError("cancelled", "draining", "The service is stopping");
+  });
+  const id = under.submit();
+  const runner = under.start();
+  {
+    using _ = refuseChanges(under.store, "UPDATE ON jobs");
+    await runner.drain(TEN_SECONDS);
+  }
+  assertEquals(under.queue.get(id).state, "running");
+  assertEquals(under.queue.restartRunning(), 1);
 });

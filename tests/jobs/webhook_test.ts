@@ -5,6 +5,7 @@ import { StoredJobQueue } from "../../lib/jobs/job_queue.ts";
 import { checkWebhook, WebhookSender } from "../../lib/jobs/webhook.ts";
 import { trainRequest } from "../contracts/record_store_contract.ts";
 import { assert, assertEquals, assertFailsWith } from "../support/assert.ts";
+import { refuseChanges } from "../support/refuse_changes.ts";
 import { temporaryStore } from "../support/temporary_store.ts";
 
 const secret = new TextEncoder().encode("shared");
@@ -87,6 +88,18 @@ Deno.test("what a stopped process left untold is told after the next start", asy
   under.sender.resume();
   await under.settled();
   assertEquals(under.received.map(({ body }) => JSON.parse(body).id), [id]);
+});
+
+Deno.test("a telling that could not be recorded for want of room is told again after the next start", async () => {
+  await using under = await open([200, 200]);
+  const id = under.submit();
+  {
+    using _ = refuseChanges(under.store, "UPDATE OF notified_ms ON jobs");
+    under.queue.cancel(id);
+    while (under.received.length === 0) await new Promise((resolve) => setTimeout(resolve, 2));
+    await under.sender.close();
+  }
+  assertEquals(under.store.jobs.unnotified().map((job) => job.id), [id]);
 });
 
 Deno.test("webhooks are checked when a job is submitted", async () => {

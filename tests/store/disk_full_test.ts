@@ -1,9 +1,12 @@
 import { createRandom } from "../../lib/base/random.ts";
 import { checkDataFolder } from "../../lib/store/check_data_folder.ts";
 import { openStore, type Store } from "../../lib/store/open_store.ts";
+import { writeLargeFileDurably } from "../../lib/store/durable.ts";
+import { trainRequest } from "../contracts/record_store_contract.ts";
 import { assert, assertEquals, assertFailsWith } from "../support/assert.ts";
 import { chooseAction, perform } from "./support/crash_writer.ts";
 import { canMountSmallDisk, smallDisk } from "../support/small_disk.ts";
+import { addCube } from "../support/stored_cube.ts";
 import { checkPromises, Promises } from "./support/promises.ts";
 
 /** `DISK_ROUNDS=100` for the long run. */
@@ -36,6 +39,17 @@ async function freeDisk(store: Store, promised: Promises): Promise<void> {
   }
   for (const id of [...store.jobs.inState("queued"), ...store.jobs.inState("running")]) {
     await store.checkpoints.remove(id);
+  }
+}
+
+/** Another program takes all that is left. */
+function fillUp(disk: string): void {
+  const block = new Uint8Array(4096);
+  using file = Deno.openSync(`${disk}/ballast`, { append: true, create: true });
+  try {
+    while (true) file.writeSync(block);
+  } catch (error) {
+    assertEquals((error as { code?: string }).code, "ENOSPC");
   }
 }
 
@@ -73,11 +87,44 @@ testOnSmallDisk(
 
 testOnSmallDisk("an upload is refused while there is still room to delete something", async (path) => {
   const store = await openStore({ root: `${path}/data`, zooPath: "", reserveBytes: 1_000_000 });
-  const endless = new ReadableStream<Uint8Array<ArrayBuffer>>({
-    pull: (controller) => controller.enqueue(new Uint8Array(100_000)),
-  });
-  await assertFailsWith("disk_full", () => store.blobs.put(endless, { maxBytes: 1e9 }));
+  const endless = () =>
+    new ReadableStream<Uint8Array<ArrayBuffer>>({
+      pull: (controller) => controller.enqueue(new Uint8Array(100_000)),
+    });
+  await assertFailsWith("disk_full", () => store.blobs.put(endless(), { maxBytes: 1e9 }));
   assert.ok(store.folder.freeBytes() >= 1_000_000);
   assertEquals([...Deno.readDirSync(`${path}/data/tmp`)], []);
+  const upload = store.uploads.create({ sizeBytes: 1e9, metadata: {}, owner: "a", createdMs: 0, expiresMs: 1 });
+  const { signal } = new AbortController();
+  await assertFailsWith("disk_full", () => store.uploads.append(upload.id, 0, endless(), { signal }));
+  assert.ok(store.folder.freeBytes() >= 1_000_000);
   store.close();
+});
+
+testOnSmallDisk(
+  "when others have taken the last byte, cubes are deleted and jobs cancelled all the same",
+  async (path) => {
+    const store = await openStore({ root: `${path}/data`, zooPath: "", reserveBytes: 16e6 });
+    const ids = Array.from({ length: 5 }, (_, i) => String(i));
+    const submit = (id: string) => store.jobs.insert(id, trainRequest(), { caller: "a", priority: 5, createdMs: 0 });
+    for (const id of ids) {
+      await addCube(store, { id, optionsKey: id });
+      submit(id);
+    }
+    fillUp(path);
+    await assertFailsWith("disk_full", () => submit("late"));
+    for (const id of ids) assert.ok(await store.cubes.remove(id));
+    fillUp(path);
+    await assertFailsWith("disk_full", () => submit("late"));
+    for (const id of ids) {
+      assertEquals(store.jobs.update(id, "queued", { state: "cancelled", finishedMs: 1 })?.state, "cancelled");
+    }
+    store.close();
+  },
+);
+
+testOnSmallDisk("a few bytes more than there is room for are refused, not kept cut short", async (path) => {
+  fillUp(path);
+  await assertFailsWith("disk_full", () => writeLargeFileDurably(`${path}/whole`, [new Uint8Array(100)]));
+  assertEquals([...Deno.readDirSync(path)].map(({ name }) => name).filter((name) => name.startsWith("whole")), []);
 });

@@ -1,0 +1,92 @@
+import { checkDataFolder } from "../../lib/store/check_data_folder.ts";
+import { readCubeJson } from "../../lib/store/cube_json.ts";
+import { openStore, type Store } from "../../lib/store/open_store.ts";
+import { assert, assertEquals, assertFailsWith } from "../support/assert.ts";
+import { refuseChanges } from "../support/refuse_changes.ts";
+import { addCube } from "../support/stored_cube.ts";
+import { temporaryStore } from "../support/temporary_store.ts";
+
+const BYTES = new Uint8Array(1000).fill(1);
+
+async function addCubeWithBytes(store: Store, id: string): Promise<string> {
+  const { sha256 } = await store.blobs.put(new Blob([BYTES]).stream(), { maxBytes: 1e6 });
+  try {
+    await addCube(store, { id, sha256, sizeBytes: BYTES.length });
+  } finally {
+    await store.blobs.release(sha256);
+  }
+  return sha256;
+}
+
+async function assertNothingWrong(store: Store): Promise<void> {
+  for await (const finding of checkDataFolder(store, { deep: true })) assert.fail(JSON.stringify(finding));
+}
+
+function names(path: string): string[] {
+  return [...Deno.readDirSync(path)].map(({ name }) => name);
+}
+
+Deno.test("a cube whose record found no room leaves no folder and no bytes", async () => {
+  await using store = await temporaryStore();
+  {
+    using _ = refuseChanges(store, "INSERT ON cubes");
+    await assertFailsWith("disk_full", () => addCubeWithBytes(store, "cube_1"));
+  }
+  await assertNothingWrong(store);
+  assertEquals(names(`${store.folder.root}/cubes`), []);
+});
+
+Deno.test("a cube that could not be deleted for want of room is deleted whole the next time", async () => {
+  await using store = await temporaryStore();
+  const sha256 = await addCubeWithBytes(store, "cube_1");
+  {
+    using _ = refuseChanges(store, "DELETE ON cubes");
+    await assertFailsWith("disk_full", () => store.cubes.remove("cube_1"));
+  }
+  assert.ok(store.blobs.get(sha256));
+  assert.ok(await store.cubes.remove("cube_1"));
+  assertEquals(store.blobs.get(sha256), undefined);
+});
+
+Deno.test("an image channel whose record found no room is nowhere, and can be added again", async () => {
+  await using store = await temporaryStore();
+  await addCubeWithBytes(store, "cube_1");
+  const folder = store.cubes.folderOf("cube_1");
+  const channel = { name: "height", quantity: "height", unit: "m", values_HW: new Float32Array(6).fill(7) };
+  {
+    using _ = refuseChanges(store, "UPDATE OF record ON cubes");
+    await assertFailsWith("disk_full", () => store.cubes.addImage("cube_1", channel));
+  }
+  assertEquals([readCubeJson(folder).maps, names(`${folder}/maps`)], [[], []]);
+  await assertNothingWrong(store);
+  assertEquals(store.cubes.addImage("cube_1", channel).maps.length, 1);
+  assertEquals([readCubeJson(folder).maps.length, names(folder).includes("cube.json.next")], [1, false]);
+  await assertNothingWrong(store);
+});
+
+Deno.test("an image channel is whole after its mark could not be taken away for want of room", async () => {
+  await using store = await temporaryStore();
+  await addCubeWithBytes(store, "cube_1");
+  const channel = { name: "height", quantity: "height", unit: "m", values_HW: new Float32Array(6).fill(7) };
+  {
+    using _ = refuseChanges(store, "UPDATE OF changing ON cubes WHEN NEW.changing = 0");
+    assertEquals(store.cubes.addImage("cube_1", channel).maps.length, 1);
+  }
+  await assertNothingWrong(store);
+});
+
+Deno.test("what a resumable upload left when it was cut off at its begin or end is gone after the next start", async () => {
+  const root = await Deno.makeTempDir();
+  const options = { sizeBytes: 10, metadata: {}, owner: "a", createdMs: 0, expiresMs: 1e15 };
+  const before = await openStore({ root, zooPath: "" });
+  const { id } = before.uploads.create(options);
+  before.close();
+  for (const name of ["upload_1.part", "upload_2.json.part", `${id}.json.part`]) {
+    Deno.writeTextFileSync(`${root}/uploads/${name}`, "{");
+  }
+  const after = await openStore({ root, zooPath: "" });
+  assertEquals(names(`${root}/uploads`).sort(), [`${id}.json`, `${id}.part`]);
+  assertEquals(after.uploads.get(id).offset, 0);
+  after.close();
+  await Deno.remove(root, { recursive: true });
+});
