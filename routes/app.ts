@@ -1,6 +1,7 @@
 import { OpenAPIHono } from "@hono/zod-openapi";
+import type { MiddlewareHandler } from "hono";
 import { cors } from "hono/cors";
-import { missing } from "../lib/base/errors.ts";
+import { type LoopscopeError, missing } from "../lib/base/errors.ts";
 import { identify } from "./access.ts";
 import { allowedMethods } from "./allowed_methods.ts";
 import { guardBrowsers } from "./browser_guard.ts";
@@ -43,13 +44,25 @@ export function createApp(deps: AppDeps): App {
   return app;
 }
 
-function allowOrigin(origin: string) {
-  return cors({
-    origin,
-    allowMethods: ["GET", "POST", "PUT", "DELETE"],
-    exposeHeaders: ["ETag", "Location", "Retry-After", "X-Request-Id", "X-Shape", "X-Dtype", "Preference-Applied"],
-    maxAge: 600,
-  });
+/** What a page of another origin may read of an answer, beside the few headers that every page may. */
+const EXPOSED = [
+  ...["Allow", "Content-Disposition", "Content-Location", "ETag", "Idempotency-Replayed"],
+  ...["Inference-Header-Content-Length", "Location", "Preference-Applied", "Retry-After", "WWW-Authenticate"],
+  ...["X-Dtype", "X-Request-Id", "X-Shape"],
+  ...["Tus-Checksum-Algorithm", "Tus-Extension", "Tus-Max-Size", "Tus-Resumable", "Tus-Version"],
+  ...["Upload-Expires", "Upload-Length", "Upload-Offset"],
+];
+
+/** CORS for one origin; an OPTIONS that is no preflight is an ordinary request. */
+function allowOrigin(origin: string): MiddlewareHandler<AppEnv> {
+  const allowMethods = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"];
+  const allow = cors({ origin, allowMethods, exposeHeaders: EXPOSED, maxAge: 600 });
+  return async (c, next) => {
+    const preflight = c.req.header("access-control-request-method") !== undefined;
+    if (preflight || c.req.method !== "OPTIONS") return await allow(c, next);
+    await next();
+    c.res.headers.set("Access-Control-Allow-Origin", origin);
+  };
 }
 
 function failed(c: AppContext, { log }: AppDeps, error: Error): Response {
@@ -64,19 +77,26 @@ function failed(c: AppContext, { log }: AppDeps, error: Error): Response {
       cause: cause === undefined ? undefined : String(cause),
     });
   }
-  return problemResponse(error, { path: c.req.path, requestId });
+  return problemResponse(error, { path: new URL(c.req.url).pathname, requestId });
 }
 
 /** What no route took: a file of the page, a path with another method, or nothing. */
 function fallBack(c: AppContext, app: App, { page }: AppDeps): Response {
-  const about = { path: c.req.path, requestId: c.get("requestId") };
+  const about = { path: new URL(c.req.url).pathname, requestId: c.get("requestId") };
   const reading = c.req.method === "GET" || c.req.method === "HEAD";
-  const asset = reading ? page?.(c.req.path) : undefined;
-  if (asset) return assetResponse(asset, c.req.raw.headers);
-  const allowed = allowedMethods(app, c.req.path);
-  if (allowed.length === 0) {
-    return problemResponse(missing("unknown_path", `Met ${c.req.path.slice(0, 200)}, wanted a path of /docs`), about);
-  }
+  const asset = page?.(c.req.path);
+  if (asset && reading) return assetResponse(asset, c.req.raw.headers);
+  const allowed = asset ? ["GET", "HEAD"] : allowedMethods(app, c.req.path);
+  if (allowed.length === 0) return problemResponse(unknownPath(c.req.path, app), about);
   if (c.req.method === "OPTIONS") return new Response(null, { status: 204, headers: { Allow: allowed.join(", ") } });
   return problemResponse(new MethodNotAllowed(c.req.method, allowed), about);
+}
+
+function unknownPath(path: string, app: App): LoopscopeError {
+  const plain = path.replaceAll(/\/+/g, "/").replace(/\/$/, "");
+  const known = plain !== path && allowedMethods(app, plain).length > 0;
+  return missing(
+    "unknown_path",
+    `Met ${path.slice(0, 200)}, wanted ${known ? plain.slice(0, 200) : "a path of /docs"}`,
+  );
 }

@@ -1,4 +1,3 @@
-import { LoopscopeError, unprocessable } from "../lib/base/errors.ts";
 import { idParamsSchema, noParamsSchema } from "../lib/schemas/paths.ts";
 import {
   mapQuerySchema,
@@ -9,16 +8,14 @@ import {
   uploadQuerySchema,
 } from "../lib/schemas/queries.ts";
 import { demandOwn } from "./access.ts";
-import { cacheHeaders, notModified, tagOf } from "./conditional.ts";
+import { cacheHeaders, demandUnchanged, notModified, tagOf } from "./conditional.ts";
 import type { AppContext, AppDeps } from "./context.ts";
 import { type App, declare, json } from "./declare.ts";
-import { readForm } from "./read_form.ts";
 import { renderResult, resultTypeOf } from "./render.ts";
-import { bodyStream, mediaTypeOf } from "./request_body.ts";
-import { arrayAnswers, FILE_BODY } from "./result_docs.ts";
+import { arrayAnswers, FILE_BODY, NOT_MODIFIED } from "./result_docs.ts";
+import { takeUploadedFile } from "./uploaded_file.ts";
 
 const TAG = "Cubes";
-const RAW_TYPES = /^(application\/(octet-stream|x-hdf5?|hdf5|x-npy|x-npz|zip)|)$/;
 
 /** `/v1/cubes`: upload, list, look at, delete. */
 export function mountCubes(app: App, deps: AppDeps): void {
@@ -30,7 +27,8 @@ export function mountCubes(app: App, deps: AppDeps): void {
     summary: "Upload a hyperspectral cube",
     description:
       "The file as the body or as the form field `file`: HDF5 (NSID, USID, HyperSpy, NeXus, plain), NPY, NPZ " +
-      "and others. It is checked, repaired and stored; the same bytes and options again give the cube that is there.",
+      "and others. It is checked, repaired and stored; the same bytes and options again give the cube that is there. " +
+      "In a form the options of the query may be fields before `file`.",
     scope: "train",
     publicWith: "publicUploads",
     params: noParamsSchema,
@@ -43,8 +41,9 @@ export function mountCubes(app: App, deps: AppDeps): void {
     errors: [409],
     untimed: true,
   }, async ({ c, query, caller }) => {
-    const { cube, created } = await withFile(c, deps, (body, filename) => {
-      return services.cubes.add(body, { ...query, name: query.name ?? filename }, caller);
+    const schema = uploadQuerySchema;
+    const { cube, created } = await takeUploadedFile(c, deps, { schema, query }, (body, options) => {
+      return services.cubes.add(body, options, caller);
     });
     return Response.json(cube, { status: created ? 201 : 200, headers: { Location: `/v1/cubes/${cube.id}` } });
   });
@@ -68,7 +67,7 @@ export function mountCubes(app: App, deps: AppDeps): void {
     scope: "read",
     params: idParamsSchema,
     query: noQuerySchema,
-    answers: { 200: { description: "The cube", content: json("Cube") } },
+    answers: { 200: { description: "The cube", content: json("Cube") }, 304: NOT_MODIFIED },
     errors: [404],
   }, ({ c, params }) => {
     const body = JSON.stringify(services.cubes.get(params.id));
@@ -87,10 +86,12 @@ export function mountCubes(app: App, deps: AppDeps): void {
     publicWith: "publicUploads",
     params: idParamsSchema,
     query: noQuerySchema,
+    headers: [{ name: "If-Match", description: "The ETag of the cube", schema: { type: "string" } }],
     answers: { 204: { description: "Deleted" } },
-    errors: [404, 409],
+    errors: [404, 409, 412],
   }, async ({ c, params, caller }) => {
     demandOwn(c, services.cubes.owns(params.id, caller), `cube ${params.id}`);
+    demandUnchanged(c, tagOf(JSON.stringify(services.cubes.get(params.id))));
     await services.cubes.remove(params.id);
     return new Response(null, { status: 204 });
   });
@@ -114,8 +115,9 @@ function mountCubeViews(app: App, deps: AppDeps): void {
     untimed: true,
   }, async ({ c, params, query, caller }) => {
     cubes.get(params.id); // a missing cube is said before the file is read
-    const cube = await withFile(c, deps, (body, filename) => {
-      return cubes.addMap(params.id, body, { ...query, name: query.name ?? filename }, caller);
+    const schema = mapUploadQuerySchema;
+    const cube = await takeUploadedFile(c, deps, { schema, query }, (body, options) => {
+      return cubes.addMap(params.id, body, options, caller);
     });
     return Response.json(cube, { status: 201 });
   });
@@ -156,34 +158,4 @@ async function cubeView(
   const type = resultTypeOf(c.req.header("accept"));
   const headers = cacheHeaders(tagOf(c.req.url, sha256, type, settings.version), "immutable");
   return notModified(c, headers) ?? renderResult(type, await view(), { headers, main: "values" });
-}
-
-/** Calls `use` with the uploaded file's bytes, from the body itself or from the form's field `file`. */
-async function withFile<T>(
-  c: AppContext,
-  { settings }: AppDeps,
-  use: (body: ReadableStream<Uint8Array>, filename: string | undefined) => Promise<T>,
-): Promise<T> {
-  const type = mediaTypeOf(c);
-  if (RAW_TYPES.test(type)) return await use(bodyStream(c, settings, settings.maxUploadBytes), undefined);
-  if (type !== "multipart/form-data") {
-    const message =
-      `Met Content-Type ${type}, wanted application/octet-stream or multipart/form-data with the field file`;
-    throw new LoopscopeError("unsupportedType", "unsupported_media_type", message);
-  }
-  let done: { value: T } | undefined;
-  const names: string[] = [];
-  for await (const part of readForm(c, settings, settings.maxUploadBytes)) {
-    names.push(part.name);
-    if (part.name !== "file" || done) continue;
-    done = { value: await use(ReadableStream.from(part.body), plainName(part.filename)) };
-  }
-  if (done) return done.value;
-  throw unprocessable("file_missing", `Met a form with ${names.join(", ") || "no field"}, wanted the field file`);
-}
-
-/** The last piece of a path as browsers send it, without control characters. */
-function plainName(filename: string | undefined): string | undefined {
-  // deno-lint-ignore no-control-regex
-  return filename?.split(/[\\/]/).at(-1)?.replace(/[\x00-\x1f\x7f]/g, "").slice(0, 200) || undefined;
 }

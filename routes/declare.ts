@@ -29,7 +29,7 @@ export interface Declaration<P extends z.ZodObject, Q extends z.ZodObject> {
   publicWith?: "publicUploads" | "publicTraining";
   params: P;
   query: Q;
-  headers?: { name: string; description: string; schema: Record<string, unknown> }[];
+  headers?: readonly { name: string; description: string; schema: Record<string, unknown>; required?: boolean }[];
   body?: Record<string, ContentDoc>;
   /** By status: a description and the answer's content. */
   answers: Record<number, { description: string; content?: Record<string, ContentDoc> }>;
@@ -86,7 +86,7 @@ export function declare<P extends z.ZodObject, Q extends z.ZodObject>(
 }
 
 function document({ method, path, tag, summary, ...rest }: Declaration<z.ZodObject, z.ZodObject>): RouteConfig {
-  const headers = (rest.headers ?? []).map((header): ParameterDoc => ({ ...header, in: "header", required: false }));
+  const headers = (rest.headers ?? []).map((header): ParameterDoc => ({ required: false, ...header, in: "header" }));
   const idempotency: ParameterDoc = {
     name: "Idempotency-Key",
     in: "header",
@@ -139,6 +139,7 @@ const TITLES: Record<number, string> = {
   415: "Not a type that is taken here",
   422: "Well-formed but wrong",
   429: "Too many requests",
+  460: "The piece does not have its checksum",
   500: "Failed inside",
   503: "Busy, starting or draining",
 };

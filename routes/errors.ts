@@ -15,6 +15,7 @@ const STATUS: Record<ErrorKind, [status: number, title: string]> = {
   unsupportedType: [415, "Unsupported media type"],
   unprocessable: [422, "Cannot be processed"],
   tooMany: [429, "Too many requests"],
+  checksum: [460, "Checksum mismatch"],
   cancelled: [499, "Cancelled"],
   internal: [500, "Internal error"],
   unavailable: [503, "Unavailable"],

@@ -1,16 +1,23 @@
 import { LoopscopeError, unprocessable } from "../lib/base/errors.ts";
-import { aliasNameSchema, importModelSchema, setAliasSchema } from "../lib/schemas/model_requests.ts";
-import { aliasParamsSchema, modelParamsSchema, noParamsSchema, versionParamsSchema } from "../lib/schemas/paths.ts";
+import { importModelSchema, setAliasSchema } from "../lib/schemas/model_requests.ts";
+import {
+  aliasParamsSchema,
+  modelParamsSchema,
+  newAliasParamsSchema,
+  noParamsSchema,
+  versionParamsSchema,
+} from "../lib/schemas/paths.ts";
 import { noQuerySchema, pageQuerySchema } from "../lib/schemas/queries.ts";
 import type { ModelSummary } from "../lib/service/services.ts";
 import { check } from "./check.ts";
-import { cacheHeaders, type Freshness, notModified, tagOf } from "./conditional.ts";
+import { cacheHeaders, demandUnchanged, type Freshness, notModified, tagOf, wantedTag } from "./conditional.ts";
 import type { AppContext, AppDeps } from "./context.ts";
 import { type App, declare, json, ref } from "./declare.ts";
 import { parseJson } from "./json_text.ts";
 import { readForm } from "./read_form.ts";
 import { demandType, readJson } from "./read_json.ts";
 import { readAll } from "./request_body.ts";
+import { NOT_MODIFIED } from "./result_docs.ts";
 
 const TAG = "Models";
 const MAX_MODEL_JSON_BYTES = 4 * 2 ** 20;
@@ -66,9 +73,12 @@ export function mountModels(app: App, deps: AppDeps): void {
     scope: "read",
     params: modelParamsSchema,
     query: noQuerySchema,
-    answers: { 200: { description: "The model", content: json("ModelSummary") } },
+    answers: { 200: { description: "The model", content: json("ModelSummary") }, 304: NOT_MODIFIED },
     errors: [404],
-  }, ({ params }) => summaryAnswer(deps, models.get(params.name)));
+  }, ({ c, params }) => {
+    const summary = models.get(params.name);
+    return notModified(c, summaryHeaders(deps, summary)) ?? summaryAnswer(deps, summary);
+  });
   mountVersions(app, deps);
   mountAliases(app, deps);
 }
@@ -130,9 +140,11 @@ function mountVersions(app: App, deps: AppDeps): void {
     path,
     summary: "Delete a version that no alias names and no job uses",
     scope: "admin",
+    headers: [{ name: "If-Match", description: "The ETag of the version", schema: { type: "string" } }],
     answers: { 204: { description: "Deleted" } },
-    errors: [404, 409],
-  }, async ({ params }) => {
+    errors: [404, 409, 412],
+  }, async ({ c, params }) => {
+    demandUnchanged(c, tagOf(JSON.stringify(models.version(params.name, params.version))));
     await models.removeVersion(params.name, params.version);
     return new Response(null, { status: 204 });
   });
@@ -141,32 +153,42 @@ function mountVersions(app: App, deps: AppDeps): void {
 function mountAliases(app: App, deps: AppDeps): void {
   const { models } = deps.services;
   const path = "/v1/models/{name}/aliases/{alias}";
-  const one = { path, tag: TAG, scope: "admin", params: aliasParamsSchema, query: noQuerySchema } as const;
+  const one = {
+    path,
+    tag: TAG,
+    scope: "admin",
+    query: noQuerySchema,
+    headers: [{ name: "If-Match", description: "The ETag of the model", schema: { type: "string" } }],
+    errors: [404, 409, 412],
+  } as const;
   declare(app, deps, {
     ...one,
     method: "put",
     summary: "Point an alias to a version",
-    headers: [{ name: "If-Match", description: "The ETag of the model", schema: { type: "string" } }],
+    description: "`If-None-Match: *` only makes an alias and never moves one.",
+    params: newAliasParamsSchema,
     body: json("SetAlias", { version: 1 }),
     answers: { 200: { description: "The model", content: json("ModelSummary") } },
-    errors: [404, 409, 412],
-  }, async ({ c, params }) => {
-    const { alias } = check(aliasNameSchema, { alias: params.alias }, "path");
+  }, async ({ c, params: { name, alias } }) => {
     const { version } = check(setAliasSchema, await readJson(c, deps.settings), "body");
-    const ifMatch = c.req.header("if-match")?.trim().replace(/^(W\/)?"(.*)"$/, "$2");
-    return summaryAnswer(deps, await models.setAlias(params.name, alias, version, ifMatch));
+    const { aliases } = models.get(name);
+    if (c.req.header("if-none-match")?.trim() === "*" && Object.hasOwn(aliases, alias)) {
+      const message = `Met the alias ${alias} at version ${aliases[alias]}, wanted none (If-None-Match: *)`;
+      throw new LoopscopeError("precondition", "alias_exists", message);
+    }
+    return summaryAnswer(deps, await models.setAlias(name, alias, version, wantedTag(c, models.aliasTag(name))));
   });
 
   declare(app, deps, {
     ...one,
     method: "delete",
     summary: "Remove an alias",
+    params: aliasParamsSchema,
     answers: { 200: { description: "The model", content: json("ModelSummary") } },
-    errors: [404, 409],
-  }, async ({ params }) => summaryAnswer(deps, await models.removeAlias(params.name, params.alias)));
+  }, async ({ c, params: { name, alias } }) => {
+    return summaryAnswer(deps, await models.removeAlias(name, alias, wantedTag(c, models.aliasTag(name))));
+  });
 }
-
-const NOT_MODIFIED = { description: "The client has it already" };
 
 /** A number names one version for ever; `latest` and aliases move. */
 function freshnessOf(version: string): Freshness {
@@ -184,9 +206,12 @@ async function tagged(
     new Response(await body(), { headers: { ...headers, "Content-Type": contentType, "Vary": "Accept" } });
 }
 
-function summaryAnswer({ services }: AppDeps, summary: ModelSummary): Response {
-  const tag = services.models.aliasTag(summary.name).replaceAll('"', "");
-  return Response.json(summary, { headers: { "ETag": `"${tag}"`, "Cache-Control": "no-store" } });
+function summaryAnswer(deps: AppDeps, summary: ModelSummary): Response {
+  return Response.json(summary, { headers: summaryHeaders(deps, summary) });
+}
+
+function summaryHeaders({ services }: AppDeps, { name }: ModelSummary): Record<string, string> {
+  return cacheHeaders(services.models.aliasTag(name), "changing");
 }
 
 async function readImport(c: AppContext, { settings }: AppDeps): Promise<{ model: Uint8Array; weights: Uint8Array }> {

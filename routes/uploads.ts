@@ -4,7 +4,7 @@ import { noQuerySchema } from "../lib/schemas/queries.ts";
 import type { Upload } from "../lib/schemas/upload.ts";
 import type { AppendOptions } from "../lib/store/upload_store.ts";
 import type { AppContext, AppDeps } from "./context.ts";
-import { type App, declare } from "./declare.ts";
+import { type App, declare, type RouteRequest } from "./declare.ts";
 import { bodyStream } from "./request_body.ts";
 
 const TAG = "Resumable uploads";
@@ -12,7 +12,16 @@ const TUS = "1.0.0";
 const BINARY = { type: "string", format: "binary" };
 const PIECE = "application/offset+octet-stream";
 
+const WHOLE = { type: "integer", minimum: 0 };
+const OVERRIDE = "X-HTTP-Method-Override";
+const METHODS = { type: "string", enum: ["PATCH", "DELETE"] };
+
 const header = (name: string, description: string) => ({ name, description, schema: { type: "string" } });
+const VERSION = {
+  ...header("Tus-Resumable", "The protocol's version"),
+  schema: { type: "string", const: TUS },
+  required: true,
+};
 
 /**
  * `/v1/uploads`: uploads in pieces that survive cuts, as the tus 1.0 protocol has them (creation, checksum, expiration,
@@ -22,6 +31,12 @@ export function mountUploads(app: App, deps: AppDeps): void {
   const { uploads } = deps.services;
   const shared = { tag: TAG, scope: "train", publicWith: "publicUploads", query: noQuerySchema } as const;
 
+  app.use("/v1/uploads/*", async (c, next) => {
+    await next();
+    c.res.headers.set("Tus-Resumable", TUS); // also of errors
+    if (c.res.status === 412) c.res.headers.set("Tus-Version", TUS);
+  });
+
   // What this server can do is asked for with OPTIONS (no key needed: it says nothing of anybody's data).
   app.options("/v1/uploads", () => new Response(null, { status: 204, headers: abilities(deps) }));
 
@@ -30,11 +45,12 @@ export function mountUploads(app: App, deps: AppDeps): void {
     method: "post",
     path: "/v1/uploads",
     summary: "Begin an upload in pieces",
-    description: "`Upload-Metadata` may have `name`, `dataset`, `channel`, `repair` and `sha256` of the whole file.",
+    description:
+      "`Upload-Metadata` may have `name`, `filename`, `dataset`, `channel`, `repair` and `sha256` of the whole file.",
     params: noParamsSchema,
     headers: [
-      header("Tus-Resumable", "1.0.0"),
-      header("Upload-Length", "Bytes of the whole file"),
+      VERSION,
+      { ...header("Upload-Length", "Bytes of the whole file"), schema: WHOLE, required: true },
       header("Upload-Metadata", "Names and base64 values, separated by commas"),
     ],
     answers: { 201: { description: "Begun: `Location` takes the pieces" } },
@@ -62,34 +78,39 @@ export function mountUploads(app: App, deps: AppDeps): void {
     ({ params }) => new Response(null, { headers: { ...state(uploads.get(params.id)), "Cache-Control": "no-store" } }),
   );
 
-  declare(app, deps, {
+  const piece = {
     ...shared,
-    method: "patch",
     path: "/v1/uploads/{id}",
-    summary: "Send the next piece",
     params: idParamsSchema,
     headers: [
-      header("Tus-Resumable", "1.0.0"),
-      header("Upload-Offset", "Bytes that are there already"),
-      header("Upload-Checksum", "`sha256` or `sha1`, a space, and the piece's digest in base64"),
+      VERSION,
+      { ...header("Upload-Offset", "Bytes that are there already"), schema: WHOLE, required: true },
+      {
+        ...header("Upload-Checksum", "`sha256` or `sha1`, a space, and the piece's digest in base64"),
+        schema: { type: "string", pattern: "^sha(1|256) [A-Za-z0-9+/]+=*$" },
+      },
     ],
     body: { [PIECE]: { schema: BINARY } },
     answers: { 204: { description: "Taken; after the last piece `Content-Location` is the cube" } },
-    errors: [404, 409, 412],
+    errors: [404, 409, 412, 422, 460],
     untimed: true,
-  }, async ({ c, params, caller }) => {
+  } as const;
+  const append = async ({ c, params, caller }: PieceRequest) => {
     demandTus(c);
     if (c.req.header("content-type") !== PIECE) {
       const detail = `Met Content-Type ${c.req.header("content-type") ?? "none"}, wanted ${PIECE}`;
       throw new LoopscopeError("unsupportedType", "unsupported_media_type", detail);
     }
     uploads.get(params.id);
-    const piece = bodyStream(c, deps.settings, deps.settings.maxUploadBytes);
     const options = { signal: caller.signal, checksum: checksumOf(c) };
-    const upload = await uploads.append(params.id, wholeNumber(c, "Upload-Offset"), piece, options, caller);
+    const upload = await uploads.append(params.id, wholeNumber(c, "Upload-Offset"), pieceOf(c, deps), options, caller);
     return new Response(null, { status: 204, headers: state(upload) });
-  });
-
+  };
+  const remove = async ({ params }: { params: { id: string } }) => {
+    await uploads.remove(params.id);
+    return new Response(null, { status: 204 });
+  };
+  declare(app, deps, { ...piece, method: "patch", summary: "Send the next piece" }, append);
   declare(app, deps, {
     ...shared,
     method: "delete",
@@ -98,10 +119,26 @@ export function mountUploads(app: App, deps: AppDeps): void {
     params: idParamsSchema,
     answers: { 204: { description: "Removed" } },
     errors: [404, 409],
-  }, async ({ params }) => {
-    await uploads.remove(params.id);
-    return new Response(null, { status: 204, headers: { "Tus-Resumable": TUS } });
+  }, remove);
+  declare(app, deps, {
+    ...piece,
+    method: "post",
+    summary: "PATCH or DELETE for clients that cannot send them",
+    headers: [{ ...header(OVERRIDE, "`PATCH` or `DELETE`"), schema: METHODS, required: true }, ...piece.headers],
+  }, (request) => {
+    const met = request.c.req.header(OVERRIDE);
+    if (met === "PATCH") return append(request);
+    if (met === "DELETE") return remove(request);
+    throw malformed("bad_header", `${OVERRIDE} is ${met?.slice(0, 50) ?? "missing"}, wanted PATCH or DELETE`);
   });
+}
+
+type PieceRequest = Pick<RouteRequest<{ id: string }, unknown>, "c" | "params" | "caller">;
+
+/** A piece may be empty: it then asks again for what comes after the last one. */
+function pieceOf(c: AppContext, { settings }: AppDeps): ReadableStream<Uint8Array> {
+  if (c.req.header("content-length") === "0") return new Blob([]).stream();
+  return bodyStream(c, settings, settings.maxUploadBytes);
 }
 
 function abilities({ settings }: AppDeps): Record<string, string> {
@@ -154,6 +191,8 @@ function metadataOf(c: AppContext): Record<string, string> {
     const [name, value = ""] = pair.split(/\s+/);
     return [name, decodeText(name, value)];
   });
+  const twice = pairs.find(([name], i) => pairs.findIndex(([other]) => other === name) < i);
+  if (twice) throw malformed("bad_header", `Upload-Metadata has ${twice[0].slice(0, 50)} twice, wanted each name once`);
   return Object.fromEntries(pairs);
 }
 

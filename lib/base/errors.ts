@@ -8,6 +8,7 @@ export type ErrorKind =
   | "timeout" // 408: the client was too slow
   | "conflict" // 409
   | "precondition" // 412
+  | "checksum" // 460 (tus): not the bytes that were sent
   | "tooLarge" // 413
   | "unsupportedType" // 415
   | "unprocessable" // 422: well-formed but wrong

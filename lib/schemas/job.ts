@@ -35,7 +35,10 @@ export const trainRequestSchema = z.object({
   scaling: z.enum(["global", "perStep", "none"]).default("global"),
   /** An ensemble of this many seeds in one version. */
   members: z.int().min(1).max(16).default(1),
-  saveAs: z.string().regex(/^[a-z0-9][a-z0-9._-]{0,63}$/),
+  saveAs: z.string().regex(
+    /^[a-z0-9][a-z0-9._-]{0,63}$/,
+    "wanted a name of 1 to 64 of a-z, 0-9, dot, dash and underscore, beginning with a letter or digit",
+  ),
   priority: z.int().min(0).max(9).default(5),
   webhook: z.url().max(2048).optional(),
   notes: z.string().max(10000).optional(),

@@ -1,10 +1,9 @@
 import { z } from "zod";
 import { axisSchema } from "./cube.ts";
 import { directionSchema } from "./job.ts";
-import { aliasSchema, modelManifestSchema, modelNameSchema, networkOptionsSchema, scalerSchema } from "./model.ts";
+import { modelManifestSchema, modelNameSchema, networkOptionsSchema, scalerSchema } from "./model.ts";
 
 export const setAliasSchema = z.strictObject({ version: z.int().min(1) });
-export const aliasNameSchema = z.strictObject({ alias: aliasSchema });
 
 /** The `model` part of an imported checkpoint; `weights` is the other part. */
 export const importModelSchema = z.strictObject({

@@ -6,7 +6,7 @@ export const problemSchema = z.object({
   title: z.string(),
   status: z.int(),
   detail: z.string().meta({ description: "What was wrong, with the value met and the value wanted" }),
-  instance: z.string().meta({ description: "The request's id" }),
+  instance: z.string().meta({ description: "The request's path" }),
   code: z.string(),
   errors: z.array(z.object({ path: z.string(), message: z.string() })).optional(),
   error: z.string().optional().meta({ description: "= detail, under /v2 only" }),

@@ -41,6 +41,9 @@ export const mapQuerySchema = z.strictObject({
 }).refine(
   ({ at, index, map }) => [at, index, map].filter((value) => value !== undefined).length <= 1,
   "wanted only one of at, index and map",
+).refine(
+  ({ branch, index, map }) => branch === undefined || (index === undefined && map === undefined),
+  "wanted branch with at, or alone",
 );
 
 export const spectrumQuerySchema = z.strictObject({

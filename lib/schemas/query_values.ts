@@ -14,7 +14,7 @@ export function integerText(least: number, most: number = Number.MAX_SAFE_INTEGE
 export function numberText(least: number = -Number.MAX_VALUE, most: number = Number.MAX_VALUE) {
   const range = least === -Number.MAX_VALUE ? "a finite number" : `a number from ${least} to ${most}`;
   return z.string().regex(NUMBER, `wanted ${range}`).transform(Number).pipe(
-    z.number().min(least, `wanted ${range}`).max(most, `wanted ${range}`),
+    z.number(`wanted ${range}`).min(least, `wanted ${range}`).max(most, `wanted ${range}`),
   );
 }
 

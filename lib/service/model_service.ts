@@ -26,14 +26,15 @@ export function createModelService({ store, compute, clock }: ModelServiceOption
   }
 
   function aliasTag(name: string): string {
-    models.get(name);
-    return createHash("sha256").update(`${name} ${models.aliases.revision(name)}`).digest("hex").slice(0, 32);
+    const { versions } = models.get(name);
+    const identity = JSON.stringify([name, models.aliases.revision(name), versions]);
+    return createHash("sha256").update(identity).digest("hex").slice(0, 32);
   }
 
   function changeAlias(name: string, ifMatch: string | undefined, change: (ifRevision: number) => void): ModelSummary {
     const revision = models.aliases.revision(name);
     if (ifMatch !== undefined && ifMatch !== aliasTag(name)) {
-      const detail = `The aliases of ${name} have changed: If-Match is ${ifMatch}, the ETag is ${aliasTag(name)}`;
+      const detail = `The model ${name} has changed: If-Match is ${ifMatch}, the ETag is ${aliasTag(name)}`;
       throw new LoopscopeError("precondition", "alias_changed", detail);
     }
     change(revision);
@@ -62,9 +63,9 @@ export function createModelService({ store, compute, clock }: ModelServiceOption
       return changeAlias(name, ifMatch, (revision) => models.setAlias(name, alias, version, revision));
     },
     // deno-lint-ignore require-await
-    async removeAlias(name, alias) {
+    async removeAlias(name, alias, ifMatch) {
       models.get(name);
-      return changeAlias(name, undefined, () => models.aliases.remove(name, alias));
+      return changeAlias(name, ifMatch, (revision) => models.aliases.remove(name, alias, revision));
     },
     async import({ name, network, axis, scaler }, weights, caller) {
       const sha256 = createHash("sha256").update(weights).digest("hex");

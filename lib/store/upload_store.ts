@@ -162,7 +162,7 @@ function equal(a: Uint8Array, b: Uint8Array): boolean {
 }
 
 function mismatch(): LoopscopeError {
-  return new LoopscopeError("conflict", "checksum_mismatch", "The piece does not have the checksum that came with it");
+  return new LoopscopeError("checksum", "checksum_mismatch", "The piece does not have the checksum that came with it");
 }
 
 function gone(id: string): LoopscopeError {

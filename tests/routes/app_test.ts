@@ -110,7 +110,16 @@ Deno.test("the page's files are served with a tag, and only by GET", async () =>
   const answer = await app.request("/");
   assertEquals([answer.status, await answer.text()], [200, "<p>hello</p>"]);
   assertEquals((await app.request("/", { headers: { "If-None-Match": '"t1"' } })).status, 304);
-  assertEquals((await app.request("/", { method: "POST" })).status, 404);
+  const posted = await app.request("/", { method: "POST" });
+  assertEquals([posted.status, posted.headers.get("allow")], [405, "GET, HEAD"]);
+});
+
+Deno.test("an unknown path is answered with the one that was meant, and as a URI", async () => {
+  const app = testApp();
+  assertEquals((await app.problem(404, "/v1/cubes/")).detail, "Met /v1/cubes/, wanted /v1/cubes");
+  assertEquals((await app.problem(404, "/v1//cubes")).detail, "Met /v1//cubes, wanted /v1/cubes");
+  assertEquals((await app.problem(404, "/nowhere/")).detail, "Met /nowhere/, wanted a path of /docs");
+  assertEquals((await app.problem(404, "/v1/cubes/a%20b%00")).instance, "/v1/cubes/a%20b%00");
 });
 
 Deno.test("a foreign web page cannot change anything, the service's own can", async () => {
@@ -138,6 +147,31 @@ Deno.test("cross-origin reading is off unless one origin is allowed", async () =
     headers: { Origin: origin },
   });
   assertEquals(open.headers.get("access-control-allow-origin"), origin);
+});
+
+Deno.test("the allowed origin may use every method and header, and read what answers say", async () => {
+  const origin = "https://lab.example";
+  const app = testApp({ settings: { corsOrigin: origin } });
+  const wanted = "authorization,idempotency-key,if-match,tus-resumable,upload-offset";
+  for (const method of ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]) {
+    const headers = {
+      "Origin": origin,
+      "Access-Control-Request-Method": method,
+      "Access-Control-Request-Headers": wanted,
+    };
+    const preflight = await app.request("/v1/uploads/x", { method: "OPTIONS", headers });
+    assertEquals(preflight.status, 204);
+    assert.ok(preflight.headers.get("access-control-allow-methods")!.split(",").includes(method), method);
+    assertEquals(preflight.headers.get("access-control-allow-headers"), wanted);
+  }
+  const answer = await app.request("/v1/cubes", { headers: { Origin: origin } });
+  const exposed = answer.headers.get("access-control-expose-headers")!;
+  for (const name of ["Location", "ETag", "Upload-Offset", "Content-Location", "X-Request-Id"]) {
+    assert.ok(exposed.split(",").includes(name), name);
+  }
+  const options = await app.request("/v1/uploads", { method: "OPTIONS", headers: { Origin: origin } });
+  assert.match(options.headers.get("tus-extension")!, /creation/);
+  assertEquals(options.headers.get("access-control-allow-origin"), origin);
 });
 
 Deno.test("a request over its time ends with 503 and its work is told", async () => {

@@ -34,6 +34,43 @@ Deno.test("an upload as body or as form gives the same cube; the same bytes agai
   assertEquals([second.status, (await second.json()).id], [200, cube.id]);
 });
 
+Deno.test("a form may bring options before the file, and none after it", async () => {
+  const app = testApp();
+  const send = async (fields: [name: string, value: string | Uint8Array<ArrayBuffer>][], query = "") => {
+    const form = new FormData();
+    for (const [name, value] of fields) form.append(name, typeof value === "string" ? value : new Blob([value]));
+    return await (await app.request(`/v1/cubes${query}`, { method: "POST", body: form })).json();
+  };
+  assertEquals((await send([["name", "the film"], ["file", NPY]])).name, "the film");
+  assertEquals((await send([["file", NPY], ["name", "the film"]])).code, "field_after_file");
+  assertEquals((await send([["file", NPY], ["file", NPY]])).code, "field_after_file");
+  assertEquals((await send([["name", "a"], ["name", "b"], ["file", NPY]])).code, "field_twice");
+  assertEquals((await send([["name", "a"], ["file", NPY]], "?name=b")).code, "field_twice");
+  assertEquals((await send([["repair", "perhaps"], ["file", NPY]])).code, "invalid_form");
+  assertEquals((await send([["name", "x".repeat(9000)], ["file", NPY]])).code, "field_too_long");
+});
+
+Deno.test("a file name with escaped quotes keeps them", async () => {
+  const sent = (filename: string) =>
+    `--b\r\nContent-Disposition: form-data; name="file"; filename="${filename}"\r\n\r\n`;
+  for (const filename of ['a \\"b\\".npy', "a %22b%22.npy"]) {
+    const body = new Blob([sent(filename), NPY, "\r\n--b--\r\n"]);
+    const headers = { "Content-Type": "multipart/form-data; boundary=b" };
+    const answer = await testApp().request("/v1/cubes", { method: "POST", headers, body });
+    assertEquals((await answer.json()).name, 'a "b".npy');
+  }
+});
+
+Deno.test("a cube is deleted only as it was seen, where that is asked for", async () => {
+  const app = testApp();
+  const path = `/v1/cubes/${await uploaded(app)}`;
+  const remove = (ifMatch: string) => app.request(path, { method: "DELETE", headers: { "If-Match": ifMatch } });
+  const tag = (await app.request(path)).headers.get("etag")!;
+  assertEquals((await remove('"old"')).status, 412);
+  assertEquals((await remove(`"old", ${tag}`)).status, 204);
+  assertEquals((await app.request(path)).status, 404);
+});
+
 Deno.test("a form's file name becomes the cube's name, without folders and control characters", async () => {
   const form = new FormData();
   form.append("file", new Blob([NPY]), "../..\\film\u0001.npy");

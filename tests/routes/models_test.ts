@@ -46,8 +46,39 @@ Deno.test("an alias is set where the tag still holds", async () => {
   assertEquals((await app.problem(412, path, put(tag))).code, "alias_changed");
   assertEquals((await app.request(path, put())).status, 200);
   for (const alias of ["latest", "17", "-x", "a%20b"]) {
-    assertEquals((await app.problem(422, `/v1/models/mean/aliases/${alias}`, put())).code, "invalid_path");
+    const { code, detail } = await app.problem(422, `/v1/models/mean/aliases/${alias}`, put());
+    assertEquals(code, "invalid_path");
+    assert.match(detail, /wanted a word of 1 to 64/);
   }
+});
+
+Deno.test("If-Match takes lists and *, never weak tags; If-None-Match: * never moves an alias", async () => {
+  const app = testApp();
+  const path = "/v1/models/mean/aliases/stable";
+  const send = (method: string, headers: Record<string, string>) =>
+    app.request(path, {
+      method,
+      headers: { "Content-Type": "application/json", ...headers },
+      ...(method === "PUT" ? { body: JSON.stringify({ version: 1 }) } : {}),
+    });
+  const tag = async () => (await app.request("/v1/models/mean")).headers.get("etag")!;
+  assertEquals((await send("PUT", { "If-None-Match": "*" })).status, 200);
+  assertEquals((await send("PUT", { "If-None-Match": "*" })).status, 412);
+  assertEquals((await send("PUT", { "If-Match": "*" })).status, 200);
+  assertEquals((await send("PUT", { "If-Match": `"old", ${await tag()}` })).status, 200);
+  assertEquals((await send("PUT", { "If-Match": `W/${await tag()}` })).status, 412);
+  assertEquals((await send("PUT", { "If-Match": "no tag" })).status, 412);
+  assertEquals((await send("DELETE", { "If-Match": '"old"' })).status, 412);
+  assertEquals((await send("DELETE", { "If-Match": await tag() })).status, 200);
+});
+
+Deno.test("a model is not sent again while nothing about it has changed", async () => {
+  const app = testApp();
+  const first = await app.request("/v1/models/mean");
+  const headers = { "If-None-Match": first.headers.get("etag")! };
+  assertEquals((await app.request("/v1/models/mean", { headers })).status, 304);
+  await app.services.models.setAlias("mean", "other", 1, undefined);
+  assertEquals((await app.request("/v1/models/mean", { headers })).status, 200);
 });
 
 Deno.test("a checkpoint is imported from a form, fields in any order", async () => {
