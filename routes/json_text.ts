@@ -35,7 +35,7 @@ export function checkJsonShape(bytes: Uint8Array, { maxDepth, maxContainers }: J
     else if (byte === OPEN_LIST || byte === OPEN_OBJECT) {
       if (++depth > maxDepth) throw malformed("json_too_deep", `Met JSON deeper than ${maxDepth}, wanted less`);
       if (++containers > maxContainers) {
-        const advice = "send {dtype, shape, data} or NPY";
+        const advice = "send numbers as one flat list or in binary form";
         const message = `Met more than ${maxContainers} lists and objects, wanted fewer: ${advice}`;
         throw new LoopscopeError("tooLarge", "json_too_complex", message);
       }

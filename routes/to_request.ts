@@ -22,7 +22,7 @@ export function toRequest(incoming: IncomingMessage, body?: Uint8Array<ArrayBuff
 /** The body where it came with the head and is small; then nothing need be waited for. */
 export function bodyAtHand(incoming: IncomingMessage): Uint8Array<ArrayBuffer> | undefined {
   if (!mayHaveBody(incoming.method) || !incoming.complete || incoming.readableLength === 0) return undefined;
-  const { buffer, byteOffset, byteLength } = incoming.read();
+  const { buffer, byteOffset, byteLength } = incoming.read(incoming.readableLength); // all chunks, not the first alone
   return new Uint8Array(buffer, byteOffset, byteLength);
 }
 

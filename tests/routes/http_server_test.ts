@@ -71,6 +71,17 @@ Deno.test("requests and answers pass unchanged: method, path, query, headers, bo
     assertEquals(new Uint8Array(await answer.arrayBuffer()), sent);
   }));
 
+Deno.test("a body in many chunks is whole, whether they come with the head or after it", () =>
+  withServer(echo, async ({ port }) => {
+    const chunks = Array.from({ length: 50 }, (_, i) => `${i},`);
+    const body = chunks.map((chunk) => `${chunk.length.toString(16)}\r\n${chunk}\r\n`).join("") + "0\r\n\r\n";
+    const head = `POST /1 HTTP/1.1\r\n${HEAD}${CLOSE}Transfer-Encoding: chunked\r\n\r\n`;
+    assert.ok((await talk(port, head + body)).endsWith(`POST /1 ${chunks.join("")}`));
+    const later = ReadableStream.from(chunks).pipeThrough(new TextEncoderStream());
+    const answer = await fetch(`http://127.0.0.1:${port}/2`, { method: "POST", body: later });
+    assertEquals(await answer.text(), `POST /2 ${chunks.join("")}`);
+  }));
+
 Deno.test("pipelined requests are answered in order; HEAD has no body", () =>
   withServer(echo, async ({ port }) => {
     const text = await talk(
