@@ -139,8 +139,9 @@ function orExit<T>(run: () => T): T {
 
 /** One plain line for a person, and exit code 2: nothing was started. */
 function exit(error: unknown): never {
+  // Files, sockets and SQLite say it in their message; anything else is a fault of this program.
   const expected = error instanceof LoopscopeError || error instanceof RangeError ||
-    error instanceof Deno.errors.NotFound;
+    error instanceof Error && ("code" in error || error.name in Deno.errors);
   console.error(expected ? `loopscope: ${error.message}` : error);
   Deno.exit(2);
 }

@@ -62,7 +62,7 @@ export function createCubeService(options: CubeServiceOptions): CubeService {
     try {
       await ingest.run({ file: blob.path, folder, options: ingestOptions, signal: caller.signal });
       const reader = openCubeFile(folder, { cacheBytes: 0 });
-      const { layout: _, ...meta } = reader.meta as typeof reader.meta & { layout?: unknown };
+      const { layout: _, digests: __, ...meta } = reader.meta;
       reader.close();
       const createdAt = toTimestamp(clock.nowMs());
       const { sha256, sizeBytes } = blob;

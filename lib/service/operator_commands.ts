@@ -1,7 +1,9 @@
+import { missing } from "../base/errors.ts";
 import { type Scope, scopeSchema } from "../schemas/access.ts";
 import { backupStore } from "../store/backup.ts";
 import { checkDataFolder } from "../store/check_data_folder.ts";
 import { isDataFolderInUse } from "../store/data_folder.ts";
+import { exists } from "../store/durable.ts";
 import { openStore, type Store } from "../store/open_store.ts";
 import { restoreStore } from "../store/restore.ts";
 
@@ -55,13 +57,19 @@ async function keysCommand([verb, ...rest]: readonly string[], context: CommandC
 /** Exit code 0: nothing wrong; 1: errors were found and not all repaired. */
 async function doctorCommand(args: readonly string[], context: CommandContext): Promise<number> {
   const { print } = context;
+  if (args.some((arg) => arg !== "--repair" && arg !== "--deep")) {
+    print("Usage: doctor [--deep] [--repair]   (--deep reads every byte; --repair wants the service stopped)");
+    return 2;
+  }
+  requireDataFolder(context.root);
   const [repair, deep] = [args.includes("--repair"), args.includes("--deep")];
   const live = isDataFolderInUse(context.root);
   if (live && repair) {
     print("A service is using this data folder: stop it before a repair");
     return 2;
   }
-  return await withStore(context, { shared: true }, async (store) => {
+  const how = repair ? { keepLeftOvers: true } : { shared: true };
+  return await withStore(context, how, async (store) => {
     let [errors, notes] = [0, 0];
     for await (const finding of checkDataFolder(store, { deep, live })) {
       const repaired = repair && finding.repair !== undefined;
@@ -70,20 +78,30 @@ async function doctorCommand(args: readonly string[], context: CommandContext): 
       else notes++;
       print(`${finding.level} ${finding.code} ${finding.subject}: ${finding.message}${repaired ? " (repaired)" : ""}`);
     }
-    const { cubes, bytes } = store.cubes.usage();
-    print(
-      `${cubes} cubes, ${bytes} bytes, ${store.models.list().length} models, ${store.folder.freeBytes()} bytes free`,
-    );
-    print(errors === 0 ? `No errors, ${notes} left-overs` : `${errors} errors, ${notes} left-overs`);
+    if (exists(store.folder.damagedPath)) print(`What repairs took out lies in ${store.folder.damagedPath}`);
+    if (errors === 0) print(summaryOf(store));
+    print(`${errors === 0 ? "No" : errors} errors, ${notes} notes`);
     return errors === 0 ? 0 : 1;
   });
 }
 
-async function backupCommand([file]: readonly string[], context: CommandContext): Promise<number> {
-  if (!file) {
+function summaryOf({ cubes, models, folder }: Store): string {
+  const { cubes: count, bytes } = cubes.usage();
+  return `${count} cubes, ${bytes} bytes, ${models.list().length} models, ${folder.freeBytes()} bytes free`;
+}
+
+/** A mistyped `LOOPSCOPE_DATA` is no empty data folder. */
+function requireDataFolder(root: string): void {
+  if (exists(`${root}/loopscope.lock`)) return;
+  throw missing("data_folder_missing", `There is no data folder at ${root} (LOOPSCOPE_DATA)`);
+}
+
+async function backupCommand([file, ...more]: readonly string[], context: CommandContext): Promise<number> {
+  if (!file || file.startsWith("-") || more.length > 0) {
     context.print("Usage: backup FILE   (while the service runs, or not)");
     return 2;
   }
+  requireDataFolder(context.root);
   return await withStore(context, { shared: true }, async (store) => {
     const { cubes, models, sizeBytes } = await backupStore(store, file);
     context.print(`${file}: ${cubes} cubes, ${models} model versions, ${sizeBytes} bytes`);
@@ -91,8 +109,8 @@ async function backupCommand([file]: readonly string[], context: CommandContext)
   });
 }
 
-async function restoreCommand([file]: readonly string[], { root, print }: CommandContext): Promise<number> {
-  if (!file) {
+async function restoreCommand([file, ...more]: readonly string[], { root, print }: CommandContext): Promise<number> {
+  if (!file || file.startsWith("-") || more.length > 0) {
     print("Usage: restore FILE   (into an empty LOOPSCOPE_DATA)");
     return 2;
   }
@@ -103,7 +121,7 @@ async function restoreCommand([file]: readonly string[], { root, print }: Comman
 
 async function withStore(
   { root, zooPath }: CommandContext,
-  options: { shared: boolean },
+  options: { shared?: boolean; keepLeftOvers?: boolean },
   run: (store: Store) => number | Promise<number>,
 ): Promise<number> {
   const store = await openStore({ root, zooPath, ...options });

@@ -54,6 +54,7 @@ function holdFiles(store: Store, work: string): { files: string[]; cubes: number
   const versions = snapshot.all<{ name: string; version: number }>("SELECT name, version FROM model_versions");
   for (const { name, version } of versions) {
     if (hold(filesIn(store.folder.root, `models/${name}/${version}`))) models++;
+    else snapshot.run("UPDATE model_versions SET digests = NULL WHERE name = ? AND version = ?", name, version);
   }
   const shipped = new Set(store.models.list().flatMap(({ name, versions }) => versions.map((v) => `${name}/${v}`)));
   for (const alias of snapshot.all<{ name: string; alias: string; version: number }>("SELECT * FROM aliases")) {

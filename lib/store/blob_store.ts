@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { LoopscopeError, unprocessable } from "../base/errors.ts";
 import type { DataFolder } from "./data_folder.ts";
 import { asStoreError } from "./disk_error.ts";
-import { exists, removeIfThere, syncFolder } from "./durable.ts";
+import { entriesIn, exists, removeIfThere, syncFolder } from "./durable.ts";
 
 export interface StoredBlob {
   sha256: string;
@@ -37,6 +37,7 @@ export interface BlobStore {
 
 /** Bytes gathered before they are hashed and written: few calls, little memory. */
 const BUFFER_BYTES = 1 << 20;
+const BLOB_NAME = /^[0-9a-f]{64}$/;
 
 /** Blobs in `blobs/ab/abcd…`. `isNeeded` says whether a record refers to a blob. */
 export class DiskBlobStore implements BlobStore {
@@ -54,7 +55,8 @@ export class DiskBlobStore implements BlobStore {
         throw unprocessable("checksum_mismatch", message);
       }
       const path = this.folder.blobPath(sha256);
-      if (!exists(path)) this.#keep(partial, path);
+      // Bytes that were damaged on the disk are replaced by the whole ones.
+      if (this.get(sha256)?.sizeBytes !== sizeBytes) this.#keep(partial, path);
       this.hold(sha256);
       return { sha256, sizeBytes, path };
     } catch (error) {
@@ -66,7 +68,8 @@ export class DiskBlobStore implements BlobStore {
 
   get(sha256: string): StoredBlob | undefined {
     const path = this.folder.blobPath(sha256);
-    return exists(path) ? { sha256, sizeBytes: Deno.statSync(path).size, path } : undefined;
+    const stat = exists(path) ? Deno.lstatSync(path) : undefined;
+    return stat?.isFile ? { sha256, sizeBytes: stat.size, path } : undefined;
   }
 
   hold(sha256: string): void {
@@ -92,10 +95,10 @@ export class DiskBlobStore implements BlobStore {
 
   *list(): Generator<StoredBlob> {
     const root = `${this.folder.root}/blobs`;
-    for (const outer of Deno.readDirSync(root)) {
-      for (const { name } of Deno.readDirSync(`${root}/${outer.name}`)) {
-        const path = `${root}/${outer.name}/${name}`;
-        yield { sha256: name, sizeBytes: Deno.statSync(path).size, path };
+    for (const outer of entriesIn(root)) {
+      for (const { name } of entriesIn(`${root}/${outer.name}`)) {
+        const blob = BLOB_NAME.test(name) ? this.get(name) : undefined;
+        if (blob) yield blob;
       }
     }
   }

@@ -1,27 +1,53 @@
-import { modelCheckSchema } from "../schemas/model.ts";
-import type { CheckOptions, Finding } from "./finding.ts";
-import { exists } from "./durable.ts";
+import { modelCheckSchema, modelNameSchema } from "../schemas/model.ts";
+import { entriesIn, exists } from "./durable.ts";
+import { type CheckOptions, errorAbout, type Finding } from "./finding.ts";
 import type { Store } from "./open_store.ts";
 
 /** Every version's files, the shipped ones always to the last byte; aliases that point nowhere. */
 export async function* checkModels(store: Store, options: CheckOptions): AsyncGenerator<Finding> {
-  for (const { name, versions } of store.models.list()) {
-    for (const version of versions) {
-      const message = await versionProblem(store, name, version, options);
-      if (message) yield { level: "error", code: "model_damaged", subject: `${name}@${version}`, message };
+  const { models, folder } = store;
+  for (const { name, versions } of models.list()) {
+    for (const version of versions) yield* checkVersion(store, { name, version, ...options });
+  }
+  for (const { name, version } of models.lost()) {
+    const repair = () => models.forget(name, version);
+    const message = `The files in ${folder.modelsPath}/${name}/${version} are gone`;
+    if (!options.live || models.isLost(name, version)) {
+      yield errorAbout(`${name}@${version}`)("model_missing", message, repair);
     }
   }
-  for (const name of store.models.aliases.names()) yield* danglingAliases(store, name);
-  if (!options.live) yield* halfWritten(store);
+  for (const name of models.aliases.names()) yield* danglingAliases(store, name);
+  if (!options.live) yield* strangers(store);
+}
+
+async function* checkVersion(
+  store: Store,
+  { name, version, ...options }: CheckOptions & { name: string; version: number },
+): AsyncGenerator<Finding> {
+  const problem = await versionProblem(store, name, version, options);
+  const place = `${store.folder.modelsPath}/${name}/${version}/model.json`;
+  const error = errorAbout(`${name}@${version}`);
+  const isShipped = !exists(place);
+  if (problem && isShipped) {
+    if (store.models.find(name)?.versions.includes(version)) {
+      yield error("model_damaged", `${problem}. It is shipped: install the program again`);
+    }
+    return;
+  }
+  const repair = () => store.models.setAside(name, version);
+  if (problem) yield error("model_damaged", problem, repair);
+  else if (store.models.changedFiles(name, version).includes("card.md")) {
+    const message = "card.md is not as it was written; the model is. A repair takes it as it is now";
+    yield error("card_changed", message, () => store.models.accept(name, version));
+  }
 }
 
 function* danglingAliases(store: Store, name: string): Generator<Finding> {
-  const versions = store.models.find(name)?.versions ?? [];
   for (const [alias, version] of Object.entries(store.models.aliases.of(name))) {
-    if (versions.includes(version)) continue;
+    if (store.models.find(name)?.versions.includes(version)) continue;
     const message = `Alias ${alias} points to version ${version}, which is not there`;
     const repair = () => store.models.aliases.remove(name, alias);
-    yield { level: "error", code: "alias_dangling", subject: name, message, repair };
+    yield errorAbout(name)("alias_dangling", message, repair);
   }
 }
 
@@ -33,13 +59,17 @@ async function versionProblem(
 ): Promise<string | undefined> {
   try {
     const { path, readOnly } = store.models.folderOf(name, version);
+    const odd = entriesIn(path).find((entry) => !entry.isFile);
+    if (odd) return `Met something else than a file at ${path}/${odd.name}`;
     const manifest = store.models.manifest(name, version);
     const files = ["weights.safetensors", ...(manifest.last ? ["last.safetensors"] : [])];
     manifest.members?.forEach((_, i) => files.push(`weights.${i + 1}.safetensors`));
     for (const file of files) {
+      if (!exists(`${path}/${file}`)) return `${file} is not there`;
       if (readOnly || options.deep) await store.models.weights(name, version, file);
-      else if (!exists(`${path}/${file}`)) return `${file} is not there`;
     }
+    const changed = store.models.changedFiles(name, version).find((file) => file !== "card.md");
+    if (changed) return `${changed} is not as it was written`;
     if (!exists(`${path}/check.json`)) return undefined;
     const check = modelCheckSchema.safeParse(JSON.parse(Deno.readTextFileSync(`${path}/check.json`)));
     return check.success ? undefined : `check.json: ${check.error.issues[0].message}`;
@@ -48,14 +78,22 @@ async function versionProblem(
   }
 }
 
-function* halfWritten(store: Store): Generator<Finding> {
-  for (const { name } of Deno.readDirSync(store.folder.modelsPath)) {
-    for (const version of Deno.readDirSync(`${store.folder.modelsPath}/${name}`)) {
-      const path = `${store.folder.modelsPath}/${name}/${version.name}`;
-      if (exists(`${path}/model.json`)) continue;
-      const subject = `models/${name}/${version.name}`;
-      const repair = () => store.folder.discard(path);
-      yield { level: "note", code: "left_over", subject, message: "A folder without a model.json", repair };
+/** Half-written versions go; what was put there by hand is kept in `damaged/`. */
+function* strangers({ folder }: Store): Generator<Finding> {
+  for (const model of entriesIn(folder.modelsPath)) {
+    const path = `${folder.modelsPath}/${model.name}`;
+    const versions = entriesIn(path);
+    const known = model.isDirectory && modelNameSchema.safeParse(model.name).success;
+    if (!known) yield note(`models/${model.name}`, "Not a model", () => folder.setAside(path));
+    for (const version of known ? versions : []) {
+      const isVersion = version.isDirectory && /^[1-9][0-9]*$/.test(version.name);
+      if (isVersion && exists(`${path}/${version.name}/model.json`)) continue;
+      const what = isVersion ? "A folder without a model.json" : "Not a version";
+      yield note(`models/${model.name}/${version.name}`, what, () => folder.setAside(`${path}/${version.name}`));
     }
   }
+}
+
+function note(subject: string, message: string, repair: () => void): Finding {
+  return { level: "note", code: "left_over", subject, message, repair };
 }

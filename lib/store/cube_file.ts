@@ -1,5 +1,5 @@
 import { LoopscopeError } from "../base/errors.ts";
-import type { CubeReader, ImageChannel, IngestedCube, Region } from "../cube/cube.ts";
+import type { CubeReader, ImageChannel, Region } from "../cube/cube.ts";
 import type { CubeFile } from "../schemas/cube_file.ts";
 import { CubeFileWriter } from "./cube_file_writer.ts";
 import { imagePath, readCubeJson, writeCubeJson, writeImage } from "./cube_json.ts";
@@ -33,7 +33,7 @@ export function createCubeFile(folder: string, shape: readonly [number, number, 
  * Opens a stored cube. Throws `cube_damaged` (internal) when `cube.json` is not what was written or a file has
  * another size than the shape demands.
  */
-export function openCubeFile(folder: string, options: CubeFileOptions = {}): CubeReader & { meta: IngestedCube } {
+export function openCubeFile(folder: string, options: CubeFileOptions = {}): CubeReader & { meta: CubeFile } {
   const meta = readCubeJson(folder);
   const [rows, cols, points] = meta.shape;
   const layout: TileLayout = { shape: meta.shape, ...meta.layout };
@@ -52,7 +52,7 @@ function cubeReader(
   meta: CubeFile,
   values: TiledFile<Float32Array>,
   mask: TiledFile<Uint8Array> | undefined,
-): CubeReader & { meta: IngestedCube } {
+): CubeReader & { meta: CubeFile } {
   const { shape, axes, quantity, unit, maps } = meta;
   return {
     meta,

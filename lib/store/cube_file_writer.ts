@@ -2,7 +2,7 @@ import type { ImageChannel, IngestedCube } from "../cube/cube.ts";
 import type { MapInfo } from "../schemas/cube.ts";
 import { writeCubeJson, writeImage } from "./cube_json.ts";
 import { onDisk } from "./disk_error.ts";
-import { removeIfThere, syncFolder } from "./durable.ts";
+import { removeIfThere, sha256OfFile, syncFolder } from "./durable.ts";
 import type { TileLayout } from "./tile_layout.ts";
 import { TiledFile } from "./tiled_file.ts";
 
@@ -10,13 +10,13 @@ import { TiledFile } from "./tiled_file.ts";
 export class CubeFileWriter {
   #values: TiledFile<Float32Array>;
   #mask?: TiledFile<Uint8Array>;
-  #images: { shape: [number, number, number]; maps: MapInfo[] };
+  #images: { shape: [number, number, number]; maps: MapInfo[]; digests: Record<string, string> };
   #nextRow = 0;
   /** The started row of tiles, rows x cols x points. */
   #started?: Float32Array;
 
   constructor(private readonly folder: string, private readonly layout: TileLayout) {
-    this.#images = { shape: [...layout.shape], maps: [] };
+    this.#images = { shape: [...layout.shape], maps: [], digests: {} };
     this.#values = new TiledFile(`${folder}/values.f32`, layout, Float32Array, { write: true });
   }
 
@@ -78,7 +78,8 @@ export class CubeFileWriter {
     if (meta.shape.some((length, i) => length !== shape[i])) {
       throw new RangeError(`The cube was written with shape [${shape}], its description says [${meta.shape}]`);
     }
-    writeCubeJson(this.folder, { ...meta, maps: this.#images.maps, layout });
+    const digests = { ...this.#images.digests, ...this.#digests() };
+    writeCubeJson(this.folder, { ...meta, maps: this.#images.maps, layout, digests });
     onDisk(() => syncFolder(this.folder));
   }
 
@@ -110,6 +111,11 @@ export class CubeFileWriter {
     }
     this.#nextRow += taken;
     return taken;
+  }
+
+  #digests(): Record<string, string> {
+    const names = this.#mask ? ["values.f32", "mask.u8"] : ["values.f32"];
+    return Object.fromEntries(names.map((name) => [name, sha256OfFile(`${this.folder}/${name}`)]));
   }
 
   #checkWhole(): void {

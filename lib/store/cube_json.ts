@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { LoopscopeError } from "../base/errors.ts";
 import type { ImageChannel } from "../cube/cube.ts";
 import { type CubeFile, cubeFileSchema } from "../schemas/cube_file.ts";
@@ -5,7 +6,11 @@ import { onDisk } from "./disk_error.ts";
 import { removeIfThere, syncFolder, writeFileDurably } from "./durable.ts";
 
 /** Writes `maps/N.f32` and adds the channel to the list in `meta` (which the caller saves). */
-export function writeImage(folder: string, meta: Pick<CubeFile, "shape" | "maps">, channel: ImageChannel): void {
+export function writeImage(
+  folder: string,
+  meta: Pick<CubeFile, "shape" | "maps" | "digests">,
+  channel: ImageChannel,
+): void {
   const [rows, cols] = meta.shape;
   const { name, quantity, unit, values_HW } = channel;
   if (meta.maps.some((map) => map.name === name)) {
@@ -19,6 +24,7 @@ export function writeImage(folder: string, meta: Pick<CubeFile, "shape" | "maps"
   onDisk(() => Deno.mkdirSync(`${folder}/maps`, { recursive: true }));
   const bytes = new Uint8Array(values_HW.buffer, values_HW.byteOffset, values_HW.byteLength);
   writeFileDurably(imagePath(folder, meta.maps.length), bytes);
+  if (meta.digests) meta.digests[`maps/${meta.maps.length}.f32`] = createHash("sha256").update(bytes).digest("hex");
   meta.maps.push({ name, quantity, unit });
 }
 

@@ -1,10 +1,13 @@
 import { statfsSync } from "node:fs";
-import { LoopscopeError } from "../base/errors.ts";
+import { conflict, LoopscopeError } from "../base/errors.ts";
 import { onDisk } from "./disk_error.ts";
-import { removeIfThere, syncFolder } from "./durable.ts";
+import { entriesIn, exists, removeIfThere, syncFolder } from "./durable.ts";
 import { SpareRoom } from "./spare_room.ts";
 
-const FOLDERS = ["blobs", "cubes", "models", "jobs", "results", "uploads", "tmp"] as const;
+/** Lies in a data folder while a backup is being restored into it. */
+export const RESTORING = "restoring";
+/** The folders in a data folder. */
+export const FOLDERS = ["blobs", "cubes", "models", "jobs", "results", "uploads", "tmp"] as const;
 /** Uploads and derived results leave so much free for the records, checkpoints and models. */
 const RESERVE_BYTES = 64 * 2 ** 20;
 /** What others on the same disk cannot take: at most 4 MiB, and a small part of a small reserve. */
@@ -13,6 +16,8 @@ const SPARE_BYTES = 4 * 2 ** 20;
 export interface DataFolderOptions {
   /** Opened beside a running service (keys, backup): no lock is taken and `tmp/` is left alone. */
   shared?: boolean;
+  /** What a killed process left in `tmp/` stays. */
+  keepTmp?: boolean;
   /** What uploads leave free on the disk; default 64 MiB. */
   reserveBytes?: number;
 }
@@ -25,13 +30,13 @@ export class DataFolder {
   /** For what must be recorded on a full disk too: see `SpareRoom.use`. */
   readonly spare: SpareRoom;
 
-  /** Throws `data_folder_in_use` (conflict) when another process holds the folder. */
+  /** Throws (conflict) `data_folder_in_use` when another process holds it, `data_folder_damaged` when it is none. */
   constructor(readonly root: string, options: DataFolderOptions = {}) {
     this.#reserveBytes = options.reserveBytes ?? RESERVE_BYTES;
     onDisk(() => Deno.mkdirSync(root, { recursive: true }));
     if (!options.shared) this.#lock = takeLock(root);
-    for (const name of FOLDERS) onDisk(() => Deno.mkdirSync(`${root}/${name}`, { recursive: true }));
-    if (!options.shared) this.#emptyTmp();
+    for (const name of FOLDERS) makeFolder(`${root}/${name}`);
+    if (!options.shared && !options.keepTmp) this.#emptyTmp();
     this.spare = new SpareRoom(`${root}/loopscope.spare`, Math.min(SPARE_BYTES, Math.floor(this.#reserveBytes / 16)));
     if (!options.shared) this.spare.fill(() => this.freeBytes());
     syncFolder(root);
@@ -85,6 +90,20 @@ export class DataFolder {
     return Deno.remove(grave, { recursive: true }).then(() => this.spare.fill(() => this.freeBytes()));
   }
 
+  /** Moves what is damaged to `damaged/`, where only a person deletes it. What is not there is fine. */
+  setAside(path: string): void {
+    if (!exists(path)) return;
+    Deno.mkdirSync(this.damagedPath, { recursive: true });
+    const name = path.slice(this.root.length + 1).replaceAll("/", "-");
+    Deno.renameSync(path, `${this.damagedPath}/${name}.${Date.now().toString(36)}${this.#tmpCount++}`);
+    syncFolder(this.damagedPath);
+    syncFolder(path.slice(0, path.lastIndexOf("/")));
+  }
+
+  get damagedPath(): string {
+    return `${this.root}/damaged`;
+  }
+
   freeBytes(): number {
     const { bavail, bsize } = statfsSync(this.root);
     return bavail * bsize;
@@ -112,6 +131,19 @@ export class DataFolder {
       removeIfThere(grave);
     }
   }
+}
+
+/** Whether anything was ever kept in the folder, its records aside. */
+export function holdsAnything(root: string): boolean {
+  return ["blobs", "cubes", "models"].some((name) => entriesIn(`${root}/${name}`).length > 0);
+}
+
+/** A link would be followed to who knows where, and renames into it fail: it must be a folder. */
+function makeFolder(path: string): void {
+  if (exists(path) && !Deno.lstatSync(path).isDirectory) {
+    throw conflict("data_folder_damaged", `Met something else at ${path}, wanted a folder`);
+  }
+  onDisk(() => Deno.mkdirSync(path, { recursive: true }));
 }
 
 /** Whether a running service holds the folder. */

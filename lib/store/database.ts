@@ -12,8 +12,13 @@ export class Database {
   /** Opens and migrates. Throws `schema_too_new` (conflict) for a folder that a later version has written. */
   constructor(readonly path: string, private readonly migrations: readonly string[] = MIGRATIONS) {
     this.#db = onDisk(() => new DatabaseSync(path, { timeout: 5000 }));
-    onDisk(() => this.#db.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON"));
-    onDisk(() => this.#migrate());
+    try {
+      onDisk(() => this.#db.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON"));
+      onDisk(() => this.#migrate());
+    } catch (error) {
+      this.#db.close();
+      throw isDamage(error) ? damaged(path, error) : error;
+    }
   }
 
   get<T>(sql: string, ...values: SQLInputValue[]): T | undefined {
@@ -53,12 +58,30 @@ export class Database {
 
   /** What SQLite finds wrong with the file; empty when it is sound. */
   problems(): string[] {
+    try {
+      return this.#problems();
+    } catch (error) {
+      return [(error as Error).message];
+    }
+  }
+
+  /** Rows that refer to another which is not there. */
+  orphanedRows(): number {
+    return this.#db.prepare("PRAGMA foreign_key_check").all().length;
+  }
+
+  /** Tables and indexes that the schema has and this file lacks, each with the statement that makes it. */
+  missing(): { name: string; sql: string }[] {
+    using whole = new DatabaseSync(":memory:");
+    for (const step of this.migrations) whole.exec(step);
+    const sql = "SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL";
+    const met = new Set(this.all<{ name: string }>(sql).map(({ name }) => name));
+    return (whole.prepare(sql).all() as { name: string; sql: string }[]).filter(({ name }) => !met.has(name));
+  }
+
+  #problems(): string[] {
     const checks = this.#db.prepare("PRAGMA integrity_check").all() as { integrity_check: string }[];
-    const strangers = this.#db.prepare("PRAGMA foreign_key_check").all() as { table: string }[];
-    return [
-      ...checks.map((row) => row.integrity_check).filter((text) => text !== "ok"),
-      ...strangers.map((row) => `a row of ${row.table} refers to nothing`),
-    ];
+    return checks.map((row) => row.integrity_check).filter((text) => text !== "ok");
   }
 
   close(): void {
@@ -82,4 +105,13 @@ export class Database {
       this.#db.exec(`PRAGMA user_version = ${this.migrations.length}`);
     });
   }
+}
+
+function isDamage(error: unknown): boolean {
+  return /malformed|not a database/.test((error as Error).message);
+}
+
+function damaged(path: string, cause: unknown): LoopscopeError {
+  const message = `The records in ${path} are damaged (${(cause as Error).message}): restore a backup`;
+  return new LoopscopeError("internal", "database_damaged", message, { cause });
 }

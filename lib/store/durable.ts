@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { asStoreError, onDisk } from "./disk_error.ts";
 
 /** Writes all bytes; a short write goes on where it stopped. */
@@ -74,6 +75,15 @@ export async function writeLargeFileDurably(
   syncFolder(path.slice(0, path.lastIndexOf("/")));
 }
 
+/** Hexadecimal; reads a mebibyte at a time. */
+export function sha256OfFile(path: string): string {
+  const hash = createHash("sha256");
+  using file = Deno.openSync(path);
+  const buffer = new Uint8Array(1 << 20);
+  for (let got = file.readSync(buffer); got !== null; got = file.readSync(buffer)) hash.update(buffer.subarray(0, got));
+  return hash.digest("hex");
+}
+
 /** Removes a file or a folder tree; one that is not there is fine. */
 export function removeIfThere(path: string): void {
   try {
@@ -83,12 +93,18 @@ export function removeIfThere(path: string): void {
   }
 }
 
+/** What lies in a folder, by name; nothing where there is no folder. Links are not followed. */
+export function entriesIn(path: string): Deno.DirEntry[] {
+  if (!exists(path) || !Deno.lstatSync(path).isDirectory) return [];
+  return [...Deno.readDirSync(path)].sort((a, b) => a.name < b.name ? -1 : 1);
+}
+
 export function exists(path: string): boolean {
   try {
     Deno.lstatSync(path);
     return true;
   } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
+    if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory) return false;
     throw error;
   }
 }

@@ -1,5 +1,5 @@
 export interface Finding {
-  /** `error`: something that was promised is not so. `note`: left-overs of a killed process, swept at the next start. */
+  /** `error`: something that was promised is not so. `note`: what does no harm, such as left-overs of a killed process. */
   level: "error" | "note";
   code: string;
   /** What it is about: a cube's id, `name@version`, a file. */
@@ -10,8 +10,15 @@ export interface Finding {
 }
 
 export interface CheckOptions {
-  /** Read every blob and weight and compare its SHA-256. */
+  /** Read every file whose SHA-256 is known and compare it. */
   deep?: boolean;
   /** A service is using the folder: what it is just writing is not reported. */
   live?: boolean;
+}
+
+/** Makes the errors about one thing. */
+export function errorAbout(subject: string) {
+  return (code: string, message: string, repair?: Finding["repair"]): Finding => ({
+    ...{ level: "error", code, subject, message, repair },
+  });
 }

@@ -1,5 +1,6 @@
 import { createHmac, randomBytes, timingSafeEqual } from "node:crypto";
 import { type Clock, toTimestamp } from "../base/clock.ts";
+import { conflict } from "../base/errors.ts";
 import type { KeyVerifier, Scope, VerifiedKey } from "../schemas/access.ts";
 import type { Database } from "./database.ts";
 import { exists, writeFileDurably } from "./durable.ts";
@@ -21,19 +22,36 @@ interface KeyRow {
   revoked_ms: number | null;
 }
 
+const HMAC_BYTES = 32;
+const NO_KEY = new Uint8Array(HMAC_BYTES);
+
 /** API keys `ls_ID_SECRET`, of which only an HMAC-SHA256 is kept; the HMAC's own key lies in `hmac.key`. */
 export class SqliteKeyStore implements KeyVerifier {
-  readonly #hmacKey: Uint8Array;
+  /** Absent before the first key, and when `hmac.key` was lost: no key is known then. */
+  #hmacKey?: Uint8Array;
+  readonly #path: string;
 
-  /** Makes `hmac.key` in the data folder on first use. */
   constructor(private readonly db: Database, dataFolder: string, private readonly clock: Clock) {
-    const path = `${dataFolder}/hmac.key`;
-    if (!exists(path)) writeFileDurably(path, randomBytes(32), 0o600);
-    this.#hmacKey = Deno.readFileSync(path);
+    this.#path = `${dataFolder}/hmac.key`;
+    const bytes = exists(this.#path) ? Deno.readFileSync(this.#path) : undefined;
+    this.#hmacKey = bytes?.length === HMAC_BYTES ? bytes : undefined;
   }
 
-  /** The secret is shown this once. */
+  /** Whether `hmac.key` is missing or damaged although there are keys that were hashed with it. */
+  get lost(): boolean {
+    return this.#hmacKey === undefined && (exists(this.#path) || this.list().some((key) => !key.revokedAt));
+  }
+
+  /** Revokes every key, since none can be told from a wrong one any more, and makes a new `hmac.key`. */
+  startAnew(): void {
+    for (const { id } of this.list()) this.revoke(id);
+    this.#makeHmacKey();
+  }
+
+  /** Makes `hmac.key` on first use. Throws `hmac_key_lost` (conflict). The secret is shown this once. */
   add(name: string, scopes: readonly Scope[]): { key: ApiKey; secret: string } {
+    if (this.lost) throw conflict("hmac_key_lost", `${this.#path} is missing or damaged: see \`deno task doctor\``);
+    if (!this.#hmacKey) this.#makeHmacKey();
     const id = randomBytes(6).toString("hex");
     const secret = `ls_${id}_${randomBytes(24).toString("base64url")}`;
     this.db.run(
@@ -63,11 +81,18 @@ export class SqliteKeyStore implements KeyVerifier {
     const id = /^ls_([0-9a-f]{12})_/.exec(secret)?.[1] ?? "";
     const row = this.db.get<KeyRow>("SELECT * FROM api_keys WHERE id = ? AND revoked_ms IS NULL", id);
     // An unknown id costs the same comparison.
-    const equal = timingSafeEqual(this.#hmac(secret), row?.hmac ?? new Uint8Array(32));
+    const wanted = row?.hmac.length === HMAC_BYTES ? row.hmac : new Uint8Array(HMAC_BYTES);
+    const equal = timingSafeEqual(this.#hmac(secret), wanted) && this.#hmacKey !== undefined;
     return row && equal ? { id: row.id, scopes: JSON.parse(row.scopes) } : undefined;
   }
 
+  #makeHmacKey(): void {
+    const bytes = randomBytes(HMAC_BYTES);
+    writeFileDurably(this.#path, bytes, 0o600);
+    this.#hmacKey = bytes;
+  }
+
   #hmac(secret: string): Uint8Array {
-    return createHmac("sha256", this.#hmacKey).update(secret).digest();
+    return createHmac("sha256", this.#hmacKey ?? NO_KEY).update(secret).digest();
   }
 }

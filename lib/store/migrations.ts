@@ -94,4 +94,6 @@ export const MIGRATIONS: readonly string[] = [
   "ALTER TABLE cubes ADD COLUMN changing INTEGER NOT NULL DEFAULT 0",
   // Choosing the next job reads the waiting ones of a kind without touching their rows.
   "CREATE INDEX jobs_waiting ON jobs (kind, priority, caller, seq) WHERE state = 'queued'",
+  // SHA-256 of each small file of a version, as JSON; null where the version is not there (any more).
+  "ALTER TABLE model_versions ADD COLUMN digests TEXT",
 ];

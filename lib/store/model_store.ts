@@ -5,7 +5,7 @@ import { AliasTable } from "./alias_table.ts";
 import type { Database } from "./database.ts";
 import type { DataFolder } from "./data_folder.ts";
 import { asStoreError } from "./disk_error.ts";
-import { exists, removeIfThere, syncFolder, syncTree } from "./durable.ts";
+import { exists, removeIfThere, sha256OfFile, syncFolder, syncTree } from "./durable.ts";
 
 export interface StoredModel {
   name: string;
@@ -32,7 +32,7 @@ export class ModelStore {
   /** Versions by folder of a model, as far as they have been asked for: no other process changes them meanwhile. */
   readonly #versions = new Map<string, readonly number[]>();
 
-  constructor(private readonly db: Database, private readonly folder: DataFolder, private readonly zooPath: string) {
+  constructor(private readonly db: Database, private readonly folder: DataFolder, readonly zooPath: string) {
     this.aliases = new AliasTable(db);
   }
 
@@ -109,7 +109,10 @@ export class ModelStore {
   ): Promise<number> {
     const version = this.#reserve(name, options.madeBy);
     const place = `${this.folder.modelsPath}/${name}/${version}`;
-    if (exists(place)) return version;
+    if (exists(place)) {
+      this.accept(name, version);
+      return version;
+    }
     const draft = this.folder.makeTmpFolder("model");
     try {
       await write(draft, version);
@@ -117,6 +120,7 @@ export class ModelStore {
       checkWeights(manifest, "weights.safetensors", await Deno.readFile(`${draft}/weights.safetensors`));
       syncTree(draft);
       this.#keep(draft, place);
+      this.folder.spare.use(() => this.accept(name, version));
     } catch (error) {
       throw asStoreError(error);
     } finally {
@@ -153,7 +157,51 @@ export class ModelStore {
     }
     this.#manifests.delete(path);
     this.#versions.delete(parentOf(path));
+    this.folder.spare.use(() => this.forget(name, version));
     await this.folder.discard(path);
+  }
+
+  /** Takes a version's small files for what they shall be. */
+  accept(name: string, version: number): void {
+    const digests = JSON.stringify(digestsOf(`${this.folder.modelsPath}/${name}/${version}`));
+    this.db.run("UPDATE model_versions SET digests = ? WHERE name = ? AND version = ?", digests, name, version);
+  }
+
+  /** Small files of a version that are not what was written, or gone. Versions of before digests were kept have none. */
+  changedFiles(name: string, version: number): string[] {
+    const sql = "SELECT digests FROM model_versions WHERE name = ? AND version = ?";
+    const wanted = this.db.get<{ digests: string | null }>(sql, name, version)?.digests;
+    if (!wanted) return [];
+    const met = digestsOf(`${this.folder.modelsPath}/${name}/${version}`);
+    return Object.entries(JSON.parse(wanted)).filter(([file, digest]) => met[file] !== digest).map(([file]) => file);
+  }
+
+  /** Versions that were made and never removed, and are not there. */
+  lost(): { name: string; version: number }[] {
+    const sql = "SELECT name, version FROM model_versions WHERE digests IS NOT NULL ORDER BY name, version";
+    return this.db.all<{ name: string; version: number }>(sql).filter(({ name, version }) =>
+      this.isLost(name, version)
+    );
+  }
+
+  isLost(name: string, version: number): boolean {
+    const sql = "SELECT 1 FROM model_versions WHERE name = ? AND version = ? AND digests IS NOT NULL";
+    if (exists(`${this.folder.modelsPath}/${name}/${version}/model.json`)) return false;
+    return this.db.get(sql, name, version) !== undefined;
+  }
+
+  /** From now on a version may be missing: it was removed. */
+  forget(name: string, version: number): void {
+    this.db.run("UPDATE model_versions SET digests = NULL WHERE name = ? AND version = ?", name, version);
+  }
+
+  /** Moves what is damaged to `damaged/`. */
+  setAside(name: string, version: number): void {
+    const path = `${this.folder.modelsPath}/${name}/${version}`;
+    this.#manifests.delete(path);
+    this.#versions.delete(parentOf(path));
+    this.forget(name, version);
+    this.folder.setAside(path);
   }
 
   /** Points an alias at a version that is there. Throws `alias_changed` (precondition) unless at `ifRevision`. */
@@ -198,17 +246,25 @@ export class ModelStore {
 
   #versionsIn(root: string, name: string): readonly number[] {
     const path = `${root}/${name}`;
-    const known = this.#versions.get(path);
-    if (known) return known;
+    const remembered = this.#versions.get(path);
+    if (remembered) return remembered;
     const versions = versionsIn(path);
-    // What is not there is not remembered, since strangers may ask for any name.
-    if (versions.length > 0) this.#versions.set(path, versions);
+    // Strangers may ask for any name: only those are remembered that one of the two places has.
+    const known = [this.zooPath, this.folder.modelsPath].some((root) => this.#versions.has(`${root}/${name}`));
+    if (versions.length > 0 || known) this.#versions.set(path, versions);
     return versions;
   }
 }
 
 function parentOf(path: string): string {
   return path.slice(0, path.lastIndexOf("/"));
+}
+
+const SMALL_FILES = ["model.json", "check.json", "card.md"];
+
+function digestsOf(path: string): Record<string, string> {
+  const there = SMALL_FILES.filter((file) => exists(`${path}/${file}`));
+  return Object.fromEntries(there.map((file) => [file, sha256OfFile(`${path}/${file}`)]));
 }
 
 function namesIn(root: string): string[] {

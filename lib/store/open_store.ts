@@ -1,9 +1,11 @@
 import { type Clock, systemClock } from "../base/clock.ts";
+import { conflict } from "../base/errors.ts";
 import { type BlobStore, DiskBlobStore } from "./blob_store.ts";
 import { CheckpointStore } from "./checkpoint_store.ts";
 import { type CubeStore, DiskCubeStore } from "./cube_store.ts";
-import { DataFolder } from "./data_folder.ts";
+import { DataFolder, holdsAnything, RESTORING } from "./data_folder.ts";
 import { Database } from "./database.ts";
+import { exists } from "./durable.ts";
 import { SqliteIdempotencyStore } from "./idempotency_store.ts";
 import { type JobStore, SqliteJobStore } from "./job_store.ts";
 import { SqliteKeyStore } from "./key_store.ts";
@@ -37,6 +39,8 @@ export interface StoreOptions {
   resultBytes?: number;
   /** Beside a running service: no lock, no sweep. */
   shared?: boolean;
+  /** Alone, but what a killed process left stays where it is: for the doctor. */
+  keepLeftOvers?: boolean;
   /** What uploads leave free on the disk; default 64 MiB. */
   reserveBytes?: number;
 }
@@ -47,13 +51,15 @@ export interface StoreOptions {
  */
 export async function openStore(options: StoreOptions): Promise<Store> {
   const { root, zooPath, clock = systemClock, shared = false } = options;
-  const folder = new DataFolder(root, { shared, reserveBytes: options.reserveBytes });
+  requireRecords(root);
+  const { reserveBytes, keepLeftOvers = false } = options;
+  const folder = new DataFolder(root, { shared, reserveBytes, keepTmp: keepLeftOvers });
   const db = folder.spare.use(() => new Database(folder.databasePath));
   const cubeWithBytes = "SELECT 1 FROM cubes WHERE sha256 = ? LIMIT 1";
   const blobs = new DiskBlobStore(folder, (sha256) => db.get(cubeWithBytes, sha256) !== undefined);
   const cubes = new DiskCubeStore(db, folder, blobs);
   const uploads = new UploadStore(folder);
-  if (!shared) {
+  if (!shared && !keepLeftOvers) {
     uploads.sweep();
     await sweep(folder, db, blobs);
     cubes.settleImages();
@@ -75,6 +81,18 @@ export async function openStore(options: StoreOptions): Promise<Store> {
       folder.close();
     },
   };
+}
+
+/** Without its records every file would be taken for a left-over, and swept. */
+function requireRecords(root: string): void {
+  if (exists(`${root}/${RESTORING}`) && !exists(`${root}/loopscope.db`)) {
+    throw conflict("restore_unfinished", `A restore into ${root} was cut off: run it again`);
+  }
+  const size = exists(`${root}/loopscope.db`) ? Deno.statSync(`${root}/loopscope.db`).size : 0;
+  if (size > 0 || !holdsAnything(root)) return;
+  const message =
+    `${root} has cubes or models and no records of them: put loopscope.db back, or restore a backup elsewhere`;
+  throw conflict("records_missing", message);
 }
 
 /** Files come before their record and go after it: what has no record was never promised, or is deleted. */

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import type { DataFolder } from "./data_folder.ts";
 import { isDiskFull, onDisk } from "./disk_error.ts";
-import { removeIfThere } from "./durable.ts";
+import { entriesIn, removeIfThere } from "./durable.ts";
 
 export interface CachedResult {
   bytes: Uint8Array<ArrayBuffer>;
@@ -37,8 +37,9 @@ export class DiskResultCache implements ResultCache {
 
   constructor(private readonly folder: DataFolder, private readonly maxBytes: number) {
     const found: { path: string; size: number; usedMs: number }[] = [];
-    for (const scope of Deno.readDirSync(folder.resultsPath)) {
-      for (const file of Deno.readDirSync(`${folder.resultsPath}/${scope.name}`)) {
+    for (const scope of entriesIn(folder.resultsPath)) {
+      for (const file of entriesIn(`${folder.resultsPath}/${scope.name}`)) {
+        if (!file.isFile) continue;
         const path = `${folder.resultsPath}/${scope.name}/${file.name}`;
         const { size, mtime } = Deno.statSync(path);
         found.push({ path, size, usedMs: mtime?.getTime() ?? 0 });

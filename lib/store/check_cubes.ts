@@ -1,0 +1,127 @@
+import { type CubeRecord, cubeRecordSchema, ingestedCubeSchema } from "../schemas/cube.ts";
+import { openCubeFile } from "./cube_file.ts";
+import { readCubeJson, writeCubeJson } from "./cube_json.ts";
+import { entriesIn, sha256OfFile } from "./durable.ts";
+import { type CheckOptions, errorAbout, type Finding } from "./finding.ts";
+import type { Store } from "./open_store.ts";
+
+interface CubeRow {
+  seq: number;
+  id: string;
+  sha256: string;
+  stored_bytes: number;
+  record: string;
+}
+
+/** Every cube's record, files and uploaded bytes. */
+export function* checkCubes(store: Store, { deep, live }: CheckOptions): Generator<Finding> {
+  const next = "SELECT seq, id, sha256, stored_bytes, record FROM cubes WHERE seq > ? ORDER BY seq LIMIT 1";
+  for (let row = store.db.get<CubeRow>(next, 0); row; row = store.db.get<CubeRow>(next, row.seq)) {
+    for (const finding of checkCube(store, row, deep ?? false)) {
+      // A running service may have deleted or changed it between two looks.
+      const now = live ? store.db.get<CubeRow>("SELECT * FROM cubes WHERE id = ?", row.id) : row;
+      if (now?.record === row.record) yield finding;
+    }
+  }
+}
+
+function* checkCube(store: Store, row: CubeRow, deep: boolean): Generator<Finding> {
+  const error = errorAbout(row.id);
+  const takeOut = () => takeCubeOut(store, row);
+  const cube = readRecord(row);
+  if (typeof cube === "string") return yield error("cube_record_invalid", cube, takeOut);
+  const folder = store.cubes.folderOf(row.id);
+  const problem = fileProblem(folder, cube) ?? (deep ? digestProblem(folder) : undefined);
+  if (problem) return yield error("cube_damaged", problem, takeOut);
+  if (described(readCubeJson(folder)) !== described(cube)) {
+    const repair = () => writeCubeJson(folder, { ...readCubeJson(folder), ...ingestedCubeSchema.parse(cube) });
+    const code = sameMaps(folder, cube) ? "cube_json_differs" : "cube_maps_differ";
+    yield error(code, "cube.json says something else than the record", repair);
+  }
+  const [rows, cols, points] = cube.shape;
+  const bytes = cube.sizeBytes + 4 * rows * cols * points;
+  if (bytes !== row.stored_bytes) {
+    const repair = () => void store.db.run("UPDATE cubes SET stored_bytes = ? WHERE id = ?", bytes, row.id);
+    yield error("cube_size_wrong", `The record counts ${row.stored_bytes} bytes, wanted ${bytes}`, repair);
+  }
+  yield* checkUpload(store, cube);
+}
+
+function* checkUpload({ blobs, folder }: Store, cube: CubeRecord): Generator<Finding> {
+  const blob = blobs.get(cube.sha256);
+  if (!blob) {
+    const message =
+      `The uploaded bytes ${cube.sha256} are gone, the cube itself is whole. Upload the file again to keep them`;
+    yield { level: "note", code: "blob_missing", subject: cube.id, message };
+  } else if (blob.sizeBytes !== cube.sizeBytes) {
+    const message = `The uploaded bytes are ${blob.sizeBytes}, wanted ${cube.sizeBytes}`;
+    yield errorAbout(cube.id)("blob_damaged", message, () => folder.setAside(blob.path));
+  }
+}
+
+/** The record, or what is wrong with it. */
+function readRecord(row: CubeRow): CubeRecord | string {
+  try {
+    const parsed = cubeRecordSchema.safeParse(JSON.parse(row.record));
+    if (!parsed.success) {
+      const [issue] = parsed.error.issues;
+      return `The record is not valid at ${issue.path.join(".")}: ${issue.message}`;
+    }
+    const { id, sha256 } = parsed.data;
+    const same = id === row.id && sha256 === row.sha256;
+    return same ? parsed.data : `The record says ${id} with SHA-256 ${sha256}, wanted ${row.id} with ${row.sha256}`;
+  } catch {
+    return "The record is not JSON";
+  }
+}
+
+function fileProblem(folder: string, cube: CubeRecord): string | undefined {
+  const link = ["", "/values.f32", "/mask.u8", "/cube.json", ...mapFiles(folder)].find((name) => isOdd(folder + name));
+  if (link !== undefined) return `Met something else than a file or a folder at ${folder}${link}`;
+  try {
+    const reader = openCubeFile(folder);
+    reader.close();
+    return String(reader.shape) === String(cube.shape) ? undefined : `The files have shape ${reader.shape}`;
+  } catch (error) {
+    return (error as Error).message;
+  }
+}
+
+function mapFiles(folder: string): string[] {
+  return ["/maps", ...entriesIn(`${folder}/maps`).map(({ name }) => `/maps/${name}`)];
+}
+
+/** A link, a pipe or a device: not what was written, and not to be opened. */
+function isOdd(path: string): boolean {
+  try {
+    const { isFile, isDirectory } = Deno.lstatSync(path);
+    return !isFile && !isDirectory;
+  } catch {
+    return false;
+  }
+}
+
+/** Files written since digests are kept are compared with theirs. */
+function digestProblem(folder: string): string | undefined {
+  for (const [name, wanted] of Object.entries(readCubeJson(folder).digests ?? {})) {
+    const met = sha256OfFile(`${folder}/${name}`);
+    if (met !== wanted) return `The stored cube's ${name} has SHA-256 ${met}, wanted ${wanted}`;
+  }
+}
+
+function described(cube: unknown): string {
+  return JSON.stringify(ingestedCubeSchema.parse(cube));
+}
+
+function sameMaps(folder: string, cube: CubeRecord): boolean {
+  return JSON.stringify(readCubeJson(folder).maps) === JSON.stringify(cube.maps);
+}
+
+/** The files and the uploaded bytes, which can make the cube again, are kept in `damaged/`. */
+async function takeCubeOut({ folder, cubes, db, results }: Store, { id, sha256 }: CubeRow): Promise<void> {
+  folder.setAside(cubes.folderOf(id));
+  db.run("DELETE FROM cubes WHERE id = ?", id);
+  const needed = db.get("SELECT 1 FROM cubes WHERE sha256 = ? LIMIT 1", sha256);
+  if (!needed) folder.setAside(folder.blobPath(sha256));
+  await results.removeScope(id);
+}
