@@ -1,11 +1,12 @@
-import { setImmediate } from "node:timers";
 import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Turn } from "./turns.ts";
 
 type Chunk = ReadableStreamReadResult<Uint8Array>;
 
 /** What a client gets to read an answer to a body that was not wanted, before its connection is closed. */
 const LINGER_MS = 1000;
 
+/** Written in one turn. */
 const PIECE_BYTES = 65_536;
 
 export interface WriteOptions {
@@ -13,6 +14,8 @@ export interface WriteOptions {
   signal: AbortSignal;
   /** A client that takes nothing for this long is given up. */
   timeoutMs: number;
+  /** Shared with all other answers: the next piece of a large one waits for it, also where the client takes it at once. */
+  turn: Turn;
 }
 
 /**
@@ -60,25 +63,23 @@ async function writeBody(
   if (!chunk.done) {
     const following = reader.read();
     following.catch(() => {});
-    const soon = await Promise.race([following, nextTurn()]);
+    const soon = await Promise.race([following, options.turn().then(() => undefined)]);
     if (soon?.done && !outgoing.hasHeader("content-length")) outgoing.setHeader("content-length", chunk.value.length);
     await writeChunk(outgoing, chunk.value, options);
     chunk = await following;
   }
   while (!chunk.done) {
+    await options.turn();
     await writeChunk(outgoing, chunk.value, options);
     chunk = await reader.read();
   }
   await end(outgoing, options);
 }
 
-function nextTurn(): Promise<undefined> {
-  return new Promise((resolve) => setImmediate(() => resolve(undefined)));
-}
-
 /** Resolves when the client has room for more. A slow reader of a large chunk is one that reads. */
 async function writeChunk(outgoing: ServerResponse, bytes: Uint8Array, options: WriteOptions): Promise<void> {
   for (let at = 0; at < bytes.length; at += PIECE_BYTES) {
+    if (at > 0) await options.turn();
     if (options.signal.aborted) throw options.signal.reason;
     const { promise, resolve } = Promise.withResolvers<void>();
     outgoing.once("drain", resolve);
