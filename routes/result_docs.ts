@@ -3,6 +3,8 @@ import { type ContentDoc, ref } from "./declare.ts";
 
 const BINARY = { type: "string", format: "binary" };
 
+export const NOT_MODIFIED = { description: "The client has it already" };
+
 /** A file as the body, or as a form's field `file`. */
 export const FILE_BODY: Record<string, ContentDoc> = {
   "application/octet-stream": { schema: BINARY },
@@ -17,7 +19,7 @@ export function arrayAnswers(description: string, name: ComponentName) {
     "application/x-npz": { schema: BINARY },
     "application/octet-stream": { schema: BINARY },
   };
-  return { 200: { description, content }, 304: { description: "The client has it already" } };
+  return { 200: { description, content }, 304: NOT_MODIFIED };
 }
 
 /** As `arrayAnswers`, or 202 with the job that computes the result. */
