@@ -1,5 +1,6 @@
 import { type Clock, toTimestamp } from "../base/clock.ts";
 import { missing } from "../base/errors.ts";
+import type { Log } from "../base/log.ts";
 import { isNdArray, ndArray, type ResultTree } from "../base/nd_array.ts";
 import type { JobProgress, JobRecord, TrainRequest } from "../schemas/job.ts";
 import { isDiskFull } from "../store/disk_error.ts";
@@ -13,6 +14,7 @@ export interface ExecutionOptions {
   compute: WorkerPool;
   context: JobContext;
   clock: Clock;
+  log: Log;
   /** The job fails with `timeout` after this. */
   timeoutMs?: number;
 }
@@ -23,7 +25,7 @@ const ROOM_RETRY_MS = 1000;
 export async function executeTraining(
   job: JobRecord,
   request: TrainRequest,
-  { store, compute, context, clock, timeoutMs }: ExecutionOptions,
+  { store, compute, context, clock, log, timeoutMs }: ExecutionOptions,
 ): Promise<{ model: string; version: number }> {
   const made = store.models.madeBy(job.id);
   if (made) return { model: made.name, version: made.version };
@@ -40,7 +42,8 @@ export async function executeTraining(
     onProgress,
     timeoutMs,
   }).finally(() => context.draining.removeEventListener("abort", drain));
-  const version = await untilThereIsRoom(context, () =>
+  const onWait = () => log.warn("model_waits_for_room", { job: job.id });
+  const version = await untilThereIsRoom(context, onWait, () =>
     store.models.add(
       request.saveAs,
       (folder, number) =>
@@ -55,13 +58,18 @@ export async function executeTraining(
 }
 
 /** Hours of training are not thrown away for a full disk: the job waits for room, or to be cancelled. */
-async function untilThereIsRoom<T>({ signal, draining }: JobContext, keep: () => Promise<T>): Promise<T> {
-  while (true) {
+async function untilThereIsRoom<T>(
+  { signal, draining }: JobContext,
+  onWait: () => void,
+  keep: () => Promise<T>,
+): Promise<T> {
+  for (let attempt = 1;; attempt++) {
     try {
       return await keep();
     } catch (error) {
       signal.throwIfAborted();
       if (!isDiskFull(error) || draining.aborted) throw error;
+      if (attempt === 1) onWait();
     }
     await sleep(ROOM_RETRY_MS, AbortSignal.any([signal, draining]));
   }

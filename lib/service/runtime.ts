@@ -83,7 +83,7 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
       const caller = store.jobs.callerOf(job.id) ?? "";
       if (request.kind === "train") {
         const timeoutMs = quotas.trainingTimeoutMs(caller);
-        return await executeTraining(job, request, { store, compute, context, clock, timeoutMs });
+        return await executeTraining(job, request, { store, compute, context, clock, log, timeoutMs });
       }
       const progress = (fraction: number) => context.onEpoch(percent(fraction));
       await results.execute(request, { signal: context.signal, caller, progress });

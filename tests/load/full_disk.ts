@@ -1,7 +1,7 @@
-import { statfsSync } from "node:fs";
 import { createRandom, type Random } from "../../lib/base/random.ts";
 import { type RunningService, startService } from "../support/running_service.ts";
 import { smallDisk } from "../support/small_disk.ts";
+import { Ballast } from "./ballast.ts";
 import { examine } from "./examine.ts";
 import { FULL_DISK_WORK } from "./full_disk_work.ts";
 import { Ledger } from "./ledger.ts";
@@ -25,9 +25,11 @@ const ENDINGS = ["free", "kill -9", "free", "SIGTERM", "free", "free, kill -9"] 
  * uploads, deletes, jobs, aliases, image channels, results and predictions. While it is full nothing may be answered but
  * what was asked for or a clear `disk_full`; reading, predicting, deleting and cancelling go on. Then the service is
  * killed, stopped, or goes on by itself when there is room again; the folder is examined as after kill -9. Throws at the
- * first fault.
+ * first fault. Returns how many requests were acknowledged, and how many refused for want of room.
  */
-export async function fullDisk({ rounds, seed = 1, say = () => {} }: FullDiskOptions): Promise<Ledger> {
+export async function fullDisk(
+  { rounds, seed = 1, say = () => {} }: FullDiskOptions,
+): Promise<{ ledger: Ledger; refused: number }> {
   await using disk = await smallDisk(DISK_MIB);
   if (!disk) throw new Error("No small disk can be mounted here: this needs Linux and root");
   const random = createRandom(seed);
@@ -35,17 +37,17 @@ export async function fullDisk({ rounds, seed = 1, say = () => {} }: FullDiskOpt
   const ballast = new Ballast(disk.path);
   const dataFolder = `${disk.path}/data`;
   let service: RunningService | undefined;
-  const refused = { while: 0 };
+  const refused = { requests: 0 };
   try {
     for (let round = 1; round <= rounds; round++) {
       service ??= await startService({ dataFolder });
       const ending = ENDINGS[round % ENDINGS.length];
       service = await runRound({ service, ledger, random, ballast, refused }, ending);
-      if (round % 10 === 0) say(`${round} rounds, ${ledger.summary()}, ${refused.while} refused for want of room`);
+      if (round % 10 === 0) say(`${round} rounds, ${ledger.summary()}, ${refused.requests} refused for want of room`);
     }
     service ??= await startService({ dataFolder });
     await allJobsEnded(service, ledger);
-    return ledger;
+    return { ledger, refused: refused.requests };
   } finally {
     await service?.kill();
   }
@@ -57,7 +59,7 @@ interface Round {
   random: Random;
   ballast: Ballast;
   /** Requests refused with `disk_full` so far. */
-  refused: { while: number };
+  refused: { requests: number };
 }
 
 /** Returns the service where it goes on. */
@@ -67,13 +69,14 @@ async function runRound(round: Round, ending: typeof ENDINGS[number]): Promise<R
   const context = {
     ...{ service, ledger, random },
     onRefusal(refusal: Refusal) {
-      if (isDiskFull(refusal)) refused.while++;
+      if (isDiskFull(refusal)) refused.requests++;
       else if (!isExpected(refusal) && !stopped.service) throw unexpected(service, refusal);
     },
   };
   const work = workUntil(stopped, [...MIXED_WORK, ...FULL_DISK_WORK], context);
   void work.catch(() => {}); // it is awaited below
-  await sleep(ledger.counts.models === 0 ? 5000 : random.uniform() * 1000);
+  for (let waits = 0; ledger.counts.models === 0 && waits < 100; waits++) await sleep(50);
+  await sleep(random.uniform() * 1000);
   for (let blinks = Math.floor(random.uniform() * 3); blinks > 0; blinks--) {
     ballast.fill(random.uniform() ** 3 * MOST_LEFT_BYTES);
     await sleep(random.uniform() * 500);
@@ -149,36 +152,5 @@ async function allJobsEnded(service: RunningService, ledger: Ledger): Promise<vo
     if (job.state !== "succeeded") throw new Error(`Job ${id} is ${job.state}: ${JSON.stringify(job.error)}`);
     const { result } = job as unknown as { result: { version: number } };
     ledger.trained(id, result.version);
-  }
-}
-
-/** What another program writes on the same disk. */
-class Ballast {
-  readonly #path: string;
-
-  constructor(private readonly disk: string) {
-    this.#path = `${disk}/ballast`;
-  }
-
-  /** Takes all but so many bytes, rounded up to whole blocks. */
-  fill(leftBytes: number): void {
-    const block = new Uint8Array(1 << 20).fill(1);
-    using file = Deno.openSync(this.#path, { append: true, create: true });
-    for (let take = this.#freeBytes() - leftBytes; take > 0; take = this.#freeBytes() - leftBytes) {
-      try {
-        file.writeSync(block.subarray(0, Math.min(block.length, take)));
-      } catch {
-        return; // somebody else was quicker
-      }
-    }
-  }
-
-  remove(): void {
-    Deno.removeSync(this.#path);
-  }
-
-  #freeBytes(): number {
-    const { bavail, bsize } = statfsSync(this.disk);
-    return bavail * bsize;
   }
 }
