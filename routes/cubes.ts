@@ -17,6 +17,14 @@ import { takeUploadedFile } from "./uploaded_file.ts";
 
 const TAG = "Cubes";
 
+const MADE = { id: "$response.body#/id" };
+const CUBE_LINKS = {
+  get_v1_cubes_id: MADE,
+  get_v1_cubes_id_map: MADE,
+  get_v1_cubes_id_pca: MADE,
+  delete_v1_cubes_id: MADE,
+};
+
 /** `/v1/cubes`: upload, list, look at, delete. */
 export function mountCubes(app: App, deps: AppDeps): void {
   const { services } = deps;
@@ -35,8 +43,13 @@ export function mountCubes(app: App, deps: AppDeps): void {
     query: uploadQuerySchema,
     body: FILE_BODY,
     answers: {
-      200: { description: "The same bytes and options were there already", content: json("Cube") },
-      201: { description: "Stored", content: json("Cube") },
+      200: {
+        description: "The same bytes and options were there already",
+        content: json("Cube"),
+        headers: ["Location"],
+        links: CUBE_LINKS,
+      },
+      201: { description: "Stored", content: json("Cube"), links: CUBE_LINKS },
     },
     errors: [409],
     untimed: true,
@@ -110,7 +123,7 @@ function mountCubeViews(app: App, deps: AppDeps): void {
     params: idParamsSchema,
     query: mapUploadQuerySchema,
     body: FILE_BODY,
-    answers: { 201: { description: "The cube with its new channel", content: json("Cube") } },
+    answers: { 201: { description: "The cube with its new channel", content: json("Cube"), links: CUBE_LINKS } },
     errors: [404, 409],
     untimed: true,
   }, async ({ c, params, query, caller }) => {
@@ -119,7 +132,7 @@ function mountCubeViews(app: App, deps: AppDeps): void {
     const cube = await takeUploadedFile(c, deps, { schema, query }, (body, options) => {
       return cubes.addMap(params.id, body, options, caller);
     });
-    return Response.json(cube, { status: 201 });
+    return Response.json(cube, { status: 201, headers: { Location: `/v1/cubes/${cube.id}` } });
   });
 
   declare(app, deps, {

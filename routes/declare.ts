@@ -6,6 +6,7 @@ import type { Caller } from "../lib/service/services.ts";
 import { demandScope, isVisitor } from "./access.ts";
 import { check } from "./check.ts";
 import type { AppContext, AppDeps, AppEnv } from "./context.ts";
+import { type HeaderName, headerRefs } from "./header_docs.ts";
 import { answerOnce } from "./idempotency.ts";
 
 export type App = OpenAPIHono<AppEnv>;
@@ -14,6 +15,16 @@ export type App = OpenAPIHono<AppEnv>;
 export interface ContentDoc {
   schema: { $ref: string } | Record<string, unknown>;
   example?: unknown;
+}
+
+/** What comes back with one status. */
+export interface AnswerDoc {
+  description: string;
+  content?: Record<string, ContentDoc>;
+  /** Headers beside those that every such answer has. */
+  headers?: readonly HeaderName[];
+  /** Operations that go on from here: their parameters as runtime expressions. */
+  links?: Record<string, Record<string, string>>;
 }
 
 export interface Declaration<P extends z.ZodObject, Q extends z.ZodObject> {
@@ -31,8 +42,7 @@ export interface Declaration<P extends z.ZodObject, Q extends z.ZodObject> {
   query: Q;
   headers?: readonly { name: string; description: string; schema: Record<string, unknown>; required?: boolean }[];
   body?: Record<string, ContentDoc>;
-  /** By status: a description and the answer's content. */
-  answers: Record<number, { description: string; content?: Record<string, ContentDoc> }>;
+  answers: Record<number, AnswerDoc>;
   /** Statuses of the errors that this route can give, beside those that all can. */
   errors?: readonly number[];
   /** Streams are limited by their silence, not by their length. */
@@ -94,10 +104,18 @@ function document({ method, path, tag, summary, ...rest }: Declaration<z.ZodObje
     description: "The same key and request gives the first answer again",
     schema: { type: "string", pattern: "^[!-~]{1,255}$" },
   };
+  const cached: ParameterDoc = {
+    name: "If-None-Match",
+    in: "header",
+    required: false,
+    description: "ETags that the client has; 304 where one of them still holds",
+    schema: { type: "string" },
+  };
   const parameters = [
     ...parametersOf(rest.params, "path"),
     ...parametersOf(rest.query, "query"),
     ...headers,
+    ...(rest.answers[304] ? [cached] : []),
     ...(method === "post" ? [idempotency] : []),
   ];
   return {
@@ -111,9 +129,33 @@ function document({ method, path, tag, summary, ...rest }: Declaration<z.ZodObje
     ...(rest.scope === "open" ? { security: [] } : {}),
     "x-scope": rest.scope,
     ...(rest.body ? { request: { body: { required: true, content: rest.body } } } : {}),
-    responses: { ...problems(rest), ...rest.answers },
-  };
+    responses: responses({ ...problems(rest), ...rest.answers }, method),
+  } as RouteConfig;
 }
+
+/** Answers with the headers and links that follow from their status. */
+function responses(answers: Record<number, AnswerDoc>, method: string) {
+  const isCached = answers[304] !== undefined;
+  return Object.fromEntries(
+    Object.entries(answers).map(([status, { headers = [], links = {}, ...answer }]) => {
+      const names = [...STATUS_HEADERS[Number(status)] ?? [], ...headers];
+      if (isCached && (status === "200" || status === "304")) names.push("ETag", "Cache-Control");
+      if (method === "post" && Number(status) < 300) names.push("Idempotency-Replayed");
+      const all = { ...(status === "202" ? { get_v1_jobs_id: { id: "$response.body#/id" } } : {}), ...links };
+      const linked = Object.entries(all).map(([operationId, parameters]) => [operationId, { operationId, parameters }]);
+      const withLinks = linked.length > 0 ? { links: Object.fromEntries(linked) } : {};
+      return [status, { ...answer, headers: headerRefs(["X-Request-Id", ...names]), ...withLinks }];
+    }),
+  );
+}
+
+const STATUS_HEADERS: Record<number, HeaderName[]> = {
+  201: ["Location"],
+  202: ["Location"],
+  401: ["WWW-Authenticate"],
+  429: ["Retry-After"],
+  503: ["Retry-After"],
+};
 
 /** Error answers: those that any route can give, and this route's own. */
 function problems(

@@ -1,25 +1,57 @@
 import type { AppDeps } from "./context.ts";
-import { tagOf } from "./conditional.ts";
-import type { App } from "./declare.ts";
+import { cacheHeaders, notModified, tagOf } from "./conditional.ts";
+import { type App, declare } from "./declare.ts";
 import { DOCS_STYLE, docsPage, type OpenApiDocument } from "./docs_page.ts";
 import { componentSchemas } from "../lib/schemas/openapi.ts";
+import { noParamsSchema } from "../lib/schemas/paths.ts";
+import { HEADER_DOCS } from "./header_docs.ts";
+import { NOT_MODIFIED } from "./result_docs.ts";
 
 /** `/openapi.json`, generated from the declared routes, and `/docs`, the same for people; both work offline. */
 export function mountDocs(app: App, deps: AppDeps): void {
-  const files: Record<string, { type: string; file: () => DocFile }> = {
-    "/openapi.json": { type: "application/json", file: once(() => docFile(JSON.stringify(documentOf(app, deps)))) },
-    "/docs": { type: "text/html; charset=utf-8", file: once(() => docFile(docsPage(documentOf(app, deps)))) },
-    "/docs.css": { type: "text/css; charset=utf-8", file: once(() => docFile(DOCS_STYLE)) },
-  };
-  for (const [path, { type, file }] of Object.entries(files)) {
-    app.get(path, (c) => {
-      c.set("route", path);
+  for (const { path, type, summary, schema, file } of docFiles(app, deps)) {
+    declare(app, deps, {
+      method: "get",
+      path,
+      tag: "Service",
+      summary,
+      scope: "open",
+      params: noParamsSchema,
+      query: noParamsSchema, // a link to a page may carry anything
+      answers: { 200: { description: summary, content: { [type]: { schema } } }, 304: NOT_MODIFIED },
+    }, ({ c }) => {
       const { tag, bytes } = file();
-      const headers = { "Content-Type": type, "ETag": tag, "Cache-Control": "no-cache" };
-      const known = c.req.header("if-none-match") === tag;
-      return new Response(known ? null : bytes, { status: known ? 304 : 200, headers });
+      const headers = cacheHeaders(tag, "changing");
+      return notModified(c, headers) ?? new Response(bytes, { headers: { ...headers, "Content-Type": type } });
     });
   }
+}
+
+function docFiles(app: App, deps: AppDeps) {
+  const text = { type: "string" };
+  return [
+    {
+      path: "/openapi.json",
+      type: "application/json",
+      summary: "This document",
+      schema: { type: "object", required: ["openapi", "info", "paths"] },
+      file: once(() => docFile(JSON.stringify(documentOf(app, deps)))),
+    },
+    {
+      path: "/docs",
+      type: "text/html; charset=utf-8",
+      summary: "This document for people",
+      schema: text,
+      file: once(() => docFile(docsPage(documentOf(app, deps)))),
+    },
+    {
+      path: "/docs.css",
+      type: "text/css; charset=utf-8",
+      summary: "How that page looks",
+      schema: text,
+      file: once(() => docFile(DOCS_STYLE)),
+    },
+  ];
 }
 
 interface DocFile {
@@ -28,10 +60,12 @@ interface DocFile {
 }
 
 function docFile(text: string): DocFile {
-  return { tag: `"${tagOf(text)}"`, bytes: new TextEncoder().encode(text) };
+  return { tag: tagOf(text), bytes: new TextEncoder().encode(text) };
 }
 
-function documentOf(app: App, { settings }: AppDeps): OpenApiDocument {
+function documentOf(app: App, { settings, ...deps }: AppDeps): OpenApiDocument {
+  const needsKey = deps.keys !== undefined && !settings.publicRead;
+  const keys: Record<string, string[]>[] = [{ bearer: [] }, { key: [] }];
   const document = app.getOpenAPI31Document({
     openapi: "3.1.0",
     info: {
@@ -42,13 +76,13 @@ function documentOf(app: App, { settings }: AppDeps): OpenApiDocument {
       license: { name: "MIT", url: "https://opensource.org/license/mit" },
     },
     servers: [{ url: "/" }],
-    security: [{ bearer: [] }, { key: [] }, {}],
+    security: needsKey ? keys : [...keys, {}],
   });
   const securitySchemes = {
     bearer: { type: "http", scheme: "bearer" },
     key: { type: "apiKey", in: "header", name: "X-Api-Key" },
   };
-  const components = { schemas: componentSchemas(), securitySchemes };
+  const components = { schemas: componentSchemas(), headers: HEADER_DOCS, securitySchemes };
   return { ...document, components } as unknown as OpenApiDocument;
 }
 

@@ -16,10 +16,14 @@ interface Operation {
     in: string;
     required?: boolean;
     description?: string;
-    schema: Record<string, unknown>;
+    schema?: Record<string, unknown>;
+    content?: { "application/json": { schema: Record<string, unknown> } };
   }[];
   requestBody?: { content: Record<string, { schema: Record<string, unknown>; example?: unknown }> };
-  responses: Record<string, { description: string; content?: Record<string, unknown> }>;
+  responses: Record<
+    string,
+    { description: string; content?: Record<string, unknown>; headers?: Record<string, unknown> }
+  >;
 }
 
 /** The API for people: plain HTML without any script, made from the OpenAPI document. */
@@ -72,9 +76,9 @@ function operationHtml({ path, method, operation }: { path: string; method: stri
 
 function parametersHtml(parameters: NonNullable<Operation["parameters"]>): string {
   if (parameters.length === 0) return "";
-  const rows = parameters.map(({ name, in: place, required, description = "", schema }) =>
+  const rows = parameters.map(({ name, in: place, required, description = "", schema, content }) =>
     `<tr><td><code>${escape(name)}</code></td><td>${place}${required ? ", required" : ""}</td><td><code>${
-      escape(JSON.stringify(schema))
+      content ? `JSON: ${escape(JSON.stringify(content["application/json"].schema))}` : escape(JSON.stringify(schema))
     }</code></td><td>${escape(description)}</td></tr>`
   );
   return `<table><thead><tr><th>Parameter</th><th>In</th><th>Type</th><th></th></tr></thead><tbody>${
@@ -92,12 +96,14 @@ function bodyHtml(body: Operation["requestBody"]): string {
 }
 
 function responsesHtml(responses: Operation["responses"]): string {
-  const rows = Object.entries(responses).map(([status, { description, content = {} }]) =>
+  const rows = Object.entries(responses).map(([status, { description, content = {}, headers = {} }]) =>
     `<tr><td>${status}</td><td>${escape(description)}</td><td><code>${
       Object.keys(content).map(escape).join("<br>")
-    }</code></td></tr>`
+    }</code></td><td>${Object.keys(headers).map(escape).join(", ")}</td></tr>`
   );
-  return `<table><thead><tr><th>Status</th><th></th><th>Type</th></tr></thead><tbody>${rows.join("")}</tbody></table>`;
+  return `<table><thead><tr><th>Status</th><th></th><th>Type</th><th>Headers</th></tr></thead><tbody>${
+    rows.join("")
+  }</tbody></table>`;
 }
 
 function schemaHtml(schema: Record<string, unknown>): string {

@@ -23,6 +23,13 @@ const TAG = "Models";
 const MAX_MODEL_JSON_BYTES = 4 * 2 ** 20;
 const BINARY = { type: "string", format: "binary" };
 
+const MADE = { name: "$response.body#/name", version: "$response.body#/version" };
+const VERSION_LINKS = {
+  get_v1_models_name_versions_version: MADE,
+  get_v1_models_name_versions_version_weights: MADE,
+  delete_v1_models_name_versions_version: MADE,
+};
+
 /** `/v1/models`: list, look at, download, import, delete. */
 export function mountModels(app: App, deps: AppDeps): void {
   const { models } = deps.services;
@@ -55,7 +62,7 @@ export function mountModels(app: App, deps: AppDeps): void {
         },
       },
     },
-    answers: { 201: { description: "Stored", content: json("ImportedModel") } },
+    answers: { 201: { description: "Stored", content: json("ImportedModel"), links: VERSION_LINKS } },
     errors: [409],
     untimed: true,
   }, async ({ c, caller }) => {
@@ -106,7 +113,11 @@ function mountVersions(app: App, deps: AppDeps): void {
     summary: "The weights as safetensors with PyTorch's names",
     scope: "read",
     answers: {
-      200: { description: "safetensors", content: { "application/octet-stream": { schema: BINARY } } },
+      200: {
+        description: "safetensors",
+        content: { "application/octet-stream": { schema: BINARY } },
+        headers: ["Content-Disposition"],
+      },
       304: NOT_MODIFIED,
     },
   }, async ({ c, params: { name, version } }) => {
@@ -168,7 +179,7 @@ function mountAliases(app: App, deps: AppDeps): void {
     description: "`If-None-Match: *` only makes an alias and never moves one.",
     params: newAliasParamsSchema,
     body: json("SetAlias", { version: 1 }),
-    answers: { 200: { description: "The model", content: json("ModelSummary") } },
+    answers: { 200: { description: "The model", content: json("ModelSummary"), headers: ["ETag"] } },
   }, async ({ c, params: { name, alias } }) => {
     const { version } = check(setAliasSchema, await readJson(c, deps.settings), "body");
     const { aliases } = models.get(name);
@@ -184,7 +195,7 @@ function mountAliases(app: App, deps: AppDeps): void {
     method: "delete",
     summary: "Remove an alias",
     params: aliasParamsSchema,
-    answers: { 200: { description: "The model", content: json("ModelSummary") } },
+    answers: { 200: { description: "The model", content: json("ModelSummary"), headers: ["ETag"] } },
   }, async ({ c, params: { name, alias } }) => {
     return summaryAnswer(deps, await models.removeAlias(name, alias, wantedTag(c, models.aliasTag(name))));
   });

@@ -1,5 +1,5 @@
 import type { ComponentName } from "../lib/schemas/openapi.ts";
-import { type ContentDoc, ref } from "./declare.ts";
+import { type AnswerDoc, type ContentDoc, ref } from "./declare.ts";
 
 const BINARY = { type: "string", format: "binary" };
 
@@ -19,16 +19,25 @@ export function arrayAnswers(description: string, name: ComponentName) {
     "application/x-npz": { schema: BINARY },
     "application/octet-stream": { schema: BINARY },
   };
-  return { 200: { description, content }, 304: NOT_MODIFIED };
+  const answer: AnswerDoc = { description, content, headers: ["X-Shape", "X-Dtype"] };
+  return { 200: answer, 304: NOT_MODIFIED };
 }
 
 /** As `arrayAnswers`, or 202 with the job that computes the result. */
 export function resultAnswers(description: string, name: ComponentName) {
-  const pending = {
+  const pending: AnswerDoc = {
+    headers: ["Retry-After", "Preference-Applied", "Cache-Control"],
     description: "On its way: the job that computes it",
     content: { "application/json": { schema: ref("Job") } },
   };
-  return { ...arrayAnswers(description, name), 202: pending };
+  const { 200: ready, 304: unchanged } = arrayAnswers(description, name);
+  return {
+    200: { ...ready, headers: [...ready.headers ?? [], "Preference-Applied"] },
+    202: pending,
+    304: unchanged,
+  } as {
+    [status: number]: AnswerDoc;
+  };
 }
 
 export const PREFER_HEADER = {

@@ -14,6 +14,7 @@ const PIECE = "application/offset+octet-stream";
 
 const WHOLE = { type: "integer", minimum: 0 };
 const OVERRIDE = "X-HTTP-Method-Override";
+const STATE = ["Tus-Resumable", "Upload-Offset", "Upload-Length", "Upload-Expires"] as const;
 const METHODS = { type: "string", enum: ["PATCH", "DELETE"] };
 
 const header = (name: string, description: string) => ({ name, description, schema: { type: "string" } });
@@ -53,7 +54,7 @@ export function mountUploads(app: App, deps: AppDeps): void {
       { ...header("Upload-Length", "Bytes of the whole file"), schema: WHOLE, required: true },
       header("Upload-Metadata", "Names and base64 values, separated by commas"),
     ],
-    answers: { 201: { description: "Begun: `Location` takes the pieces" } },
+    answers: { 201: { description: "Begun: `Location` takes the pieces", headers: STATE } },
     errors: [412, 413],
   }, ({ c, caller }) => {
     demandTus(c);
@@ -71,7 +72,10 @@ export function mountUploads(app: App, deps: AppDeps): void {
       summary: "How far an upload has come (also with HEAD)",
       params: idParamsSchema,
       answers: {
-        200: { description: "`Upload-Offset`, `Upload-Length`; `Content-Location` when it has become a cube" },
+        200: {
+          description: "`Upload-Offset`, `Upload-Length`; `Content-Location` when it has become a cube",
+          headers: [...STATE, "Content-Location"],
+        },
       },
       errors: [404],
     },
@@ -91,7 +95,12 @@ export function mountUploads(app: App, deps: AppDeps): void {
       },
     ],
     body: { [PIECE]: { schema: BINARY } },
-    answers: { 204: { description: "Taken; after the last piece `Content-Location` is the cube" } },
+    answers: {
+      204: {
+        description: "Taken; after the last piece `Content-Location` is the cube",
+        headers: [...STATE, "Content-Location"],
+      },
+    },
     errors: [404, 409, 412, 422, 460],
     untimed: true,
   } as const;
@@ -117,7 +126,7 @@ export function mountUploads(app: App, deps: AppDeps): void {
     path: "/v1/uploads/{id}",
     summary: "Give an upload up",
     params: idParamsSchema,
-    answers: { 204: { description: "Removed" } },
+    answers: { 204: { description: "Removed", headers: ["Tus-Resumable"] } },
     errors: [404, 409],
   }, remove);
   declare(app, deps, {

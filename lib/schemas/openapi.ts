@@ -134,27 +134,43 @@ function clean(schema: JsonSchema, io: "input" | "output"): JsonSchema {
     if (key === "$schema" || key === "$id") return undefined;
     if (io === "output" && key === "additionalProperties" && value === false) return undefined;
     const isLimit = key === "maximum" || key === "minimum";
-    return isLimit && Math.abs(value) === Number.MAX_SAFE_INTEGER ? undefined : value;
+    return isLimit && NO_LIMITS.includes(Math.abs(value)) ? undefined : value;
   });
   return JSON.parse(text);
 }
+
+const NO_LIMITS = [Number.MAX_SAFE_INTEGER, Number.MAX_VALUE];
 
 export type ParameterDoc = {
   name: string;
   in: "path" | "query" | "header";
   required: boolean;
   description?: string;
-  schema: JsonSchema;
+  schema?: JsonSchema;
+  /** A value that is itself JSON. */
+  content?: { "application/json": { schema: JsonSchema } };
+  style?: "form";
+  explode?: boolean;
 };
 
-/** The parameters that an object schema of query or path values stands for, with the types they parse to. */
+/**
+ * The parameters that an object schema of query or path values stands for, with the types they parse to. Lists of numbers
+ * are written as `0,1`, lists of objects as JSON.
+ */
 export function parametersOf(schema: z.ZodObject, place: "path" | "query"): ParameterDoc[] {
   const json = clean(z.toJSONSchema(schema, { io: "output", unrepresentable: "any" }) as JsonSchema, "output");
   const required = new Set(json.required as string[] | undefined);
   return Object.entries(json.properties as Record<string, JsonSchema>).map(([name, property]) => {
     const { description, ...rest } = property;
     const wanted = place === "path" || (required.has(name) && rest.default === undefined);
-    const doc: ParameterDoc = { name, in: place, required: wanted, schema: rest };
+    const doc: ParameterDoc = { name, in: place, required: wanted, ...formOf(rest) };
     return typeof description === "string" ? { ...doc, description } : doc;
   });
+}
+
+function formOf(schema: JsonSchema): Pick<ParameterDoc, "schema" | "content" | "style" | "explode"> {
+  if (schema.type !== "array") return { schema };
+  return schema.prefixItems
+    ? { schema, style: "form", explode: false }
+    : { content: { "application/json": { schema } } };
 }

@@ -27,7 +27,9 @@ export function pairText() {
   const wanted = "wanted two different whole numbers such as 0,1";
   return z.string().regex(/^[0-9]{1,3},[0-9]{1,3}$/, wanted)
     .transform((text) => text.split(",").map(Number) as [number, number])
-    .pipe(z.tuple([z.int(), z.int()]).refine(([first, second]) => first !== second, wanted));
+    .pipe(
+      z.tuple([z.int().min(0).max(999), z.int().min(0).max(999)]).refine(([first, second]) => first !== second, wanted),
+    );
 }
 
 /** JSON in a query's value, read by another schema: `[{"step":"crop",…}]`. */

@@ -6,15 +6,32 @@ interface Operation {
   operationId: string;
   tags: string[];
   summary: string;
-  parameters?: { name: string; in: string; required: boolean; schema: Record<string, unknown> }[];
+  parameters?: ({ name: string; in: string; required: boolean; style?: string; explode?: boolean } & Content)[];
   requestBody?: { required: boolean; content: Record<string, { schema: Record<string, unknown>; example?: unknown }> };
-  responses: Record<string, { description: string; content?: Record<string, { schema: unknown; example?: unknown }> }>;
+  responses: Record<
+    string,
+    {
+      description: string;
+      content?: Record<string, { schema: unknown; example?: unknown }>;
+      headers?: Record<string, { $ref: string }>;
+      links?: Record<string, { operationId: string; parameters: Record<string, string> }>;
+    }
+  >;
+}
+
+interface Content {
+  schema?: Record<string, unknown>;
+  content?: { "application/json": { schema: Record<string, unknown> } };
 }
 
 interface OpenApi {
   openapi: string;
   paths: Record<string, Record<string, Operation>>;
-  components: { schemas: Record<string, Record<string, unknown>> };
+  components: {
+    schemas: Record<string, Record<string, unknown>>;
+    headers: Record<string, { schema: Record<string, unknown>; required?: boolean }>;
+  };
+  security: Record<string, unknown>[];
 }
 
 async function openApi(): Promise<OpenApi> {
@@ -54,9 +71,11 @@ Deno.test("every schema compiles and every $ref leads somewhere", async () => {
   }
   for (const [name, , { requestBody, responses, parameters = [] }] of operationsOf(document)) {
     const contents = [requestBody?.content ?? {}, ...Object.values(responses).map(({ content = {} }) => content)];
-    const schemas = [...contents.flatMap((content) => Object.values(content)), ...parameters].map(({ schema }) =>
-      schema
-    );
+    const inParameters = parameters.map(({ schema, content }) => schema ?? content!["application/json"].schema);
+    const schemas = [
+      ...contents.flatMap((content) => Object.values(content)).map(({ schema }) => schema),
+      ...inParameters,
+    ];
     for (const schema of schemas) assert.doesNotThrow(() => validate(schema, null), name);
   }
 });
@@ -115,4 +134,73 @@ Deno.test("the page for people shows every operation and needs no script", async
   const html = await (await testApp().request("/docs")).text();
   for (const path of Object.keys(document.paths)) assert.ok(html.includes(`<code>${path}</code>`), path);
   assert.ok(!/<script|style=|https?:/i.test(html.replace("https://opensource.org", "")));
+});
+
+Deno.test("answers have the headers that the document promises", async () => {
+  const app = testApp();
+  const document = await openApi();
+  const validate = createSchemaValidator(document);
+  const requests: [method: string, declared: string, path: string, init?: RequestInit][] = [
+    ["get", "/healthz", "/healthz"],
+    ["get", "/docs", "/docs"],
+    ["get", "/v1/cubes/{id}", "/v1/cubes/none"],
+    ["get", "/v1/models/{name}", "/v1/models/mean"],
+    ["get", "/v1/models/{name}/versions/{version}", "/v1/models/mean/versions/1", {
+      headers: { "If-None-Match": "*" },
+    }],
+    ["get", "/v1/models/{name}/versions/{version}/weights", "/v1/models/mean/versions/1/weights"],
+    ["post", "/v1/uploads", "/v1/uploads", { headers: { "Tus-Resumable": "1.0.0", "Upload-Length": "9" } }],
+    ["post", "/v1/uploads", "/v1/uploads"],
+  ];
+  for (const [method, declared, path, init] of requests) {
+    const answer = await app.request(path, { ...init, method: method.toUpperCase() });
+    await answer.body?.cancel();
+    const promised = document.paths[declared][method].responses[answer.status].headers!;
+    assert.ok(promised["X-Request-Id"], path);
+    for (const [name, { $ref }] of Object.entries(promised)) {
+      const header = document.components.headers[$ref.split("/").at(-1)!];
+      const met = answer.headers.get(name);
+      if (met === null) assert.ok(!header.required, `${path} lacks ${name}`);
+      else assertEquals(validate(header.schema, header.schema.type === "integer" ? Number(met) : met), [], name);
+    }
+  }
+});
+
+Deno.test("links lead from what was made to operations and parameters that there are", async () => {
+  const document = await openApi();
+  const operations = operationsOf(document).map(([, , operation]) => operation);
+  let count = 0;
+  for (const { responses } of operations) {
+    for (
+      const { operationId, parameters } of Object.values(responses).flatMap(({ links = {} }) => Object.values(links))
+    ) {
+      const target = operations.find((operation) => operation.operationId === operationId);
+      assert.ok(target, operationId);
+      const names = (target.parameters ?? []).filter(({ in: place }) => place === "path").map(({ name }) => name);
+      assertEquals(Object.keys(parameters).sort(), names.sort(), operationId);
+      count++;
+    }
+  }
+  assert.ok(count > 20);
+});
+
+Deno.test("lists in a query are written as the service reads them", async () => {
+  const app = testApp();
+  const { paths } = await openApi();
+  const at = "/v1/models/{name}/versions/{version}/cubes/{cube}/manifold";
+  const dims = paths[at].get.parameters!.find(({ name }) => name === "dims")!;
+  assertEquals([dims.style, dims.explode], ["form", false]);
+  const path = "/v1/models/mean/versions/1/cubes/none/manifold";
+  assertEquals((await app.problem(404, `${path}?dims=0,1`)).status, 404);
+  const prepare = paths["/v1/cubes"].post.parameters!.find(({ name }) => name === "prepare")!;
+  assert.ok(prepare.content?.["application/json"] && !prepare.schema);
+});
+
+Deno.test("the document says whether a key is needed", async () => {
+  const keys = { verify: () => Promise.resolve(undefined) };
+  const securityOf = async (options: Parameters<typeof testApp>[0]) =>
+    (await (await testApp(options).request("/openapi.json")).json() as OpenApi).security;
+  assertEquals(await securityOf({}), [{ bearer: [] }, { key: [] }, {}]);
+  assertEquals(await securityOf({ keys }), [{ bearer: [] }, { key: [] }]);
+  assertEquals(await securityOf({ keys, settings: { publicRead: true } }), [{ bearer: [] }, { key: [] }, {}]);
 });
