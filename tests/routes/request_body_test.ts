@@ -36,6 +36,16 @@ Deno.test("what unpacks to more than a body may have is refused", async () => {
   }
 });
 
+Deno.test("what unpacks to far more than was sent is refused while it is small", async () => {
+  const app = testApp();
+  const padded = (length: number) => gzipSync(new TextDecoder().decode(BODY).padEnd(length));
+  assertEquals((await app.request(PREDICT, sent("gzip", padded(2 ** 20)))).status, 200);
+  assertEquals((await app.problem(413, PREDICT, sent("gzip", padded(2 ** 22)))).code, "body_too_compressed");
+  const values = Array.from({ length: 200_000 }, (_, i) => 3 * Math.sin(i)); // 3.7 MB, what numbers really are
+  const many = new TextEncoder().encode(JSON.stringify({ inputs: { shape: [50_000, 2, 2], data: values } }));
+  assertEquals((await app.request(PREDICT, sent("gzip", gzipSync(many)))).status, 200);
+});
+
 Deno.test("damaged data and other codings are refused", async () => {
   const app = testApp();
   const whole = gzipSync(BODY);
