@@ -1,9 +1,10 @@
 import { createHash } from "node:crypto";
 import { LoopscopeError } from "../base/errors.ts";
 import type { ImageChannel } from "../cube/cube.ts";
+import type { MapInfo } from "../schemas/cube.ts";
 import { type CubeFile, cubeFileSchema } from "../schemas/cube_file.ts";
 import { onDisk } from "./disk_error.ts";
-import { removeIfThere, syncFolder, writeFileDurably } from "./durable.ts";
+import { entriesIn, removeIfThere, syncFolder, writeFileDurably } from "./durable.ts";
 
 /** Writes `maps/N.f32` and adds the channel to the list in `meta` (which the caller saves). */
 export function writeImage(
@@ -44,6 +45,17 @@ export function replaceCubeJson(folder: string, meta: CubeFile, commit: () => vo
   }
   Deno.renameSync(next, `${folder}/cube.json`);
   syncFolder(folder);
+}
+
+/** Makes a cube's files what its record says of image channels, whatever was being written. */
+export function settleImages(folder: string, maps: MapInfo[]): void {
+  const met = readCubeJson(folder);
+  if (JSON.stringify(met.maps) !== JSON.stringify(maps)) replaceCubeJson(folder, { ...met, maps }, () => {});
+  for (const end of ["part", "next", "next.part"]) removeIfThere(`${folder}/cube.json.${end}`);
+  const whole = new Set(maps.map((_, i) => imagePath(folder, i)));
+  for (const { name } of entriesIn(`${folder}/maps`)) {
+    if (!whole.has(`${folder}/maps/${name}`)) removeIfThere(`${folder}/maps/${name}`);
+  }
 }
 
 /** Throws `cube_damaged` (internal) when `cube.json` is not what was written. */

@@ -1,7 +1,7 @@
 import { missing } from "../base/errors.ts";
 import type { ImageChannel } from "../cube/cube.ts";
 import type { CubeRecord } from "../schemas/cube.ts";
-import { imagePath, readCubeJson, replaceCubeJson, writeCubeJson, writeImage } from "./cube_json.ts";
+import { imagePath, readCubeJson, replaceCubeJson, settleImages, writeImage } from "./cube_json.ts";
 import type { BlobStore } from "./blob_store.ts";
 import type { Database } from "./database.ts";
 import type { DataFolder } from "./data_folder.ts";
@@ -131,8 +131,7 @@ export class DiskCubeStore implements CubeStore {
   /** After a start: where the addition of an image channel was cut off, the files follow the record. */
   settleImages(): void {
     for (const row of this.db.all<CubeRow & { id: string }>("SELECT id, seq, record FROM cubes WHERE changing = 1")) {
-      const path = this.folder.cubePath(row.id);
-      writeCubeJson(path, { ...readCubeJson(path), maps: read(row)!.maps });
+      this.folder.spare.use(() => settleImages(this.folder.cubePath(row.id), read(row)!.maps));
       this.#settled(row.id);
     }
   }

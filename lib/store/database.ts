@@ -1,7 +1,11 @@
 import { DatabaseSync, type SQLInputValue, type StatementSync } from "node:sqlite";
 import { LoopscopeError } from "../base/errors.ts";
 import { onDisk } from "./disk_error.ts";
+import { requireRoomBeside } from "./durable.ts";
 import { MIGRATIONS } from "./migrations.ts";
+
+/** The index of the log grows by so much. */
+const INDEX_BYTES = 32 * 1024;
 
 /** SQLite in WAL mode; a commit is on the disk when the call returns. Statements are prepared once. */
 export class Database {
@@ -11,10 +15,12 @@ export class Database {
 
   /** Opens and migrates. Throws `schema_too_new` (conflict) for a folder that a later version has written. */
   constructor(readonly path: string, private readonly migrations: readonly string[] = MIGRATIONS) {
-    this.#db = onDisk(() => new DatabaseSync(path, { timeout: 5000 }));
+    this.#db = this.#onDisk(() => new DatabaseSync(path, { timeout: 5000 }));
     try {
-      onDisk(() => this.#db.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON"));
-      onDisk(() => this.#migrate());
+      this.#onDisk(() =>
+        this.#db.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON")
+      );
+      this.#onDisk(() => this.#migrate());
     } catch (error) {
       this.#db.close();
       throw isDamage(error) ? damaged(path, error) : error;
@@ -22,26 +28,26 @@ export class Database {
   }
 
   get<T>(sql: string, ...values: SQLInputValue[]): T | undefined {
-    return onDisk(() => this.#prepare(sql).get(...values)) as T | undefined;
+    return this.#onDisk(() => this.#prepare(sql).get(...values)) as T | undefined;
   }
 
   all<T>(sql: string, ...values: SQLInputValue[]): T[] {
-    return onDisk(() => this.#prepare(sql).all(...values)) as T[];
+    return this.#onDisk(() => this.#prepare(sql).all(...values)) as T[];
   }
 
   /** Number of rows changed. */
   run(sql: string, ...values: SQLInputValue[]): number {
-    return Number(onDisk(() => this.#prepare(sql).run(...values)).changes);
+    return Number(this.#onDisk(() => this.#prepare(sql).run(...values)).changes);
   }
 
   /** All or nothing; a transaction inside another is part of it. */
   transaction<T>(run: () => T): T {
     if (this.#depth > 0) return run();
-    onDisk(() => this.#db.exec("BEGIN IMMEDIATE"));
+    this.#onDisk(() => this.#db.exec("BEGIN IMMEDIATE"));
     this.#depth++;
     try {
       const result = run();
-      onDisk(() => this.#db.exec("COMMIT"));
+      this.#onDisk(() => this.#db.exec("COMMIT"));
       return result;
     } catch (error) {
       if (this.#db.isTransaction) this.#db.exec("ROLLBACK");
@@ -53,7 +59,7 @@ export class Database {
 
   /** A consistent copy in a new file, taken while the service runs. */
   copyTo(path: string): void {
-    onDisk(() => this.#db.prepare("VACUUM INTO ?").run(path));
+    this.#onDisk(() => this.#db.prepare("VACUUM INTO ?").run(path));
   }
 
   /** What SQLite finds wrong with the file; empty when it is sound. */
@@ -86,6 +92,18 @@ export class Database {
 
   close(): void {
     this.#db.close();
+  }
+
+  /** SQLite calls a disk without room for its index, or a full quota, an I/O error like any other: trying tells. */
+  #onDisk<T>(run: () => T): T {
+    return onDisk(() => {
+      try {
+        return run();
+      } catch (error) {
+        if ((error as Error).message.includes("disk I/O error")) requireRoomBeside(this.path, INDEX_BYTES);
+        throw error;
+      }
+    });
   }
 
   #prepare(sql: string): StatementSync {

@@ -6,6 +6,18 @@ export function writeAll(file: Deno.FsFile, bytes: Uint8Array): void {
   for (let at = 0; at < bytes.length;) at += onDisk(() => file.writeSync(bytes.subarray(at)));
 }
 
+/** Writes so many bytes to a new file beside `path` and removes it; throws `disk_full` where there is no room. */
+export function requireRoomBeside(path: string, bytes: number): void {
+  const probe = `${path}.probe`;
+  try {
+    using file = onDisk(() => Deno.openSync(probe, { write: true, create: true, truncate: true }));
+    writeAll(file, new Uint8Array(bytes));
+    onDisk(() => file.syncSync());
+  } finally {
+    removeIfThere(probe);
+  }
+}
+
 /** Makes the names inside a folder durable: creations, renames and removals. */
 export function syncFolder(path: string): void {
   const folder = Deno.openSync(path, { read: true });

@@ -50,11 +50,22 @@ export interface StoreOptions {
  * Throws `data_folder_in_use`, `schema_too_new`, `disk_full`.
  */
 export async function openStore(options: StoreOptions): Promise<Store> {
-  const { root, zooPath, clock = systemClock, shared = false } = options;
+  const { root, shared, reserveBytes, keepLeftOvers } = options;
   requireRecords(root);
-  const { reserveBytes, keepLeftOvers = false } = options;
   const folder = new DataFolder(root, { shared, reserveBytes, keepTmp: keepLeftOvers });
-  const db = folder.spare.use(() => new Database(folder.databasePath));
+  let db: Database | undefined;
+  try {
+    db = folder.spare.use(() => new Database(folder.databasePath));
+    return await openIn(folder, db, options);
+  } catch (error) {
+    db?.close();
+    folder.close();
+    throw error;
+  }
+}
+
+async function openIn(folder: DataFolder, db: Database, options: StoreOptions): Promise<Store> {
+  const { root, zooPath, clock = systemClock, shared = false, keepLeftOvers = false } = options;
   const cubeWithBytes = "SELECT 1 FROM cubes WHERE sha256 = ? LIMIT 1";
   const blobs = new DiskBlobStore(folder, (sha256) => db.get(cubeWithBytes, sha256) !== undefined);
   const cubes = new DiskCubeStore(db, folder, blobs);

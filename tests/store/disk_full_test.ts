@@ -128,3 +128,18 @@ testOnSmallDisk("a few bytes more than there is room for are refused, not kept c
   await assertFailsWith("disk_full", () => writeLargeFileDurably(`${path}/whole`, [new Uint8Array(100)]));
   assertEquals([...Deno.readDirSync(path)].map(({ name }) => name).filter((name) => name.startsWith("whole")), []);
 });
+
+testOnSmallDisk("a start without room for SQLite's index says that the disk is full", async (path) => {
+  const options = { root: `${path}/data`, zooPath: "", reserveBytes: 0 };
+  const first = await openStore(options);
+  Deno.copyFileSync(first.db.path + "-wal", `${path}/wal`);
+  first.close();
+  // As a killed process leaves it, and somebody who tidies up.
+  Deno.renameSync(`${path}/wal`, first.db.path + "-wal");
+  fillUp(path);
+  await assertFailsWith("disk_full", () => openStore(options));
+  Deno.removeSync(`${path}/ballast`);
+  const second = await openStore(options);
+  assertEquals(second.db.problems(), []);
+  second.close();
+});

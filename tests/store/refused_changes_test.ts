@@ -75,6 +75,28 @@ Deno.test("an image channel is whole after its mark could not be taken away for 
   await assertNothingWrong(store);
 });
 
+Deno.test("an image channel that was cut off between its record and its files is whole after the next start", async () => {
+  const root = await Deno.makeTempDir();
+  const before = await openStore({ root, zooPath: "" });
+  await addCubeWithBytes(before, "cube_1");
+  const folder = before.cubes.folderOf("cube_1");
+  const old = Deno.readTextFileSync(`${folder}/cube.json`);
+  const channel = { name: "height", quantity: "height", unit: "m", values_HW: new Float32Array(6).fill(7) };
+  before.cubes.addImage("cube_1", channel);
+  before.db.run("UPDATE cubes SET changing = 1");
+  Deno.writeTextFileSync(`${folder}/cube.json`, old);
+  for (const name of ["cube.json.next", "cube.json.next.part", "maps/1.f32", "maps/1.f32.part"]) {
+    Deno.writeTextFileSync(`${folder}/${name}`, "{");
+  }
+  before.close();
+  const after = await openStore({ root, zooPath: "" });
+  assertEquals(readCubeJson(folder).maps.map((map) => map.name), ["height"]);
+  assertEquals([names(folder).sort(), names(`${folder}/maps`)], [["cube.json", "maps", "values.f32"], ["0.f32"]]);
+  await assertNothingWrong(after);
+  after.close();
+  await Deno.remove(root, { recursive: true });
+});
+
 Deno.test("what a resumable upload left when it was cut off at its begin or end is gone after the next start", async () => {
   const root = await Deno.makeTempDir();
   const options = { sizeBytes: 10, metadata: {}, owner: "a", createdMs: 0, expiresMs: 1e15 };
