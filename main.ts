@@ -1,7 +1,7 @@
 import { systemClock } from "./lib/base/clock.ts";
 import { LoopscopeError } from "./lib/base/errors.ts";
 import { createLog, type Log } from "./lib/base/log.ts";
-import { needsKeys, parseSettings, settingNames, type Settings } from "./lib/schemas/settings.ts";
+import { idleSettings, needsKeys, parseSettings, settingNames, type Settings } from "./lib/schemas/settings.ts";
 import { addDemoCube } from "./lib/service/demo.ts";
 import { OPERATOR_COMMANDS } from "./lib/service/operator_commands.ts";
 import { createRuntime, type Runtime } from "./lib/service/runtime.ts";
@@ -13,7 +13,8 @@ import { loadPage } from "./routes/page/assets.ts";
 import type { StaticAssets } from "./routes/static_assets.ts";
 
 export const VERSION = "0.1.0";
-const DRAIN_MS = 10_000;
+/** With what follows it stays below the 10 s after which containers are killed. */
+const DRAIN_MS = 7_000;
 const CONNECTION_TIMES = { headTimeoutMs: 15_000, keepAliveMs: 30_000, writeTimeoutMs: 30_000 };
 const ZOO = `${import.meta.dirname}/zoo`;
 
@@ -23,6 +24,7 @@ async function main(): Promise<void> {
   const [name, ...args] = Deno.args;
   if (name !== undefined) Deno.exit(await runCommand(name, args, settings));
   const log = createLog((line) => console.log(line));
+  for (const setting of idleSettings(settings)) log.warn("idle_setting", { setting });
   orExit(() => refuseOpenDoors(settings));
   orExit(() => refuseScaledForm(settings));
   orExit(() => refuseComma(settings));
@@ -37,7 +39,9 @@ async function main(): Promise<void> {
   const stop = stopOnce(async () => {
     log.info("stopping");
     const grace = new Promise((resolve) => setTimeout(resolve, DRAIN_MS));
-    await Promise.all([runtime.drain(DRAIN_MS), Promise.race([server.shutdown(), grace])]);
+    // Whoever asks meanwhile hears from readyz, and from every other route, that the service is stopping.
+    await Promise.race([Promise.all([runtime.drain(DRAIN_MS), server.settled()]), grace]);
+    await Promise.race([server.shutdown(), grace]);
     await runtime.stop(0);
     log.info("stopped");
     Deno.exit(0);

@@ -1,7 +1,7 @@
 import { OpenAPIHono } from "@hono/zod-openapi";
 import type { MiddlewareHandler } from "hono";
 import { cors } from "hono/cors";
-import { type LoopscopeError, missing } from "../lib/base/errors.ts";
+import { LoopscopeError, missing } from "../lib/base/errors.ts";
 import { identify } from "./access.ts";
 import { allowedMethods } from "./allowed_methods.ts";
 import { guardBrowsers } from "./browser_guard.ts";
@@ -30,6 +30,7 @@ export function createApp(deps: AppDeps): App {
   app.use("*", guardBrowsers(deps));
   if (deps.settings.corsOrigin) app.use("*", allowOrigin(deps.settings.corsOrigin));
   app.use("*", identify(deps, createRateLimit(deps.clock)));
+  app.use("*", refuseWhileStopping(deps));
   mountSystem(app, deps, metrics);
   mountCubes(app, deps);
   mountUploads(app, deps);
@@ -42,6 +43,17 @@ export function createApp(deps: AppDeps): App {
   app.onError((error, c) => failed(c, deps, error));
   app.notFound((c) => fallBack(c, app, deps));
   return app;
+}
+
+const WATCHING = new Set(["/healthz", "/readyz", "/metrics", "/v2/health/live", "/v2/health/ready"]);
+
+/** What runs is finished, what comes now had better go elsewhere or come again. */
+function refuseWhileStopping({ services }: AppDeps): MiddlewareHandler<AppEnv> {
+  return async (c, next) => {
+    const { ready, reason } = services.system.ready();
+    if (ready || WATCHING.has(c.req.path)) return await next();
+    throw new LoopscopeError("unavailable", "not_ready", reason ?? "The service is starting", { retryAfterS: 5 });
+  };
 }
 
 /** What a page of another origin may read of an answer, beside the few headers that every page may. */

@@ -25,6 +25,8 @@ export interface HttpServer {
   port: number;
   /** Connections that are open. */
   connections(): number;
+  /** Resolves when the requests that run now have been answered; others are taken meanwhile. */
+  settled(): Promise<void>;
   /** Takes no more connections; resolves when the running requests have been answered. */
   shutdown(): Promise<void>;
 }
@@ -42,13 +44,21 @@ const MAX_PIPELINED = 32;
  */
 export async function listen(fetch: Fetch, options: HttpServerOptions): Promise<HttpServer> {
   const turn = createTurns();
-  const server = createServer({
-    maxHeaderSize: MAX_HEAD_BYTES,
-    headersTimeout: options.headTimeoutMs,
-    connectionsCheckingInterval: HEAD_CHECK_MS,
-    keepAliveTimeout: options.keepAliveMs,
-    requestTimeout: 0, // bodies have limits of their own
-  }, inTurn(turn, (incoming, outgoing) => answer(fetch, incoming, outgoing, { ...options, turn })));
+  const running = new Set<Promise<void>>();
+  const server = createServer(
+    {
+      maxHeaderSize: MAX_HEAD_BYTES,
+      headersTimeout: options.headTimeoutMs,
+      connectionsCheckingInterval: HEAD_CHECK_MS,
+      keepAliveTimeout: options.keepAliveMs,
+      requestTimeout: 0, // bodies have limits of their own
+    },
+    inTurn(turn, (incoming, outgoing) => {
+      const answered = answer(fetch, incoming, outgoing, { ...options, turn }).finally(() => running.delete(answered));
+      running.add(answered);
+      return answered;
+    }),
+  );
   server.maxConnections = options.maxConnections;
   const sockets = boundAddresses(server, options.maxConnectionsPerAddress);
   const { promise, resolve, reject } = Promise.withResolvers<void>();
@@ -61,6 +71,7 @@ export async function listen(fetch: Fetch, options: HttpServerOptions): Promise<
     hostname: address,
     port,
     connections: () => sockets.size,
+    settled: async () => void await Promise.all(running),
     shutdown: () =>
       new Promise((done) => {
         server.close(() => done());

@@ -4,6 +4,7 @@ import { describeEngines, openEngine } from "../compute/choose_engine.ts";
 import type { EngineName } from "../compute/engine.ts";
 import { ComputeTasks } from "./compute_tasks.ts";
 import { GPU_FAILED_CODE } from "./gpu_failed_code.ts";
+import { leaveSignalsToService } from "./leave_signals_to_service.ts";
 import { serveCalls } from "./worker_channel.ts";
 
 /**
@@ -80,5 +81,6 @@ function floats(value: ResultTree): NdArray & { data: Float32Array } {
   throw new LoopscopeError("internal", "bad_call", "An array is missing");
 }
 
+leaveSignalsToService();
 await main();
 Deno.exit(0);

@@ -1,5 +1,6 @@
 import { type ErrorJson, errorToJson } from "../base/errors.ts";
 import { ingestCube, type IngestTask } from "./ingest_cube.ts";
+import { leaveSignalsToService } from "./leave_signals_to_service.ts";
 import { ingestMap, type IngestMapTask } from "./ingest_map.ts";
 
 /**
@@ -25,6 +26,7 @@ async function endWithService(): Promise<never> {
 }
 
 if (import.meta.main) {
+  leaveSignalsToService();
   void endWithService();
   const answer = await main(Deno.args[0]);
   console.log(JSON.stringify(answer));

@@ -1,16 +1,35 @@
 import { z } from "zod";
 
-const flag = z.enum(["true", "false"]).transform((text) => text === "true");
-const wholeNumber = (least: number, most: number) => z.coerce.number().int().min(least).max(most);
+const flag = z.enum(["true", "false"], "wanted true or false").transform((text) => text === "true");
+
+/** Digits and nothing else: ` `, `1e9`, `0x10` and `-1` are more likely slips than meant. */
+const wholeNumber = (least: number, most: number) => {
+  const wanted = `wanted a whole number from ${least} to ${most}`;
+  return z.string().regex(/^[0-9]{1,16}$/, wanted).transform(Number).pipe(
+    z.number().min(least, wanted).max(most, wanted),
+  );
+};
+
+/** `https://page.example`, as browsers send it: no path. `*` would open a service without keys to every page. */
+const origin = z.string().refine(
+  (text) => URL.canParse(text) && new URL(text).origin === text,
+  "wanted an origin such as https://page.example",
+);
+const hostName = z.string().regex(/^[A-Za-z0-9_.:[\]%-]+$/, "wanted a host name or address").transform((text) =>
+  text.replace(/^\[(.*)\]$/, "$1")
+);
 
 /**
  * The environment's settings (api.md, Settings). Every one has a default that works; an empty string counts as unset.
  */
 export const settingsSchema = z.object({
-  LOOPSCOPE_HOST: z.string().default("127.0.0.1"),
+  LOOPSCOPE_HOST: hostName.default("127.0.0.1"),
   LOOPSCOPE_PORT: wholeNumber(0, 65535).default(8080),
   LOOPSCOPE_DATA: z.string().default("./data"),
-  LOOPSCOPE_ENGINE: z.enum(["auto", "wasm", "webgpu", "tensorflow", "reference"]).default("auto"),
+  LOOPSCOPE_ENGINE: z.enum(
+    ["auto", "wasm", "webgpu", "tensorflow", "reference"],
+    "wanted auto, wasm, webgpu, tensorflow or reference",
+  ).default("auto"),
   LOOPSCOPE_THREADS: wholeNumber(1, 256).optional(),
   LOOPSCOPE_MAX_UPLOAD_BYTES: wholeNumber(1, Number.MAX_SAFE_INTEGER).default(8 * 2 ** 30),
   /** All cubes together; a further upload is refused with 507-like `quota_exceeded`. */
@@ -37,19 +56,24 @@ export const settingsSchema = z.object({
   LOOPSCOPE_VISITOR_TRAINING_MINUTES: wholeNumber(1, 100_000).default(15),
   /** What visitors uploaded and trained is removed after this. */
   LOOPSCOPE_VISITOR_HOURS: wholeNumber(1, 100_000).default(24),
-  LOOPSCOPE_CORS_ORIGIN: z.string().optional(),
+  LOOPSCOPE_CORS_ORIGIN: origin.optional(),
   LOOPSCOPE_WEBHOOK_HOSTS: z.string().default("").transform((text) =>
     text.split(",").map((host) => host.trim()).filter(Boolean)
   ),
   /** Key of the signature on webhooks, shared with their receivers. */
-  LOOPSCOPE_WEBHOOK_SECRET: z.string().min(16).optional(),
+  LOOPSCOPE_WEBHOOK_SECRET: z.string().min(16, "wanted 16 characters at least").optional(),
   LOOPSCOPE_RATE_PER_MINUTE: wholeNumber(1, 1_000_000).default(600),
   LOOPSCOPE_KEY_RATE_PER_MINUTE: wholeNumber(1, 10_000_000).default(6000),
-  LOOPSCOPE_ROLE: z.enum(["all", "web", "worker"]).default("all"),
+  LOOPSCOPE_ROLE: z.enum(["all", "web", "worker"], "wanted all, web or worker").default("all"),
   LOOPSCOPE_DATABASE_URL: z.string().optional(),
   LOOPSCOPE_STORAGE_URL: z.string().optional(),
 });
 export type Settings = z.infer<typeof settingsSchema>;
+
+/** Never repeated in a message. */
+const SECRETS = new Set(["LOOPSCOPE_WEBHOOK_SECRET", "LOOPSCOPE_DATABASE_URL"]);
+/** Read by the command-line client. */
+const CLIENT_NAMES = ["LOOPSCOPE_URL", "LOOPSCOPE_KEY"];
 
 /** The only names that are read from the environment. */
 export const settingNames: readonly string[] = Object.keys(settingsSchema.shape);
@@ -63,9 +87,28 @@ export function parseSettings(environment: Record<string, string | undefined>): 
   if (parsed.success) return parsed.data;
   const lines = parsed.error.issues.map((issue) => {
     const name = String(issue.path[0]);
-    return `${name}: ${issue.message}, met ${JSON.stringify(set[name])}`;
+    const met = SECRETS.has(name) ? `${set[name]?.length} characters` : JSON.stringify(set[name]);
+    return `${name}: met ${met}, ${issue.message}`;
   });
-  throw new RangeError(lines.join("\n"));
+  throw new RangeError([...new Set(lines)].join("\n"));
+}
+
+/** Names in the environment that look like settings and are none: most often a slip. */
+export function unknownSettings(names: Iterable<string>): string[] {
+  const known = new Set([...settingNames, ...CLIENT_NAMES]);
+  return [...names].filter((name) => name.startsWith("LOOPSCOPE_") && !known.has(name)).sort();
+}
+
+/** What is set and changes nothing, in one line each. */
+export function idleSettings(settings: Settings): string[] {
+  const { LOOPSCOPE_PUBLIC_READ: isPublic, LOOPSCOPE_WEBHOOK_HOSTS: hosts } = settings;
+  const forVisitors = ["LOOPSCOPE_PUBLIC_UPLOADS", "LOOPSCOPE_PUBLIC_TRAINING"] as const;
+  return [
+    ...forVisitors.filter((name) => settings[name] && !isPublic).map((name) => `${name} without LOOPSCOPE_PUBLIC_READ`),
+    ...(hosts.length > 0 && !settings.LOOPSCOPE_WEBHOOK_SECRET
+      ? ["LOOPSCOPE_WEBHOOK_HOSTS without LOOPSCOPE_WEBHOOK_SECRET: signed with an empty key"]
+      : []),
+  ];
 }
 
 /** Whether callers are told apart by keys; else whoever reaches the service owns it. */

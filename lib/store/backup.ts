@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { conflict } from "../base/errors.ts";
 import { Database } from "./database.ts";
 import { asStoreError } from "./disk_error.ts";
 import { exists, removeIfThere, syncFolder } from "./durable.ts";
@@ -18,12 +19,16 @@ export interface BackupReport {
  * only. It appears whole or not at all; throws `disk_full`.
  */
 export async function backupStore(store: Store, target: string): Promise<BackupReport> {
+  if (exists(target) && !Deno.statSync(target).isFile) {
+    throw conflict("backup_target", `Met a folder at ${target}, wanted the name of a file`);
+  }
   const work = store.folder.makeTmpFolder("backup");
   const partial = `${target}.part`;
   try {
     store.db.copyTo(`${work}/loopscope.db`);
     const held = holdFiles(store, work);
-    using file = await Deno.open(partial, { write: true, create: true, truncate: true, mode: 0o600 });
+    removeIfThere(partial);
+    using file = await Deno.open(partial, { write: true, createNew: true, mode: 0o600 });
     await writeArchive(new TarWriter(file), work, held.files);
     await file.sync();
     await Deno.rename(partial, target);
@@ -48,7 +53,9 @@ function holdFiles(store: Store, work: string): { files: string[]; cubes: number
     const blob = `blobs/${sha256.slice(0, 2)}/${sha256}`;
     const hasBytes = known.has(blob) || hold([blob]);
     if (hasBytes) known.add(blob);
-    if (hasBytes && hold(cubeFiles(store, id))) cubes++;
+    // A cube that has lost its uploaded bytes is whole, one that is being deleted is not.
+    const isThere = hasBytes || store.db.get("SELECT 1 FROM cubes WHERE id = ?", id) !== undefined;
+    if (isThere && hold(cubeFiles(store, id))) cubes++;
     else snapshot.run("DELETE FROM cubes WHERE id = ?", id);
   }
   const versions = snapshot.all<{ name: string; version: number }>("SELECT name, version FROM model_versions");
@@ -63,7 +70,7 @@ function holdFiles(store: Store, work: string): { files: string[]; cubes: number
   }
   const active = "SELECT id FROM jobs WHERE state IN ('queued', 'running')";
   for (const { id } of snapshot.all<{ id: string }>(active)) hold([`jobs/${id}/checkpoint`]);
-  for (const name of ["hmac.key", "webhook.key"]) hold([name]);
+  for (const name of ["hmac.key", "demo-added"]) hold([name]);
   snapshot.close();
   return { files, cubes, models };
 }

@@ -99,6 +99,9 @@ function parseHeader(block: Uint8Array<ArrayBuffer>): { name: string; size: numb
   const size = block[124] === 0x80
     ? Number(new DataView(block.buffer).getBigUint64(block.byteOffset + 128))
     : Number.parseInt(text(124, 12), 8);
+  if (!Number.isSafeInteger(size) || size < 0) throw damaged(`has an entry of ${size} bytes`);
+  // Links and devices are not followed, nor made.
+  if (block[156] !== 0x30 && block[156] !== 0) throw damaged(`has ${JSON.stringify(text(0, 100))}, which is no file`);
   return { name: prefix ? `${prefix}/${text(0, 100)}` : text(0, 100), size };
 }
 
