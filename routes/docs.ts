@@ -34,7 +34,11 @@ function docFiles(app: App, deps: AppDeps) {
       path: "/openapi.json",
       type: "application/json",
       summary: "This document",
-      schema: { type: "object", required: ["openapi", "info", "paths"] },
+      schema: {
+        type: "object",
+        required: ["openapi", "info", "paths"],
+        properties: { openapi: text, info: { type: "object" }, paths: { type: "object" } },
+      },
       file: once(() => docFile(JSON.stringify(documentOf(app, deps)))),
     },
     {
