@@ -17,13 +17,13 @@ export function lastEventId(header: string | undefined): number {
  * signal fires then. A client that does not read holds up only its own source.
  */
 export function eventStream(
-  open: (signal: AbortSignal) => AsyncGenerator<JobEvent>,
+  open: (signal: AbortSignal) => AsyncGenerator<JobEvent[]>,
   { heartbeatMs, signal }: EventStreamOptions,
 ): Response {
   const stopped = new AbortController();
   const source = open(AbortSignal.any([signal, stopped.signal]));
   const encoder = new TextEncoder();
-  let next: Promise<IteratorResult<JobEvent>> | undefined;
+  let next: Promise<IteratorResult<JobEvent[]>> | undefined;
   const close = () => {
     stopped.abort();
     source.return(undefined).catch(() => {}); // not awaited: it waits for the step that the signal ends
@@ -38,8 +38,8 @@ export function eventStream(
       const result = await withHeartbeat(next, heartbeatMs).catch(() => ({ done: true as const, value: undefined }));
       if (result === "quiet") return controller.enqueue(encoder.encode(": still here\n\n"));
       next = undefined;
-      if (!result.done) controller.enqueue(encoder.encode(eventText(result.value)));
-      if (result.done || result.value.event === "done") {
+      if (!result.done) controller.enqueue(encoder.encode(result.value.map(eventText).join("")));
+      if (result.done || result.value.at(-1)?.event === "done") {
         controller.close();
         close();
       }
@@ -50,8 +50,8 @@ export function eventStream(
   return new Response(body, { headers });
 }
 
-function eventText({ sequence, event, data }: JobEvent): string {
-  return `id: ${sequence}\nevent: ${event}\ndata: ${JSON.stringify(data)}\n\n`;
+function eventText({ sequence, event, json }: JobEvent): string {
+  return `id: ${sequence}\nevent: ${event}\ndata: ${json}\n\n`;
 }
 
 async function withHeartbeat<T>(next: Promise<T>, heartbeatMs: number): Promise<T | "quiet"> {

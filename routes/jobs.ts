@@ -106,7 +106,7 @@ function mountEvents(app: App, deps: AppDeps): void {
     errors: [404],
     untimed: true,
   }, ({ c, params, caller }) => {
-    jobs.get(params.id); // 404 before the stream starts
+    jobs.get(params.id, { bare: true }); // 404 before the stream starts
     const after = lastEventId(c.req.header("last-event-id"));
     const open = (signal: AbortSignal) => jobs.events(params.id, after, signal);
     return eventStream(open, { heartbeatMs: deps.settings.heartbeatMs, signal: caller.signal });

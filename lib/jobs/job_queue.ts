@@ -1,8 +1,9 @@
+import { setImmediate } from "node:timers";
 import type { Clock } from "../base/clock.ts";
 import { conflict, missing } from "../base/errors.ts";
 import { type JobId, newId } from "../base/ids.ts";
 import type { JobProgress, JobRecord, JobRequest } from "../schemas/job.ts";
-import type { JobChanges, JobStore, StoredJobEvent } from "../store/job_store.ts";
+import { EVENT_PAGE, type JobChanges, type JobStore, type StoredJobEvent } from "../store/job_store.ts";
 import type { Listing, ListingRequest } from "../store/paging.ts";
 import { ChangeSignal } from "./change_signal.ts";
 import { isFinished, type JobAction, transition } from "./job_state.ts";
@@ -34,8 +35,8 @@ export interface JobQueue {
   apply(id: string, action: JobAction, result?: JobRecord["result"]): JobRecord | undefined;
   /** After a start: running jobs were cut off and wait again. Returns how many. */
   restartRunning(): number;
-  /** Events after one, then live until `done` or the signal. Throws `job_missing`. */
-  events(id: string, afterSequence: number, signal: AbortSignal): AsyncGenerator<StoredJobEvent>;
+  /** Events after one, in order and some at a time, then live until `done` or the signal. Throws `job_missing`. */
+  events(id: string, afterSequence: number, signal: AbortSignal): AsyncGenerator<StoredJobEvent[]>;
   /** The job when it has ended, or as it is when the time is over or the signal fires. */
   waitFor(id: string, timeoutMs: number, signal?: AbortSignal): Promise<JobRecord>;
   /** Resolves at news of any job, or after the time. */
@@ -49,6 +50,7 @@ export interface JobQueue {
 /** The queue on a job store. In one process news comes at once, from other processes on the same store within a second. */
 export class StoredJobQueue implements JobQueue {
   readonly #changes = new ChangeSignal();
+  #line = Promise.resolve();
 
   /** `onFinished` is told of every job that ends through this queue. */
   constructor(
@@ -123,20 +125,20 @@ export class StoredJobQueue implements JobQueue {
     return running.length;
   }
 
-  async *events(id: string, afterSequence: number, signal: AbortSignal): AsyncGenerator<StoredJobEvent> {
+  async *events(id: string, afterSequence: number, signal: AbortSignal): AsyncGenerator<StoredJobEvent[]> {
     this.get(id, { bare: true });
     for (let last = afterSequence; !signal.aborted;) {
       const news = this.#changes.next(id, POLL_MS, signal);
       const events = this.store.eventsAfter(id, last);
-      for (const event of events) {
-        if (signal.aborted) return;
-        yield event;
-        last = event.sequence;
-        if (event.event === "done") return;
+      const newest = events.at(-1);
+      if (newest) {
+        yield events;
+        if (newest.event === "done") return;
+        last = newest.sequence;
+      } else if (isFinished(this.store.get(id, { bare: true })?.state ?? "failed")) {
+        return; // it had ended before `last`, or was removed
       }
-      // A job that had ended before `last` sends nothing more; one that was removed neither.
-      if (events.length === 0 && isFinished(this.store.get(id, { bare: true })?.state ?? "failed")) return;
-      await news;
+      await (events.length === EVENT_PAGE ? this.#inLine() : news);
     }
   }
 
@@ -162,10 +164,19 @@ export class StoredJobQueue implements JobQueue {
     return this.#changes.listen(id, listener);
   }
 
+  /** Those who watch long trainings from their start read one after the other, everything else in between. */
+  #inLine(): Promise<void> {
+    return this.#line = this.#line.then(nextTurn);
+  }
+
   #notify(id: string): void {
     this.#changes.notify(id);
     this.#changes.notify(ANY);
   }
+}
+
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
 }
 
 function eventsOf(next: ReturnType<typeof transition> & object, result: JobRecord["result"]) {

@@ -35,7 +35,7 @@ export function createJobService({ store, queue, checkWebhook, quotas, stopping 
       quotas.checkJob(caller, "train");
       return queue.submit(admitted, { caller: quotas.ownerOf(caller), dedupeKey }).job;
     },
-    get: (id) => queue.get(id),
+    get: (id, options) => queue.get(id, options),
     owns: (id, caller) => store.jobs.callerOf(queue.get(id, { bare: true }).id) === quotas.ownerOf(caller),
     list: (page) => queue.list(page),
     // deno-lint-ignore require-await

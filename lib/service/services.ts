@@ -86,19 +86,21 @@ export interface JobEvent {
   /** Grows within a job; SSE `id`. */
   sequence: number;
   event: "state" | "epoch" | "done";
-  data: Record<string, unknown>;
+  /** SSE `data`. */
+  json: string;
 }
 
 export interface JobService {
   submit(request: TrainRequest, caller: Caller): Promise<JobRecord>;
-  get(id: string): JobRecord;
+  /** With the history of its epochs unless `bare`. */
+  get(id: string, options?: { bare?: boolean }): JobRecord;
   /** Whether the caller submitted it. */
   owns(id: string, caller: Caller): boolean;
   list(page: PageRequest & { state?: string }): Page<JobRecord>;
   /** Idempotent; a finished job is a conflict. */
   cancel(id: string): Promise<JobRecord>;
-  /** Events after `afterSequence`, then live until `done` or the signal. */
-  events(id: string, afterSequence: number, signal: AbortSignal): AsyncGenerator<JobEvent>;
+  /** Events after `afterSequence`, some at a time, then live until `done` or the signal. */
+  events(id: string, afterSequence: number, signal: AbortSignal): AsyncGenerator<JobEvent[]>;
   /** Resolves when the job has ended or the time is over. */
   waitFor(id: string, timeoutMs: number, signal: AbortSignal): Promise<JobRecord>;
 }

@@ -4,12 +4,21 @@ import type { Database } from "./database.ts";
 import type { SpareRoom } from "./spare_room.ts";
 import { type Listing, type ListingRequest, parseCursor, toListing } from "./paging.ts";
 
-export interface StoredJobEvent {
-  /** Grows by one within a job. */
-  sequence: number;
+export interface NewJobEvent {
   event: "state" | "epoch" | "done";
   data: Record<string, unknown>;
 }
+
+/** An event as it is kept: its data are JSON, which watchers pass on as it stands. */
+export interface StoredJobEvent {
+  /** Grows by one within a job. */
+  sequence: number;
+  event: NewJobEvent["event"];
+  json: string;
+}
+
+/** Events read at once: a training has tens of thousands, and many may watch it. */
+export const EVENT_PAGE = 256;
 
 export interface JobAdmission {
   caller: string;
@@ -52,8 +61,9 @@ export interface JobStore {
     id: string,
     state: JobState,
     changes: JobChanges,
-    events?: Omit<StoredJobEvent, "sequence">[],
+    events?: NewJobEvent[],
   ): JobRecord | undefined;
+  /** The next events, at most `EVENT_PAGE`. */
   eventsAfter(id: string, sequence: number): StoredJobEvent[];
   /**
    * The job to run next among those kinds: highest priority; then the caller with fewest running jobs, then the one
@@ -88,7 +98,16 @@ interface JobRow {
   attempts: number;
 }
 
+/** Losses by epoch as far as they have been read. */
+interface SeenHistory extends JobHistory {
+  sequence: number;
+}
+
+const HISTORIES_KEPT = 16;
+
 export class SqliteJobStore implements JobStore {
+  readonly #histories = new Map<string, SeenHistory>();
+
   constructor(private readonly db: Database, private readonly spare: SpareRoom) {}
 
   insert(id: string, request: JobRequest, admission: JobAdmission): { job: JobRecord; created: boolean } {
@@ -130,7 +149,7 @@ export class SqliteJobStore implements JobStore {
     return toListing(rows, limit, toRecord);
   }
 
-  update(id: string, state: JobState, changes: JobChanges, events: Omit<StoredJobEvent, "sequence">[] = []) {
+  update(id: string, state: JobState, changes: JobChanges, events: NewJobEvent[] = []) {
     const change = () =>
       this.db.transaction(() => {
         const columns = Object.entries(toColumns(changes)).filter(([, value]) => value !== undefined);
@@ -146,9 +165,9 @@ export class SqliteJobStore implements JobStore {
   }
 
   eventsAfter(id: string, sequence: number): StoredJobEvent[] {
-    const sql = "SELECT sequence, event, data FROM job_events WHERE job = ? AND sequence > ? ORDER BY sequence";
-    return this.db.all<{ sequence: number; event: StoredJobEvent["event"]; data: string }>(sql, id, sequence)
-      .map((row) => ({ ...row, data: JSON.parse(row.data) }));
+    const sql = `SELECT sequence, event, data AS json FROM job_events WHERE job = ? AND sequence > ?
+      ORDER BY sequence LIMIT ${EVENT_PAGE}`;
+    return this.db.all<StoredJobEvent>(sql, id, sequence).map((row) => ({ ...row }));
   }
 
   next(kinds: readonly JobRequest["kind"][]): JobRecord | undefined {
@@ -215,7 +234,7 @@ export class SqliteJobStore implements JobStore {
     return row && toRecord(row);
   }
 
-  #append(id: string, events: Omit<StoredJobEvent, "sequence">[]): void {
+  #append(id: string, events: NewJobEvent[]): void {
     for (const { event, data } of events) {
       this.db.run(
         `INSERT INTO job_events (job, sequence, event, data)
@@ -225,19 +244,24 @@ export class SqliteJobStore implements JobStore {
     }
   }
 
-  /** Losses by epoch; epochs that were trained again after a restart count once, with their last values. */
+  /** Only what is new since the last look is read. */
   #history(id: string): JobHistory {
-    const rows = this.db.all<{ epoch: number; train: number | null; test: number | null }>(
-      `SELECT data ->> 'epoch' AS epoch, data ->> 'trainLoss' AS train, data ->> 'testLoss' AS test
-       FROM job_events WHERE job = ? AND event = 'epoch' ORDER BY sequence`,
-      id,
+    const seen = this.#histories.get(id) ?? { sequence: 0, trainLoss: [], testLoss: [] };
+    this.#histories.delete(id); // to the end: the map's order is that of use
+    this.#histories.set(id, seen);
+    if (this.#histories.size > HISTORIES_KEPT) this.#histories.delete(this.#histories.keys().next().value!);
+    const rows = this.db.all<{ sequence: number; epoch: number; train: number | null; test: number | null }>(
+      `SELECT sequence, data ->> 'epoch' AS epoch, data ->> 'trainLoss' AS train, data ->> 'testLoss' AS test
+       FROM job_events WHERE job = ? AND sequence > ? AND event = 'epoch' ORDER BY sequence`,
+      ...[id, seen.sequence],
     );
-    const history: JobHistory = { trainLoss: [], testLoss: [] };
-    for (const { epoch, train, test } of rows) {
-      history.trainLoss[epoch - 1] = train;
-      history.testLoss[epoch - 1] = test;
+    for (const { sequence, epoch, train, test } of rows) {
+      // Epochs that were trained again after a restart count once, with their last values.
+      seen.trainLoss[epoch - 1] = train;
+      seen.testLoss[epoch - 1] = test;
+      seen.sequence = sequence;
     }
-    return { trainLoss: Array.from(history.trainLoss, orNull), testLoss: Array.from(history.testLoss, orNull) };
+    return { trainLoss: Array.from(seen.trainLoss, orNull), testLoss: Array.from(seen.testLoss, orNull) };
   }
 }
 

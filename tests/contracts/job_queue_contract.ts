@@ -1,5 +1,5 @@
 import type { JobQueue } from "../../lib/jobs/job_queue.ts";
-import type { StoredJobEvent } from "../../lib/store/job_store.ts";
+import { EVENT_PAGE, type StoredJobEvent } from "../../lib/store/job_store.ts";
 import { assert, assertEquals, assertFailsWith } from "../support/assert.ts";
 import { progressAt, trainRequest } from "./record_store_contract.ts";
 
@@ -9,12 +9,17 @@ export interface JobQueueUnderTest extends AsyncDisposable {
   other: JobQueue;
 }
 
-async function collect(events: AsyncGenerator<StoredJobEvent>): Promise<string[]> {
+async function collect(pages: AsyncGenerator<StoredJobEvent[]>): Promise<string[]> {
   const names: string[] = [];
-  for await (const { sequence, event, data } of events) {
-    names.push(`${sequence} ${event} ${event === "epoch" ? data.epoch : data.state}`);
+  for await (const { sequence, event, json } of eventsOf(pages)) {
+    const { epoch, state } = JSON.parse(json);
+    names.push(`${sequence} ${event} ${event === "epoch" ? epoch : state}`);
   }
   return names;
+}
+
+async function* eventsOf(pages: AsyncGenerator<StoredJobEvent[]>): AsyncGenerator<StoredJobEvent> {
+  for await (const page of pages) yield* page;
 }
 
 /** What every queue does. */
@@ -99,6 +104,40 @@ export function jobQueueContract(name: string, open: () => Promise<JobQueueUnder
     for (let after = 0; after <= 6; after++) {
       assertEquals(await collect(queue.events(job.id, after, new AbortController().signal)), all.slice(after));
     }
+  });
+
+  test("the events of a long job come some at a time, and others have their turn in between", async ({ queue }) => {
+    const { job } = queue.submit(trainRequest(), { caller });
+    queue.claim(["train"]);
+    const epochs = 3 * EVENT_PAGE;
+    for (let epoch = 0; epoch < epochs; epoch += 64) {
+      queue.recordEpochs(job.id, Array.from({ length: 64 }, (_, i) => progressAt(epoch + i + 1)));
+    }
+    queue.apply(job.id, { type: "succeed" }, {});
+    const read: number[] = [];
+    const watch = async (watcher: number) => {
+      const sequences: number[] = [];
+      for await (const page of queue.events(job.id, 0, new AbortController().signal)) {
+        assert.ok(page.length <= EVENT_PAGE, `a page has ${page.length} events`);
+        read.push(watcher);
+        sequences.push(...page.map(({ sequence }) => sequence));
+      }
+      assertEquals(sequences, Array.from({ length: epochs + 4 }, (_, i) => i + 1));
+    };
+    await Promise.all([watch(1), watch(2)]);
+    assertEquals(read, [1, 2, 1, 2, 1, 2, 1, 2]);
+    const { trainLoss } = queue.get(job.id).history!;
+    assertEquals([trainLoss.length, trainLoss.at(-1)], [epochs, 1 / epochs]);
+  });
+
+  test("the history grows with the job, and epochs trained again count once", ({ queue, other }) => {
+    const { job } = queue.submit(trainRequest(), { caller });
+    queue.claim(["train"]);
+    const lossesOf = () => [queue, other].map((reader) => reader.get(job.id).history!.trainLoss);
+    queue.recordEpochs(job.id, [progressAt(1), progressAt(2)]);
+    assertEquals(lossesOf(), [[1, 1 / 2], [1, 1 / 2]]);
+    other.recordEpochs(job.id, [{ ...progressAt(2), trainLoss: 7 }, progressAt(3)]);
+    assertEquals(lossesOf(), [[1, 7, 1 / 3], [1, 7, 1 / 3]]);
   });
 
   test("a listener who goes is let go, and events of no job are an error", async ({ queue }) => {

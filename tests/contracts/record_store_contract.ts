@@ -127,8 +127,8 @@ function jobTests(test: Test): void {
     const event = { event: "state" as const, data: { state: "running" } };
     assertEquals(jobs.update("job_1", "queued", { state: "running", startedMs: 5 }, [event])?.state, "running");
     assertEquals(jobs.eventsAfter("job_1", 0), [
-      { sequence: 1, event: "state", data: { state: "queued" } },
-      { sequence: 2, ...event },
+      { sequence: 1, event: "state", json: '{"state":"queued"}' },
+      { sequence: 2, event: "state", json: '{"state":"running"}' },
     ]);
     assertEquals(jobs.eventsAfter("job_1", 2), []);
   });

@@ -70,9 +70,9 @@ Deno.test("Last-Event-ID that is not ours means from the start", () => {
 
 Deno.test("a quiet stream sends comments", async () => {
   const heard = Promise.withResolvers<void>();
-  async function* quiet(): AsyncGenerator<JobEvent> {
+  async function* quiet(): AsyncGenerator<JobEvent[]> {
     await heard.promise;
-    yield { sequence: 1, event: "done", data: {} };
+    yield [{ sequence: 1, event: "done", json: "{}" }];
   }
   let text = "";
   const stream = eventStream(quiet, { heartbeatMs: 5, signal: NEVER }).body!.pipeThrough(new TextDecoderStream());
@@ -85,10 +85,10 @@ Deno.test("a quiet stream sends comments", async () => {
 
 Deno.test("when the client goes the source is told and ends", async () => {
   const ended = Promise.withResolvers<string>();
-  async function* endless(signal: AbortSignal): AsyncGenerator<JobEvent> {
+  async function* endless(signal: AbortSignal): AsyncGenerator<JobEvent[]> {
     try {
       for (let sequence = 1; !signal.aborted; sequence++) {
-        yield { sequence, event: "epoch", data: {} };
+        yield [{ sequence, event: "epoch", json: "{}" }];
         await new Promise((resolve) => setTimeout(resolve, 1));
       }
     } finally {
@@ -103,8 +103,8 @@ Deno.test("when the client goes the source is told and ends", async () => {
 });
 
 Deno.test("a source that fails ends the stream: the client comes again with Last-Event-ID", async () => {
-  async function* failing(): AsyncGenerator<JobEvent> {
-    yield { sequence: 1, event: "epoch", data: {} };
+  async function* failing(): AsyncGenerator<JobEvent[]> {
+    yield [{ sequence: 1, event: "epoch", json: "{}" }];
     await Promise.resolve();
     throw new Error("store closed");
   }

@@ -271,7 +271,8 @@ function recordedJobs(): JobService {
       for (const event of all) {
         await Promise.resolve();
         if (signal.aborted) return;
-        if (event.sequence > after) yield event;
+        const { sequence, event: name, data } = event;
+        if (sequence > after) yield [{ sequence, event: name, json: JSON.stringify(data) }];
       }
     },
     waitFor: (id) => Promise.resolve(find(id)),
