@@ -20,6 +20,8 @@ export async function bodyBytes(c: AppContext, settings: AppSettings): Promise<U
   const { maxBodyBytes } = settings;
   const coding = codingOf(c);
   if (coding === undefined) throw unsupported(c, "gzip, deflate or none");
+  const atHand = coding === "identity" && !c.get("body") && c.env?.body;
+  if (atHand) return held(c, atHand, maxBodyBytes);
   const sent = guardedChunks(sourceOf(c, maxBodyBytes), limitsOf(settings, maxBodyBytes));
   const bytes = await readAll(c, coding === "identity" ? sent : inflate(sent, coding, maxBodyBytes));
   if (bytes.length === 0) throw emptyBody();
@@ -39,7 +41,6 @@ function unsupported(c: AppContext, wanted: string): LoopscopeError {
 }
 
 function held(c: AppContext, body: Uint8Array, maxBytes: number): Uint8Array {
-  demandPlain(c);
   if (body.length > maxBytes) throw tooLarge(body.length, maxBytes);
   c.get("budget").take(body.length);
   return body;
@@ -51,13 +52,6 @@ function sourceOf(c: AppContext, maxBytes: number): ReadableStream<Uint8Array> {
   const source = c.get("body") ?? c.req.raw.body;
   if (source === null || declared === 0) throw emptyBody();
   return source;
-}
-
-function demandPlain(c: AppContext): void {
-  const coding = c.req.header("content-encoding") ?? "identity";
-  if (coding === "identity") return;
-  const message = `Met Content-Encoding ${coding}, wanted none`;
-  throw new LoopscopeError("unsupportedType", "unsupported_encoding", message);
 }
 
 function limitsOf({ bodyIdleTimeoutMs, minBodyBytesPerS }: AppSettings, maxBytes: number): BodyLimits {
