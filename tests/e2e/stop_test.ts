@@ -100,3 +100,48 @@ Deno.test("a submission is made once, also when its answer was lost with the pro
       await next.stop();
     }
   }));
+
+/** Sends the first half of an upload; the other half and the answer's status come when asked for. */
+async function slowUpload(service: RunningService, film: Uint8Array): Promise<() => Promise<string>> {
+  const { hostname, port } = new URL(service.url);
+  const connection = await Deno.connect({ hostname, port: Number(port) });
+  const send = async (bytes: Uint8Array) => {
+    for (let at = 0; at < bytes.length;) at += await connection.write(bytes.subarray(at));
+  };
+  const head = ["POST /v1/cubes?name=slow HTTP/1.1", `Host: ${hostname}:${port}`, `Content-Length: ${film.length}`];
+  await send(new TextEncoder().encode([...head, "Content-Type: application/octet-stream", "", ""].join("\r\n")));
+  await send(film.subarray(0, film.length >> 1));
+  return async () => {
+    await send(film.subarray(film.length >> 1));
+    const answer = new Uint8Array(100);
+    const length = await connection.read(answer);
+    connection.close();
+    return new TextDecoder().decode(answer.subarray(0, length ?? 0)).split("\r\n")[0];
+  };
+}
+
+Deno.test("a signal to all its processes: what runs is answered, what comes is refused, the training goes on later", () =>
+  withFolder(async (dataFolder) => {
+    let service = await startService({ dataFolder });
+    const cube = await uploadCube(service, await filmFile(24, 24, 16));
+    const job = await submitJob(service, smallJob(cube.id, "steady", { epochs: 300 }));
+    await untilTrue(async () => await epochOf(service, job) >= 3);
+    const finish = await slowUpload(service, await filmFile(20, 20, 16));
+    for (const worker of ["compute_worker", "analysis_worker"]) {
+      for (const pid of workerPids(service.pid, worker)) Deno.kill(pid, "SIGINT");
+    }
+    const stopped = service.stop();
+    await untilTrue(async () => (await service.fetch("/readyz")).status === 503);
+    assertEquals((await service.fetch("/healthz")).status, 200);
+    const refused = await service.fetch("/v1/cubes");
+    assertEquals([refused.status, (await refused.json()).code], [503, "not_ready"]);
+    assert.match(await finish(), /^HTTP\/1.1 201/);
+    assertEquals((await stopped).code, 0);
+    service = await startService({ dataFolder });
+    try {
+      const ended = await jobEnd(service, job);
+      assertEquals([ended.state, ended.attempts], ["succeeded", 0]);
+    } finally {
+      await service.stop();
+    }
+  }));
