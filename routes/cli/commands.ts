@@ -143,15 +143,8 @@ async function saveWeights(input: CommandInput): Promise<void> {
 
 async function save({ options, print }: CommandInput, answer: Response): Promise<void> {
   if (!options.out) return print(await answer.text());
-  // Not as a stream: of a few bytes for which the disk had no room nobody would be told.
-  using file = await Deno.open(options.out, { write: true, create: true, truncate: true });
-  let sizeBytes = 0;
-  for await (const piece of answer.body!) {
-    for (let at = 0; at < piece.length;) at += await file.write(piece.subarray(at));
-    sizeBytes += piece.length;
-  }
-  await file.sync();
-  print(`${options.out}: ${sizeBytes} bytes`);
+  await Deno.writeFile(options.out, answer.body!);
+  print(`${options.out}: ${(await Deno.stat(options.out)).size} bytes`);
 }
 
 function typeOf(out: string | undefined): string {

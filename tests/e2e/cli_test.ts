@@ -35,6 +35,8 @@ Deno.test("the command-line client uploads, trains with progress, predicts and e
     assert.match((await cli("errors", "cli-film", cube)).out, /"baselines"/);
     const saved = await cli("export", "cli-film", cube, "latents", "--out", "latents.npz");
     assert.match(saved.out, /latents.npz: \d+ bytes/);
+    // A device without room.
+    if (Deno.build.os === "linux") assert.equal((await cli("errors", "cli-film", cube, "--out", "/dev/full")).code, 1);
   });
   await t.step("a refusal is told in the service's words, and a wrong command shows how", async () => {
     const refused = await cli("card", "nothing");

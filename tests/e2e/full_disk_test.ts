@@ -2,7 +2,7 @@ import { Ballast } from "../load/ballast.ts";
 import { fullDisk } from "../load/full_disk.ts";
 import { sleep } from "../load/watch.ts";
 import { assert, assertEquals } from "../support/assert.ts";
-import { jobEnd, type RunningService, startService } from "../support/running_service.ts";
+import { jobEnd, startService } from "../support/running_service.ts";
 import { canMountSmallDisk, smallDisk } from "../support/small_disk.ts";
 import { filmFile, smallJob, submitJob, uploadCube } from "../support/small_cube.ts";
 
@@ -35,7 +35,6 @@ Deno.test({
     ballast.remove();
     assertEquals((await jobEnd(first, job)).state, "succeeded");
     ballast.fill(0);
-    assertEquals(await saveWeights(first, `${disk!.path}/waits.safetensors`), 1);
     await first.kill();
     const second = await startService({ dataFolder });
     const cubes = await second.json<{ items: { id: string }[] }>("/v1/cubes");
@@ -47,11 +46,3 @@ Deno.test({
     await second.stop();
   },
 });
-
-/** The command-line client's exit code. */
-async function saveWeights({ url }: RunningService, out: string): Promise<number> {
-  const entry = new URL("../../routes/cli/main.ts", import.meta.url).href;
-  const args = ["run", "-q", "-A", entry, "weights", "waits", "--out", out];
-  const options = { args, env: { LOOPSCOPE_URL: url }, stderr: "null", stdout: "null" } as const;
-  return (await new Deno.Command(Deno.execPath(), options).output()).code;
-}
