@@ -1,46 +1,88 @@
+import { setImmediate } from "node:timers/promises";
 import { LoopscopeError, malformed } from "../lib/base/errors.ts";
+import { parseJsonSteps } from "./json_steps.ts";
 
 export interface JsonLimits {
   maxDepth: number;
   /** Lists and objects together: each costs far more memory than its two brackets. */
   maxContainers: number;
+  /** Of all lists together. */
+  maxValues: number;
+  /** Of all objects together: names cost far more time than numbers. */
+  maxMembers: number;
+  maxStringBytes: number;
 }
 
-const JSON_LIMITS: JsonLimits = { maxDepth: 32, maxContainers: 500_000 };
-const [QUOTE, BACKSLASH, OPEN_LIST, CLOSE_LIST, OPEN_OBJECT, CLOSE_OBJECT] = [34, 92, 91, 93, 123, 125];
+const JSON_LIMITS: JsonLimits = {
+  maxDepth: 32,
+  maxContainers: 500_000,
+  maxValues: 2 ** 20,
+  maxMembers: 10_000,
+  maxStringBytes: 2 ** 20,
+};
+const [QUOTE, BACKSLASH, COMMA, COLON, OPEN_LIST, CLOSE_LIST, OPEN_OBJECT, CLOSE_OBJECT] = [
+  ...new TextEncoder().encode('"\\,:[]{}'),
+];
+const STEP_BYTES = 65_536;
 
-/** Parses JSON from bytes after its depth and number of lists were found to be within bounds. */
-export function parseJson(bytes: Uint8Array, limits: JsonLimits = JSON_LIMITS): unknown {
-  checkJsonShape(bytes, limits);
-  let text: string;
+/**
+ * Parses JSON from bytes after its depth and the number of its parts were found to be within bounds. Lets other work go
+ * on in between where there is much.
+ */
+export async function parseJson(bytes: Uint8Array, limits: JsonLimits = JSON_LIMITS): Promise<unknown> {
+  await inSteps(checkShapeSteps(bytes, limits));
+  const text = decode(bytes);
   try {
-    text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
-  } catch (cause) {
-    throw malformed("invalid_utf8", "Met bytes that are not UTF-8, wanted JSON in UTF-8", { cause });
-  }
-  try {
-    return JSON.parse(text);
+    return bytes.length <= STEP_BYTES ? JSON.parse(text) : await inSteps(parseJsonSteps(text));
   } catch (cause) {
     throw malformed("invalid_json", `Met a body that is not JSON: ${(cause as Error).message}`, { cause });
   }
 }
 
+async function inSteps<T>(steps: Generator<void, T>): Promise<T> {
+  let step = steps.next();
+  for (; !step.done; step = steps.next()) await setImmediate();
+  return step.value;
+}
+
+function decode(bytes: Uint8Array): string {
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch (cause) {
+    throw malformed("invalid_utf8", "Met bytes that are not UTF-8, wanted JSON in UTF-8", { cause });
+  }
+}
+
 /** Throws `json_too_deep` or `json_too_complex` without building anything. */
-export function checkJsonShape(bytes: Uint8Array, { maxDepth, maxContainers }: JsonLimits): void {
-  let depth = 0;
-  let containers = 0;
+function* checkShapeSteps(bytes: Uint8Array, limits: JsonLimits): Generator<void, void> {
+  let depth = 0, containers = 0, separators = 0, members = 0;
+  let pauseAt = STEP_BYTES;
   for (let i = 0; i < bytes.length; i++) {
     const byte = bytes[i];
-    if (byte === QUOTE) i = endOfString(bytes, i);
-    else if (byte === OPEN_LIST || byte === OPEN_OBJECT) {
-      if (++depth > maxDepth) throw malformed("json_too_deep", `Met JSON deeper than ${maxDepth}, wanted less`);
-      if (++containers > maxContainers) {
-        const advice = "send numbers as one flat list or in binary form";
-        const message = `Met more than ${maxContainers} lists and objects, wanted fewer: ${advice}`;
-        throw new LoopscopeError("tooLarge", "json_too_complex", message);
+    if (byte === QUOTE) {
+      const start = i;
+      i = endOfString(bytes, start);
+      if (i - start > limits.maxStringBytes) throw tooComplex(limits.maxStringBytes, "bytes in a string");
+    } else if (byte === COMMA) {
+      if (++separators > limits.maxValues) throw tooComplex(limits.maxValues, "values");
+    } else if (byte === COLON) {
+      if (++members > limits.maxMembers) throw tooComplex(limits.maxMembers, "names in objects");
+    } else if (byte === OPEN_LIST || byte === OPEN_OBJECT) {
+      if (++depth > limits.maxDepth) {
+        throw malformed("json_too_deep", `Met JSON deeper than ${limits.maxDepth}, wanted less`);
       }
+      if (++containers > limits.maxContainers) throw tooComplex(limits.maxContainers, "lists and objects");
     } else if (byte === CLOSE_LIST || byte === CLOSE_OBJECT) depth--;
+    if (i >= pauseAt) {
+      pauseAt = i + STEP_BYTES;
+      yield;
+    }
   }
+}
+
+function tooComplex(most: number, what: string): LoopscopeError {
+  const message = `Met more than ${most} ${what}, wanted fewer: send many numbers as NPY`;
+  return new LoopscopeError("tooLarge", "json_too_complex", message);
 }
 
 /** Index of the closing quote of the string that starts at `start`, or the end of the bytes. */
