@@ -225,6 +225,7 @@ function meanPredictions(): PredictionService {
     async decode(name, _version, latents) {
       demandModel(name);
       await Promise.resolve();
+      if (latents.shape.at(-1) !== 1) throw unprocessable("wrong_shape", `Met ${latents.shape}, wanted 1 latent`);
       return { outputs: ndArray(outputsOf(latents.data), [...latents.shape.slice(0, -1), POINTS]) };
     },
   };
