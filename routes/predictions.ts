@@ -20,6 +20,8 @@ import { arrayAnswers } from "./result_docs.ts";
 
 const TAG = "Predictions";
 const BINARY = { type: "string", format: "binary" };
+/** Of an NPY body: 16 MiB of float32. */
+const MAX_ELEMENTS = 2 ** 22;
 const NPY_TYPE = /^application\/(x-)?npy$/;
 
 interface Model {
@@ -146,7 +148,7 @@ function readInputsField(inputs: unknown): Read["inputs"] {
 }
 
 async function readNpy(c: AppContext, { settings }: AppDeps): Promise<NdArray> {
-  const array = decodeNpy(await bodyBytes(c, settings));
+  const array = decodeNpy(await bodyBytes(c, settings), { maxElements: MAX_ELEMENTS });
   const at = array.data.findIndex((value) => value === Infinity || value === -Infinity);
   if (at >= 0) throw unprocessable("invalid_array", `Met ${array.data[at]} at element ${at}, wanted finite numbers`);
   return array;

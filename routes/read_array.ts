@@ -3,7 +3,7 @@ import { type DType, type NdArray, ndArray, sizeOf } from "../lib/base/nd_array.
 import { show } from "./check.ts";
 
 const MAX_AXES = 4;
-const MAX_ELEMENTS = 2 ** 24;
+const MAX_ELEMENTS = 2 ** 20;
 const ARRAY_OF: Record<DType, (length: number) => NdArray["data"]> = {
   float32: (length) => new Float32Array(length),
   float64: (length) => new Float64Array(length),

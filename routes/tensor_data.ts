@@ -20,7 +20,7 @@ const READERS: Partial<Record<TensorDatatype, [bytes: number, read: Reader]>> = 
   UINT16: [2, (view, at) => view.getUint16(at, true)],
   UINT8: [1, (view, at) => view.getUint8(at)],
 };
-const MAX_ELEMENTS = 2 ** 24;
+const MAX_ELEMENTS = 2 ** 22;
 
 /**
  * One input tensor as numbers: from its JSON `data` (flat or nested, row-major) or from the next `binary_data_size`
