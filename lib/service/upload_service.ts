@@ -19,6 +19,8 @@ export interface UploadServiceOptions {
 
 const DAY_MS = 24 * 3600 * 1000;
 const METADATA = ["name", "filename", "dataset", "channel", "repair", "sha256"];
+/** What common clients add of themselves. */
+const BROUGHT_ALONG = ["filetype", "type", "contentType", "relativePath"];
 
 /** Uploads in pieces. The disk's space is asked for before the first byte is taken. */
 export function createUploadService(options: UploadServiceOptions): UploadService {
@@ -73,7 +75,7 @@ export function createUploadService(options: UploadServiceOptions): UploadServic
 }
 
 function checkMetadata(metadata: Record<string, string>): void {
-  const unknown = Object.keys(metadata).filter((name) => !METADATA.includes(name) && name !== "filetype");
+  const unknown = Object.keys(metadata).filter((name) => !METADATA.includes(name) && !BROUGHT_ALONG.includes(name));
   if (unknown.length > 0) {
     throw unprocessable(
       "bad_metadata",

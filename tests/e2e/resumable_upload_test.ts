@@ -108,6 +108,9 @@ Deno.test("resumable uploads refuse what does not fit and keep what was there", 
     await refused(await create({ ...TUS, "Upload-Length": "99999999999999" }), 413, "too_large");
     const metadata = { ...TUS, "Upload-Length": "5", "Upload-Metadata": `path ${base64("../x")}` };
     await refused(await create(metadata), 422, "bad_metadata");
+    const pairs = ["name", "filetype", "type", "relativePath"].map((name) => `${name} ${base64("x")}`);
+    const common = { ...TUS, "Upload-Length": "5", "Upload-Metadata": pairs.join(",") };
+    assert.equal((await create(common)).status, 201);
     await refused(await create({ "Upload-Length": "5" }), 412, "tus_version");
   });
   await t.step("a removed upload is gone", async () => {
