@@ -20,6 +20,8 @@ export interface ExecutionOptions {
 }
 
 const ROOM_RETRY_MS = 1000;
+/** A step of the largest networks takes many seconds: the device has to be free sooner. */
+const CANCEL_GRACE_MS = 700;
 
 /** Runs a training job in the compute process and keeps the model that comes out. Never makes two versions for one job. */
 export async function executeTraining(
@@ -41,6 +43,7 @@ export async function executeTraining(
     signal: context.signal,
     onProgress,
     timeoutMs,
+    cancelGraceMs: CANCEL_GRACE_MS,
   }).finally(() => context.draining.removeEventListener("abort", drain));
   const onWait = () => log.warn("model_waits_for_room", { job: job.id });
   const version = await untilThereIsRoom(context, onWait, () =>

@@ -1,7 +1,7 @@
 import { LoopscopeError } from "../base/errors.ts";
 import type { ResultTree } from "../base/nd_array.ts";
 import { FairQueue } from "./fair_queue.ts";
-import { type CallOptions, type WorkerOptions, WorkerProcess } from "./worker_process.ts";
+import { type CallOptions, WORKER_REPLACED, type WorkerOptions, WorkerProcess } from "./worker_process.ts";
 
 export interface PoolOptions {
   /** Asked at each start of a process. */
@@ -27,7 +27,8 @@ interface Waiting {
 }
 
 /**
- * Worker processes that start when they are needed and are replaced when they die. Calls beyond the pool's capacity wait
+ * Worker processes that start when they are needed and are replaced when they die. When one is ended for a cancelled call
+ * that would not end, its other calls are made again. Calls beyond the pool's capacity wait
  * in turn by caller; the queue is bounded, and a call whose caller has gone leaves it without having been started. When it
  * is full, whoever has most calls waiting loses the newest of them to a caller who has fewer.
  */
@@ -52,11 +53,15 @@ export class WorkerPool {
   }
 
   async call(method: string, value: ResultTree, options: PoolCallOptions = {}): Promise<ResultTree> {
-    const worker = (this.#waiting.size === 0 && this.#free()) || await this.#wait(options);
-    try {
-      return await worker.call(method, value, options);
-    } finally {
-      this.#next();
+    while (true) {
+      const worker = (this.#waiting.size === 0 && this.#free()) || await this.#wait(options);
+      try {
+        return await worker.call(method, value, options);
+      } catch (error) {
+        if ((error as LoopscopeError).code !== WORKER_REPLACED) throw error;
+      } finally {
+        this.#next();
+      }
     }
   }
 
@@ -110,12 +115,13 @@ export class WorkerPool {
 
   #wait({ signal, caller = "" }: PoolCallOptions): Promise<WorkerProcess> {
     if (this.#closed) throw stopping();
+    if (signal?.aborted) throw cancelled();
     this.demandRoom(caller);
     if (this.#waiting.size >= this.#options.maxWaiting) this.#waiting.popLongest()?.reject(this.#busy());
     const { promise, resolve, reject } = Promise.withResolvers<WorkerProcess>();
     const leave = () => {
       this.#waiting.remove(caller, waiting);
-      reject(new LoopscopeError("cancelled", "cancelled", "The call was cancelled"));
+      reject(cancelled());
     };
     const waiting = {
       start: (worker: WorkerProcess) => {
@@ -144,6 +150,10 @@ export class WorkerPool {
       return;
     }
   }
+}
+
+function cancelled(): LoopscopeError {
+  return new LoopscopeError("cancelled", "cancelled", "The call was cancelled");
 }
 
 function stopping(): LoopscopeError {

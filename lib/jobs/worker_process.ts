@@ -21,6 +21,8 @@ export interface CallOptions {
   signal?: AbortSignal;
   onProgress?: (value: ResultTree) => void;
   timeoutMs?: number;
+  /** As `WorkerOptions.cancelGraceMs`, for this call. */
+  cancelGraceMs?: number;
 }
 
 interface PendingCall {
@@ -33,6 +35,8 @@ const NICENESS = 5;
 
 /** Code of the error with which every call of a worker ends when its process has died. */
 export const WORKER_LOST = "worker_lost";
+/** … and when it was ended on purpose, for a cancelled call that did not end: its other calls may be made again. */
+export const WORKER_REPLACED = "worker_replaced";
 
 /**
  * A child process that answers calls over its stdin and stdout. A worker that dies rejects all its calls with
@@ -91,8 +95,8 @@ export class WorkerProcess {
     const cancel = (error: LoopscopeError) => {
       if (!this.#pending.has(id)) return;
       void this.#writer.send({ type: "cancel", id }).catch(() => {});
-      const grace = this.#cancelGraceMs;
-      this.#cancelled.set(id, grace === undefined ? undefined : setTimeout(() => this.kill(), grace));
+      const grace = options.cancelGraceMs ?? this.#cancelGraceMs;
+      this.#cancelled.set(id, grace === undefined ? undefined : setTimeout(() => this.#replace(), grace));
       reject(error);
     };
     const onAbort = () => cancel(new LoopscopeError("cancelled", "cancelled", "The call was cancelled"));
@@ -125,6 +129,11 @@ export class WorkerProcess {
     }
   }
 
+  #replace(): void {
+    this.#fail("The worker process was ended for a cancelled call", WORKER_REPLACED);
+    this.kill();
+  }
+
   async #listen(): Promise<void> {
     try {
       for await (const message of decodeMessages(this.#child.stdout)) this.#receive(message);
@@ -146,11 +155,11 @@ export class WorkerProcess {
     else if (message.type === "progress") pending.onProgress?.(message.value);
   }
 
-  #fail(reason: string): void {
+  #fail(reason: string, code = WORKER_LOST): void {
     this.#dead = true;
     for (const timer of this.#cancelled.values()) clearTimeout(timer);
     this.#cancelled.clear();
-    for (const pending of [...this.#pending.values()]) pending.reject(workerLost(reason));
+    for (const pending of [...this.#pending.values()]) pending.reject(workerLost(reason, code));
   }
 }
 
@@ -177,8 +186,8 @@ function workerArguments(options: WorkerOptions): string[] {
   ];
 }
 
-function workerLost(reason: string): LoopscopeError {
-  return new LoopscopeError("unavailable", WORKER_LOST, reason, { retryAfterS: 1 });
+function workerLost(reason: string, code = WORKER_LOST): LoopscopeError {
+  return new LoopscopeError("unavailable", code, reason, { retryAfterS: 1 });
 }
 
 function timedOut(options: CallOptions): LoopscopeError {

@@ -57,7 +57,7 @@ const WAITING_CALLS = 96;
 const WAITING_RESULTS = 256;
 const SWEEP_EVERY_MS = 10 * 60_000;
 const HOUR_MS = 3600 * 1000;
-const CANCEL_GRACE_MS = 1000;
+const CANCEL_GRACE_MS = 700;
 const PARSE_MEMORY_BYTES = 2 * 2 ** 30;
 
 /** Wires everything below HTTP. Throws what opening the store throws. */

@@ -77,3 +77,25 @@ Deno.test("a cancelled call that does not listen loses its process after the gra
   assert.equal(pool.lost, 1);
   await pool.close();
 });
+
+Deno.test("calls beside a cancelled one that does not listen are made again in the next process", () =>
+  withPool({ size: 1, callsPerWorker: 5, maxWaiting: 5 }, async (pool) => {
+    const controller = new AbortController();
+    assertEquals(await pool.call("echo", "ready"), "ready");
+    const spinning = pool.call("spin", null, { signal: controller.signal, cancelGraceMs: 30 });
+    const beside = [1, 2, 3].map((n) => pool.call("echo", n));
+    controller.abort();
+    await assertFailsWith("cancelled", () => spinning);
+    assertEquals(await Promise.all(beside), [1, 2, 3]);
+    assert.equal(pool.lost, 1);
+  }));
+
+Deno.test("a call whose caller has gone already does not wait for a place", () =>
+  withPool({ size: 1, callsPerWorker: 1, maxWaiting: 5 }, async (pool) => {
+    const running = new AbortController();
+    const forever = pool.call("forever", null, { signal: running.signal });
+    await assertFailsWith("cancelled", () => pool.call("echo", 4, { signal: AbortSignal.abort() }));
+    assertEquals(pool.waiting, 0);
+    running.abort();
+    await assertFailsWith("cancelled", () => forever);
+  }));
