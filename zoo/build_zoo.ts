@@ -19,6 +19,7 @@ import { sha256Hex } from "../lib/training/sha256.ts";
 import { finishTraining } from "../lib/training/finish_training.ts";
 import { type TrainInput, trainModel } from "../lib/training/train.ts";
 import { buildTrainingData } from "../lib/training/training_data.ts";
+import { sumsOfZoo } from "./write_sums.ts";
 
 const ZOO = new URL("./", import.meta.url);
 const MEASURED = new URL("../../shared/data/pto_beps_nsid.h5", import.meta.url);
@@ -133,6 +134,7 @@ try {
     } else await write(model.name, await build(model, engine, folder, rescored));
   }
 } finally {
+  await Deno.writeTextFile(new URL("SHA256SUMS", ZOO), await sumsOfZoo());
   await engine.close();
   await Deno.remove(folder, { recursive: true });
 }

@@ -2,7 +2,7 @@ import { type CubeRecord, cubeRecordSchema, ingestedCubeSchema } from "../schema
 import { openCubeFile } from "./cube_file.ts";
 import { readCubeJson, writeCubeJson } from "./cube_json.ts";
 import { entriesIn, sha256OfFile } from "./durable.ts";
-import { type CheckOptions, errorAbout, type Finding } from "./finding.ts";
+import { type CheckOptions, errorAbout, type Finding, problemOf } from "./finding.ts";
 import type { Store } from "./open_store.ts";
 
 interface CubeRow {
@@ -83,7 +83,7 @@ function fileProblem(folder: string, cube: CubeRecord): string | undefined {
     reader.close();
     return String(reader.shape) === String(cube.shape) ? undefined : `The files have shape ${reader.shape}`;
   } catch (error) {
-    return (error as Error).message;
+    return problemOf(error);
   }
 }
 
@@ -96,7 +96,8 @@ function isOdd(path: string): boolean {
   try {
     const { isFile, isDirectory } = Deno.lstatSync(path);
     return !isFile && !isDirectory;
-  } catch {
+  } catch (error) {
+    problemOf(error);
     return false;
   }
 }

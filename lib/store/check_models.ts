@@ -1,11 +1,12 @@
 import { modelCheckSchema, modelNameSchema } from "../schemas/model.ts";
-import { entriesIn, exists } from "./durable.ts";
-import { type CheckOptions, errorAbout, type Finding } from "./finding.ts";
+import { entriesIn, exists, sha256OfFile } from "./durable.ts";
+import { type CheckOptions, errorAbout, type Finding, problemOf } from "./finding.ts";
 import type { Store } from "./open_store.ts";
 
 /** Every version's files, the shipped ones always to the last byte; aliases that point nowhere. */
 export async function* checkModels(store: Store, options: CheckOptions): AsyncGenerator<Finding> {
   const { models, folder } = store;
+  yield* checkShipped(models.zooPath);
   for (const { name, versions } of models.list()) {
     for (const version of versions) yield* checkVersion(store, { name, version, ...options });
   }
@@ -18,6 +19,16 @@ export async function* checkModels(store: Store, options: CheckOptions): AsyncGe
   }
   for (const name of models.aliases.names()) yield* danglingAliases(store, name);
   if (!options.live) yield* strangers(store);
+}
+
+/** The shipped models' files as they were when they were trained, also those that no model's manifest speaks of. */
+function* checkShipped(zooPath: string): Generator<Finding> {
+  const sums = `${zooPath}/SHA256SUMS`;
+  for (const line of exists(sums) ? Deno.readTextFileSync(sums).trim().split("\n") : []) {
+    const [wanted, file] = line.split("  ");
+    if (exists(`${zooPath}/${file}`) && sha256OfFile(`${zooPath}/${file}`) === wanted) continue;
+    yield errorAbout(`zoo/${file}`)("shipped_changed", "It is not as it was shipped: install the program again");
+  }
 }
 
 async function* checkVersion(
@@ -74,7 +85,7 @@ async function versionProblem(
     const check = modelCheckSchema.safeParse(JSON.parse(Deno.readTextFileSync(`${path}/check.json`)));
     return check.success ? undefined : `check.json: ${check.error.issues[0].message}`;
   } catch (error) {
-    return (error as Error).message;
+    return problemOf(error);
   }
 }
 

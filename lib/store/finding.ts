@@ -22,3 +22,12 @@ export function errorAbout(subject: string) {
     ...{ level: "error", code, subject, message, repair },
   });
 }
+
+/** What is wrong with a file, in words. A file that this user may not read is not damaged: that error is thrown on. */
+export function problemOf(error: unknown): string {
+  const { message, cause } = error as Error;
+  for (const each of [error, cause]) {
+    if (each instanceof Deno.errors.PermissionDenied) throw each;
+  }
+  return message;
+}

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { checkDataFolder } from "../../lib/store/check_data_folder.ts";
 import { backupStore } from "../../lib/store/backup.ts";
 import { openCubeFile } from "../../lib/store/cube_file.ts";
@@ -120,12 +121,114 @@ Deno.test("an archive that is cut off or changed anywhere is refused, and leaves
     await assertFailsWith("data_folder_not_empty", () => restoreStore(`${folder}/backup.tar`, `${folder}/new`));
   }));
 
-Deno.test("an archive with a path that leads elsewhere is refused", () =>
+/** An archive of another's making. */
+async function tar(folder: string, name: string, args: string[]): Promise<string> {
+  const { code } = await new Deno.Command("tar", { args: ["cf", name, "--format=ustar", "-P", ...args], cwd: folder })
+    .output();
+  assertEquals(code, 0);
+  return `${folder}/${name}`;
+}
+
+Deno.test("an archive with paths that lead elsewhere, links or absurd sizes is refused, and leaves nothing", () =>
   withFolder(async (folder) => {
     Deno.mkdirSync(`${folder}/cubes/cube_1`, { recursive: true });
     Deno.writeTextFileSync(`${folder}/outside`, "x");
-    const args = ["cf", `${folder}/evil.tar`, "--format=ustar", "-P", "cubes/../outside"];
-    assertEquals((await new Deno.Command("tar", { args, cwd: folder }).output()).code, 0);
-    const error = await assertFailsWith("archive_damaged", () => restoreStore(`${folder}/evil.tar`, `${folder}/new`));
-    assert.match(error.message, /an entry named "cubes\/\.\.\/outside"/);
+    Deno.symlinkSync("/etc/passwd", `${folder}/hmac.key`);
+    Deno.writeTextFileSync(`${folder}/SHA256SUMS`, "x");
+    const huge = Deno.readFileSync(await tar(folder, "huge.tar", ["SHA256SUMS"]));
+    huge.set([0x80, 0, 0, 0, 0, 0x7f, ...new Array(6).fill(0xff)], 124);
+    let sum = 8 * 32;
+    for (let i = 0; i < 512; i++) if (i < 148 || i >= 156) sum += huge[i];
+    huge.set(new TextEncoder().encode(sum.toString(8).padStart(6, "0")), 148);
+    Deno.writeFileSync(`${folder}/huge.tar`, huge);
+    const refused: [string, RegExp][] = [
+      [await tar(folder, "up.tar", ["cubes/../outside"]), /an entry named "cubes\/\.\.\/outside"/],
+      [await tar(folder, "root.tar", [`${folder}/outside`]), /an entry named "\//],
+      [await tar(folder, "link.tar", ["hmac.key"]), /"hmac.key", which is no file/],
+      [
+        await tar(folder, "twice.tar", [
+          "--hard-dereference",
+          "--transform=s,outside,demo-added,",
+          "outside",
+          "outside",
+        ]),
+        /demo-added twice/,
+      ],
+      [await tar(folder, "nothing.tar", ["-T", "/dev/null"]), /has no records/],
+      [`${folder}/huge.tar`, /a list of \d+ bytes, wanted at most/],
+    ];
+    for (const [archive, wanted] of refused) {
+      const error = await assertFailsWith("archive_damaged", () => restoreStore(archive, `${folder}/new`));
+      assert.match(error.message, wanted);
+      for (const name of ["blobs", "cubes", "models", "tmp"]) {
+        assertEquals([...Deno.readDirSync(`${folder}/new/${name}`)], [], archive);
+      }
+      assert.throws(() => Deno.lstatSync(`${folder}/new/hmac.key`), Deno.errors.NotFound);
+    }
+  }));
+
+Deno.test("a folder in which anything lies is not restored into, what a cut-off restore left is replaced", () =>
+  withFolder(async (folder) => {
+    await using store = await temporaryStore();
+    await fill(store);
+    await backupStore(store, `${folder}/backup.tar`);
+    const restore = (root: string) => restoreStore(`${folder}/backup.tar`, root);
+    for (const there of ["cubes/cube_9/cube.json", "blobs/ab/cd", "hmac.key", "loopscope.db-wal"]) {
+      const root = `${folder}/${there.replaceAll("/", "-")}`;
+      Deno.mkdirSync(`${root}/${there}`.replace(/\/[^/]*$/, ""), { recursive: true });
+      Deno.writeTextFileSync(`${root}/${there}`, "mine");
+      await assertFailsWith("data_folder_not_empty", () => restore(root));
+      assertEquals(Deno.readTextFileSync(`${root}/${there}`), "mine");
+    }
+    const root = `${folder}/cut-off`;
+    Deno.mkdirSync(`${root}/models/half/1`, { recursive: true });
+    Deno.writeTextFileSync(`${root}/models/half/1/model.json`, "{}");
+    Deno.writeTextFileSync(`${root}/restoring`, "");
+    await assertFailsWith("restore_unfinished", () => openStore({ root, zooPath: "" }));
+    await restore(root);
+    const restored = await openStore({ root, zooPath: "" });
+    assertEquals(restored.models.list().map(({ name }) => name), [LONG_NAME, "film"]);
+    assertEquals(await Array.fromAsync(checkDataFolder(restored, { deep: true })), []);
+    restored.close();
+  }));
+
+Deno.test("a backup of a later version is refused before anything is kept", () =>
+  withFolder(async (folder) => {
+    await using store = await temporaryStore();
+    await fill(store);
+    await backupStore(store, `${folder}/backup.tar`);
+    const bytes = Deno.readFileSync(`${folder}/backup.tar`);
+    const text = new TextDecoder("latin1").decode(bytes);
+    const records = text.indexOf("SQLite format 3");
+    const size = Number.parseInt(text.slice(records - 512 + 124, records - 512 + 135), 8);
+    new DataView(bytes.buffer).setUint32(records + 60, 1000); // user_version
+    const digest = createHash("sha256").update(bytes.subarray(records, records + size)).digest("hex");
+    bytes.set(new TextEncoder().encode(digest), text.indexOf("  loopscope.db\n") - 64);
+    Deno.writeFileSync(`${folder}/later.tar`, bytes);
+    await assertFailsWith("schema_too_new", () => restoreStore(`${folder}/later.tar`, `${folder}/new`));
+    assertEquals([...Deno.readDirSync(`${folder}/new/models`)], []);
+  }));
+
+Deno.test("a cube that has lost its uploaded bytes is in the backup all the same", () =>
+  withFolder(async (folder) => {
+    await using store = await temporaryStore();
+    await fill(store);
+    for (const { path } of store.blobs.list()) Deno.removeSync(path);
+    assertEquals((await backupStore(store, `${folder}/backup.tar`)).cubes, 2);
+    await restoreStore(`${folder}/backup.tar`, `${folder}/new`);
+    const restored = await openStore({ root: `${folder}/new`, zooPath: "" });
+    const said = await Array.fromAsync(checkDataFolder(restored, { deep: true }), ({ code }) => code);
+    assertEquals(said, ["blob_missing", "blob_missing"]);
+    restored.close();
+  }));
+
+Deno.test("without its records a data folder is not opened: everything would be swept as a left-over", () =>
+  withFolder(async (folder) => {
+    const root = `${folder}/data`;
+    const store = await openStore({ root, zooPath: "" });
+    await fill(store);
+    store.close();
+    Deno.removeSync(`${root}/loopscope.db`);
+    await assertFailsWith("records_missing", () => openStore({ root, zooPath: "" }));
+    assert.ok(Deno.statSync(`${root}/cubes/cube_1/values.f32`).size > 0);
   }));

@@ -148,6 +148,13 @@ const DAMAGES: Record<string, Damage> = {
     wanted: ["error model_damaged shipped@1"],
     left: ["error model_damaged shipped@1"],
   },
+  "a shipped card": {
+    damage({ zooPath }) {
+      Deno.writeTextFileSync(`${zooPath}/SHA256SUMS`, `${"0".repeat(64)}  shipped/1/card.md\n`);
+    },
+    wanted: ["error shipped_changed zoo/shipped/1/card.md"],
+    left: ["error shipped_changed zoo/shipped/1/card.md"],
+  },
   "a job that is not valid": {
     damage: ({ db }) => db.run("UPDATE jobs SET request = '{}'"),
     wanted: ["error job_record_invalid job_1"],
