@@ -1,6 +1,9 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
+import { malformed } from "../lib/base/errors.ts";
+import { newId } from "../lib/base/ids.ts";
 import type { ConnectionInfo } from "./context.ts";
+import { problemResponse } from "./errors.ts";
 import { bodyAtHand, toRequest } from "./to_request.ts";
 import { createTurns, type Turn } from "./turns.ts";
 import { writeResponse } from "./write_response.ts";
@@ -113,12 +116,21 @@ async function answer(
     const request = toRequest(incoming, body);
     const response = request
       ? await fetch(request, { remoteAddr: { hostname: incoming.socket.remoteAddress }, signal: gone.signal, body })
-      : new Response(null, { status: 400 });
+      : refusal(incoming);
     await writeResponse(response, incoming, outgoing, { signal: gone.signal, timeoutMs: writeTimeoutMs, turn });
   } catch {
     // The client has gone, or the answer broke off half-way: it must not look whole.
     outgoing.destroy();
   }
+}
+
+/** The answer to what cannot be made a request of. */
+function refusal({ url = "" }: IncomingMessage): Response {
+  const message = "Met a request without a usable address, method or header, wanted a path and one Host";
+  const requestId = newId<string>("req");
+  const answer = problemResponse(malformed("invalid_request", message), { path: url.slice(0, 200), requestId });
+  answer.headers.set("X-Request-Id", requestId);
+  return answer;
 }
 
 /** Keeps count of the open connections and closes those beyond an address's share. */

@@ -5,18 +5,34 @@ import type { IncomingMessage } from "node:http";
  * no path or its `Host` no host.
  */
 export function toRequest(incoming: IncomingMessage, body?: Uint8Array<ArrayBuffer>): Request | undefined {
-  const { method = "GET", url = "/", headers: { host = "localhost" } } = incoming;
-  if (!url.startsWith("/") || !URL.canParse(`http://${host}${url}`)) return undefined;
+  const url = addressOf(incoming);
+  if (url === undefined) return undefined;
+  const method = methodOf(incoming);
   const headers = new Headers();
   for (let i = 0; i < incoming.rawHeaders.length; i += 2) {
     headers.append(incoming.rawHeaders[i], incoming.rawHeaders[i + 1]);
   }
   const hasBody = mayHaveBody(method) && declaresBody(incoming);
   try {
-    return new Request(`http://${host}${url}`, { method, headers, body: body ?? (hasBody ? bodyOf(incoming) : null) });
+    return new Request(url, { method, headers, body: body ?? (hasBody ? bodyOf(incoming) : null) });
   } catch {
     return undefined; // a method or header that the web's form does not know
   }
+}
+
+/** The address asked for: a path, or a whole address (RFC 9112, 3.2.2) that names the same host; two hosts are none. */
+function addressOf({ url = "/", headers: { host = "localhost" }, rawHeaders }: IncomingMessage): string | undefined {
+  const hosts = rawHeaders.filter((text, i) => i % 2 === 0 && text.toLowerCase() === "host").length;
+  if (hosts > 1) return undefined;
+  const isWhole = /^http:\/\//i.test(url);
+  const address = isWhole ? url : url.startsWith("/") ? `http://${host}${url}` : "";
+  if (!URL.canParse(address) || !URL.canParse(`http://${host}`)) return undefined;
+  return !isWhole || new URL(address).host === new URL(`http://${host}`).host ? address : undefined;
+}
+
+/** The web's form refuses TRACE: under a name that nobody knows it is answered as any method that is not taken. */
+function methodOf({ method = "GET" }: IncomingMessage): string {
+  return method === "TRACE" || method === "TRACK" ? `X-${method}` : method;
 }
 
 /** The body where it came with the head and is small; then nothing need be waited for. */

@@ -136,6 +136,22 @@ for (
     }));
 }
 
+Deno.test("an address may be whole, TRACE is a method that nobody takes, two hosts are refused with a problem", () =>
+  withServer(echo, async ({ port }) => {
+    assert.match(await talk(port, `GET http://localhost/whole?a=1 HTTP/1.1\r\n${HEAD}${CLOSE}\r\n`), /GET \/whole /);
+    assert.match(await talk(port, `TRACE /x HTTP/1.1\r\n${HEAD}${CLOSE}\r\n`), /X-TRACE \/x /);
+    for (
+      const bad of [
+        `GET / HTTP/1.1\r\n${HEAD}${HEAD}`,
+        "GET / HTTP/1.1\r\nHost: a b\r\n",
+        `OPTIONS * HTTP/1.1\r\n${HEAD}`,
+      ]
+    ) {
+      const answer = await talk(port, `${bad}${CLOSE}\r\n`);
+      assert.match(answer, /^HTTP\/1.1 400 .*application\/problem\+json.*"code":"invalid_request"/s, bad);
+    }
+  }));
+
 Deno.test("a head that does not come is answered with 408", () =>
   withServer(echo, async ({ port }) => {
     assert.match(await talk(port, `GET / HTTP/1.1\r\nX-Slow: `), /^HTTP\/1\.1 408 /);
