@@ -26,7 +26,10 @@ export function mountInference(app: App, deps: AppDeps): void {
     scope: "open",
     answers: { 200: { description: "Name, version, extensions", content: json("ServerMetadata") } },
   }, metadata);
-  app.get("/v2/", metadata); // as the protocol's own OpenAPI document writes it
+  app.get("/v2/", (c) => { // as the protocol's own OpenAPI document writes it
+    c.set("route", "/v2");
+    return metadata();
+  });
   declare(app, deps, {
     ...nothing,
     path: "/v2/health/live",
