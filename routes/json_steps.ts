@@ -1,5 +1,5 @@
 /** Characters read between two steps. */
-const STEP_CHARACTERS = 32_768;
+const STEP_CHARACTERS = 8192;
 
 const BLANKS = /[ \t\n\r]*/y;
 const SCALAR = /[-+.\w]*/y;

@@ -10,10 +10,8 @@ Deno.test("values are shown short, and of large ones only the beginning is read"
   assertEquals(show("x".repeat(60)), `"${"x".repeat(56)}…`);
   let read = 0;
   const watched = { toJSON: () => ++read };
-  assertEquals(
-    show(Array(100_000).fill(Array(100_000).fill(watched))),
-    `[[${"1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20,21,".slice(0, 55)}…`,
-  );
+  const shown = show(Array(100_000).fill(Array(100_000).fill(watched)));
+  assertEquals(shown, "[[1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20,21,2…");
   assert.ok(read < 10_000, `${read} values were read`);
 });
 
