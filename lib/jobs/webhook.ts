@@ -72,6 +72,7 @@ export class WebhookSender {
       if (this.#stop.signal.aborted) return;
       problem = await this.#post(url, job);
       if (problem === "") break;
+      if (this.#stop.signal.aborted) return; // cut off, perhaps at its last try: `resume` tells it
       log.warn("webhook_failed", { job: job.id, host: new URL(url).host, problem });
     }
     try {
