@@ -1,4 +1,5 @@
 import { type ErrorKind, LoopscopeError } from "../lib/base/errors.ts";
+import { asStoreError } from "../lib/store/disk_error.ts";
 import type { Problem } from "../lib/schemas/problem.ts";
 
 /** The one map from what went wrong to an HTTP status and its title. */
@@ -76,10 +77,11 @@ function describe(error: unknown, { path, requestId }: { path: string; requestId
   };
 }
 
-/** The error itself, or the one it was caused by (a body stream's failure arrives wrapped), or `internal`. */
+/** The error itself or the one it was caused by (a body stream's failure arrives wrapped), a full disk, or `internal`. */
 function toLoopscopeError(error: unknown): LoopscopeError {
   for (let cause = error, depth = 0; cause instanceof Error && depth < 5; cause = cause.cause, depth++) {
-    if (cause instanceof LoopscopeError && STATUS[cause.kind]) return cause;
+    const known = asStoreError(cause);
+    if (known instanceof LoopscopeError && STATUS[known.kind]) return known;
   }
   return new LoopscopeError("internal", "internal_error", "Internal error", { cause: error });
 }

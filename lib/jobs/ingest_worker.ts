@@ -1,4 +1,5 @@
 import { type ErrorJson, errorToJson } from "../base/errors.ts";
+import { asStoreError } from "../store/disk_error.ts";
 import { ingestCube, type IngestTask } from "./ingest_cube.ts";
 import { leaveSignalsToService } from "./leave_signals_to_service.ts";
 import { ingestMap, type IngestMapTask } from "./ingest_map.ts";
@@ -15,7 +16,7 @@ async function main(argument: string): Promise<{ ok: true } | { ok: false; error
     else await ingestCube({ ...task, onProgress: () => console.log("{}") });
     return { ok: true };
   } catch (error) {
-    return { ok: false, error: errorToJson(error) };
+    return { ok: false, error: errorToJson(asStoreError(error)) };
   }
 }
 

@@ -1,5 +1,6 @@
 import { type ErrorJson, errorToJson, LoopscopeError } from "../base/errors.ts";
 import { type DType, isNdArray, ndArray, type NumericArray, type ResultTree } from "../base/nd_array.ts";
+import { asStoreError } from "../store/disk_error.ts";
 
 /**
  * What goes over a worker's stdin and stdout: frames of `u32 headerBytes, u32 payloadBytes, JSON header, payload`, little
@@ -227,7 +228,7 @@ export async function serveCalls(
       await writer.send({ type: "result", id, value: await handler(value, context) });
     } catch (error) {
       if (!(error instanceof LoopscopeError)) console.error(error);
-      await writer.send({ type: "error", id, error: errorToJson(error) });
+      await writer.send({ type: "error", id, error: errorToJson(asStoreError(error)) });
     } finally {
       running.delete(id);
     }

@@ -1,6 +1,6 @@
 import { createRandom, type Random } from "../../lib/base/random.ts";
 import { type RunningService, startService } from "../support/running_service.ts";
-import { smallDisk } from "../support/small_disk.ts";
+import { type DiskKind, smallDisk } from "../support/small_disk.ts";
 import { Ballast } from "./ballast.ts";
 import { examine } from "./examine.ts";
 import { FULL_DISK_WORK } from "./full_disk_work.ts";
@@ -10,6 +10,7 @@ import { sleep } from "./watch.ts";
 
 export interface FullDiskOptions {
   rounds: number;
+  kind?: DiskKind;
   seed?: number;
   say?: (line: string) => void;
 }
@@ -28,9 +29,9 @@ const ENDINGS = ["free", "kill -9", "free", "SIGTERM", "free", "free, kill -9"] 
  * first fault. Returns how many requests were acknowledged, and how many refused for want of room.
  */
 export async function fullDisk(
-  { rounds, seed = 1, say = () => {} }: FullDiskOptions,
+  { rounds, kind, seed = 1, say = () => {} }: FullDiskOptions,
 ): Promise<{ ledger: Ledger; refused: number }> {
-  await using disk = await smallDisk(DISK_MIB);
+  await using disk = await smallDisk(DISK_MIB, kind);
   if (!disk) throw new Error("No small disk can be mounted here: this needs Linux and root");
   const random = createRandom(seed);
   const ledger = new Ledger();

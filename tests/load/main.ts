@@ -2,6 +2,7 @@ import { chaos } from "./chaos.ts";
 import { fullDisk } from "./full_disk.ts";
 import { hostileClients } from "./hostile_clients.ts";
 import { predictLoad } from "./predict_load.ts";
+import type { DiskKind } from "../support/small_disk.ts";
 import { soak } from "./soak.ts";
 
 /** `deno task load NAME [AMOUNT]`: measurements of a service under strain, on this machine only. */
@@ -9,9 +10,14 @@ const LOADS: Record<string, { run: (amount: number) => Promise<void>; amount: nu
   predict: { run: predictLoad, amount: 60, unit: "seconds" },
   hostile: { run: hostileClients, amount: 15, unit: "seconds each" },
   chaos: { run: async (rounds) => void await chaos({ rounds, say: console.log }), amount: 20, unit: "rounds" },
-  "full-disk": { run: async (rounds) => void await fullDisk({ rounds, say: console.log }), amount: 20, unit: "rounds" },
+  "full-disk": { run: (rounds) => fillDisk(rounds, "tmpfs"), amount: 20, unit: "rounds" },
+  "full-ext4": { run: (rounds) => fillDisk(rounds, "ext4"), amount: 20, unit: "rounds" },
   soak: { run: soak, amount: 10_000, unit: "predictions" },
 };
+
+async function fillDisk(rounds: number, kind: DiskKind): Promise<void> {
+  await fullDisk({ rounds, kind, say: console.log });
+}
 
 const [name, amount] = Deno.args;
 const load = LOADS[name];
