@@ -1,12 +1,18 @@
 import type { JobQueue } from "../../lib/jobs/job_queue.ts";
 import { EVENT_PAGE, type StoredJobEvent } from "../../lib/store/job_store.ts";
+import { createRandom } from "../../lib/base/random.ts";
 import { assert, assertEquals, assertFailsWith } from "../support/assert.ts";
 import { progressAt, trainRequest } from "./record_store_contract.ts";
 
 export interface JobQueueUnderTest extends AsyncDisposable {
   queue: JobQueue;
-  /** Another process on the same jobs. */
+  /** Another view of the same jobs, as another process has it. */
   other: JobQueue;
+  /**
+   * Real processes on the same jobs that begin together and take jobs until there are none: each ends what it takes as
+   * succeeded with its own number as the model. Resolves to what each took, and what was cancelled under it.
+   */
+  runProcesses(count: number, begun: () => Promise<void>): Promise<{ claimed: string[]; cancelled: string[] }[]>;
 }
 
 async function collect(pages: AsyncGenerator<StoredJobEvent[]>): Promise<string[]> {
@@ -81,6 +87,42 @@ export function jobQueueContract(name: string, open: () => Promise<JobQueueUnder
     const claimed = ids.map((_, i) => (i % 2 ? queue : other).claim(["train"])?.id);
     assertEquals(new Set(claimed), new Set(ids));
     assertEquals([queue.claim(["train"]), other.claim(["train"])], [undefined, undefined]);
+  });
+
+  test("processes that take jobs at once share them out: each job to one, none lost", async (under) => {
+    const { queue } = under;
+    const priorityOf = (i: number) => i * 7 % 10;
+    const ids = Array.from({ length: 120 }, (_, i) => {
+      return queue.submit(trainRequest({ priority: priorityOf(i) }), { caller: `key:${i % 5}` }).job.id;
+    });
+    const random = createRandom(3);
+    const cancelled = new Set<string>();
+    const shares = await under.runProcesses(4, async () => {
+      for (let i = 0; i < 40; i++) {
+        const id = ids[Math.floor(random.uniform() * ids.length)];
+        try {
+          if (queue.cancel(id).state === "cancelled") cancelled.add(id);
+        } catch (error) {
+          assertEquals((error as { code?: string }).code, "job_finished");
+        }
+        await new Promise((resolve) => setTimeout(resolve, 2));
+      }
+    });
+    const claimed = shares.flatMap((share) => share.claimed);
+    assertEquals(claimed.length, new Set(claimed).size, "no job was taken twice");
+    assert.ok(shares.filter((share) => share.claimed.length > 0).length > 1, "more than one process took some");
+    for (const id of ids) {
+      const { state, result } = queue.get(id, { bare: true });
+      const by = shares.findIndex((share) => share.claimed.includes(id));
+      assertEquals(state, cancelled.has(id) ? "cancelled" : "succeeded");
+      if (state === "succeeded") assertEquals(result?.model, String(by));
+      assertEquals(by < 0 && !cancelled.has(id), false, `${id} was taken or cancelled`);
+    }
+    for (const share of shares) assert.ok(share.cancelled.every((id) => cancelled.has(id)));
+    for (const { claimed } of shares) {
+      const priorities = claimed.map((id) => priorityOf(ids.indexOf(id)));
+      assertEquals(priorities, priorities.toSorted((a, b) => b - a), "higher priorities first");
+    }
   });
 
   test("events come live until done, and resume after any of them", async ({ queue }) => {

@@ -5,12 +5,41 @@ import { trainRequest } from "../contracts/record_store_contract.ts";
 import { assertEquals } from "../support/assert.ts";
 import { temporaryStore, testClock } from "../support/temporary_store.ts";
 
+async function runProcesses(root: string, count: number, begun: () => Promise<void>) {
+  const entry = new URL("support/claiming_runner.ts", import.meta.url).href;
+  const processes = Array.from({ length: count }, (_, seed) => {
+    const args = ["run", "-q", "-A", "--no-check", entry, root, String(seed)];
+    return new Deno.Command(Deno.execPath(), { args, stdin: "piped", stdout: "piped" }).spawn();
+  });
+  const ready = processes.map(() => Promise.withResolvers<void>());
+  const lines = processes.map(async (process, i) => {
+    let text = "";
+    for await (const part of process.stdout.pipeThrough(new TextDecoderStream())) {
+      text += part;
+      if (text.includes("ready")) ready[i].resolve();
+    }
+    const { success } = await process.status;
+    if (!success) ready[i].reject(new Error(`Process ${i} failed`));
+    return text.split("\n");
+  });
+  await Promise.all(ready.map(({ promise }) => promise));
+  for (const { stdin } of processes) await stdin.close();
+  await begun();
+  const said = (all: string[], word: string) =>
+    all.filter((line) => line.endsWith(` ${word}`)).map((line) => line.split(" ")[0]);
+  return (await Promise.all(lines)).map((all) => ({
+    claimed: said(all, "claimed"),
+    cancelled: said(all, "cancelled"),
+  }));
+}
+
 jobQueueContract("queue in SQLite", async () => {
   const store = await temporaryStore();
   const clock = testClock();
   return {
     queue: new StoredJobQueue(store.jobs, clock),
     other: new StoredJobQueue(store.jobs, clock),
+    runProcesses: (count, begun) => runProcesses(store.folder.root, count, begun),
     [Symbol.asyncDispose]: () => store[Symbol.asyncDispose](),
   };
 });
