@@ -41,5 +41,5 @@ export function observe({ log, settings, clock }: AppDeps, metrics: Metrics): Mi
 
 /** The caller's id where it is short and plain, else a new one. */
 function requestIdOf(given: string | undefined, nowMs: number): string {
-  return given && /^[A-Za-z0-9._:-]{1,128}$/.test(given) ? given : newId<string>("req", nowMs);
+  return given && /^[A-Za-z0-9._:/+=@~-]{1,128}$/.test(given) ? given : newId<string>("req", nowMs);
 }

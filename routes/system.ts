@@ -60,9 +60,18 @@ export function mountSystem(app: App, deps: AppDeps, metrics: Metrics): void {
       publicUploads: deps.settings.publicUploads,
       publicTraining: deps.settings.publicTraining,
     };
-    const body = { ...system.describe() as { [key: string]: ResultTree }, access };
+    const described = system.describe() as { [key: string]: ResultTree };
+    const limits = { ...described.limits as { [key: string]: ResultTree }, ...limitsOf(deps) };
+    const body = { ...described, limits, access };
     return renderResult("application/json", body, { headers: { "Cache-Control": "no-store" } });
   });
+}
+
+/** What a request may bring, beside what the services say. */
+function limitsOf({ settings, keys }: AppDeps): Record<string, number> {
+  const { maxBodyBytes, maxImportBytes, maxWaitMs, ratePerMinute, keyRatePerMinute } = settings;
+  const rates: Record<string, number> = keys ? { ratePerMinute, keyRatePerMinute } : {};
+  return { maxBodyBytes, maxImportBytes, maxWaitSeconds: maxWaitMs / 1000, ...rates };
 }
 
 /** Throws `not_ready` (503) while starting or draining. */

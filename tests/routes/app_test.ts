@@ -36,12 +36,20 @@ Deno.test("HEAD is GET without its body", async () => {
 
 Deno.test("a request id is taken, or made where it is absent or odd", async () => {
   const app = testApp();
-  const given = await app.request("/healthz", { headers: { "X-Request-Id": "lab-7:a.b_c" } });
-  assertEquals(given.headers.get("x-request-id"), "lab-7:a.b_c");
+  for (const plain of ["lab-7:a.b_c", "Root=1-67891233-abcdef", "aGVsbG8+/w=="]) {
+    const given = await app.request("/healthz", { headers: { "X-Request-Id": plain } });
+    assertEquals(given.headers.get("x-request-id"), plain);
+  }
   for (const odd of ["a b", "x".repeat(129), '"', "<script>"]) {
     const made = await app.request("/healthz", { headers: { "X-Request-Id": odd } });
     assert.match(made.headers.get("x-request-id")!, /^req_[0-9a-z]{26}$/);
   }
+});
+
+Deno.test("the system says what a request may bring", async () => {
+  const { limits } = await (await testApp({ settings: { maxBodyBytes: 1000, maxWaitMs: 9000 } }).request("/v1/system"))
+    .json();
+  assertEquals([limits.maxBodyBytes, limits.maxWaitSeconds], [1000, 9]);
 });
 
 Deno.test("each request is logged once with its id, route, status and caller", async () => {

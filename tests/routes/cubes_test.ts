@@ -210,3 +210,11 @@ Deno.test("deleting needs a cube", async () => {
   assertEquals((await app.request(`/v1/cubes/${id}`, { method: "DELETE" })).status, 204);
   assertEquals((await app.problem(404, `/v1/cubes/${id}`, { method: "DELETE" })).code, "cube_missing");
 });
+
+Deno.test("a view that is not there is no better for If-None-Match: *", async () => {
+  const app = testApp();
+  const path = `/v1/cubes/${await uploaded(app)}/map`;
+  const headers = { "If-None-Match": "*" };
+  assertEquals((await app.request(`${path}?index=1`, { headers })).status, 304);
+  assertEquals((await app.request(`${path}?index=999`, { headers })).status, 422);
+});
