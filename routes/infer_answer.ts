@@ -1,7 +1,7 @@
-import { setImmediate } from "node:timers/promises";
 import type { DType, NdArray } from "../lib/base/nd_array.ts";
 import { numberPieces } from "./json_pieces.ts";
 import { streamText } from "./stream_text.ts";
+import { createTurns } from "./turns.ts";
 
 export interface OutputChoice {
   name: "y" | "latent";
@@ -64,10 +64,11 @@ function escape(unit: string): string {
 }
 
 async function lengthOf(pieces: Iterable<string>): Promise<number> {
+  const turn = createTurns();
   let length = 0;
   for (const piece of pieces) {
     length += piece.length;
-    if (piece.length > 1000) await setImmediate(); // others' requests in between
+    if (piece.length > 1000) await turn(); // others' requests in between
   }
   return length;
 }

@@ -1,6 +1,6 @@
-import { setImmediate } from "node:timers/promises";
 import { LoopscopeError, malformed } from "../lib/base/errors.ts";
 import { tooLarge } from "./guarded_body.ts";
+import { createTurns } from "./turns.ts";
 
 export type Coding = "gzip" | "deflate";
 
@@ -23,6 +23,7 @@ export async function* inflate(
   maxBytes: number,
 ): AsyncGenerator<Uint8Array> {
   const seen = { sent: 0 };
+  const turn = createTurns();
   let total = 0;
   let sinceTurn = 0;
   try {
@@ -34,7 +35,7 @@ export async function* inflate(
       sinceTurn += chunk.length;
       if (sinceTurn < BYTES_PER_TURN) continue;
       sinceTurn = 0;
-      await setImmediate();
+      await turn();
     }
   } catch (cause) {
     if (cause instanceof LoopscopeError) throw cause;

@@ -1,6 +1,6 @@
-import { setImmediate } from "node:timers/promises";
 import { LoopscopeError, malformed } from "../lib/base/errors.ts";
 import { parseJsonSteps } from "./json_steps.ts";
+import { createTurns } from "./turns.ts";
 
 export interface JsonLimits {
   maxDepth: number;
@@ -40,8 +40,9 @@ export async function parseJson(bytes: Uint8Array, limits: JsonLimits = JSON_LIM
 }
 
 async function inSteps<T>(steps: Generator<void, T>): Promise<T> {
+  const turn = createTurns();
   let step = steps.next();
-  for (; !step.done; step = steps.next()) await setImmediate();
+  for (; !step.done; step = steps.next()) await turn();
   return step.value;
 }
 
