@@ -51,7 +51,7 @@ export function mountUploads(app: App, deps: AppDeps): void {
     params: noParamsSchema,
     headers: [
       VERSION,
-      { ...header("Upload-Length", "Bytes of the whole file"), schema: WHOLE, required: true },
+      { ...header("Upload-Length", "Bytes of the whole file"), schema: { ...WHOLE, minimum: 1 }, required: true },
       header("Upload-Metadata", "Names and base64 values, separated by commas"),
     ],
     answers: { 201: { description: "Begun: `Location` takes the pieces", headers: STATE } },

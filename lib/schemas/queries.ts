@@ -1,13 +1,13 @@
 import { z } from "zod";
 import { jobStateSchema } from "./job.ts";
 import { preparationsSchema } from "./preparation.ts";
-import { booleanText, integerText, jsonText, numberText, pairText } from "./query_values.ts";
+import { aboveZeroText, booleanText, integerText, jsonText, numberText, pairText } from "./query_values.ts";
 
 /** Query strings of the HTTP face. Unknown names are refused: a misspelt option must not be silently the default. */
 const MAX_PIXEL = 1_000_000;
 const components = () => integerText(1, 64).default(8).meta({ description: "Number of components" });
 const seed = () => integerText(0, 0xffffffff).default(1).meta({ description: "Seed of the random starts" });
-const radius = () => numberText(0).optional().meta({ description: "Default: from the k-distance curve" });
+const radius = () => aboveZeroText().optional().meta({ description: "Default: from the k-distance curve" });
 const minPoints = () => integerText(1, 10000).default(8).meta({ description: "Neighbours that make a core point" });
 const fit = () => booleanText().default(false).meta({ description: "Also the nine-parameter fit" });
 

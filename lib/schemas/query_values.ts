@@ -18,6 +18,11 @@ export function numberText(least: number = -Number.MAX_VALUE, most: number = Num
   );
 }
 
+/** A finite decimal number above 0. */
+export function aboveZeroText() {
+  return numberText().pipe(z.number().positive("wanted a number above 0"));
+}
+
 export function booleanText() {
   return z.enum(["true", "false"], "wanted true or false").transform((text) => text === "true").pipe(z.boolean());
 }

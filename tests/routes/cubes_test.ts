@@ -191,6 +191,7 @@ Deno.test("queries that do not fit say the value met and the value wanted", asyn
     ["/spectrum?row=0&col=0&radius=1e999", "radius", /met /],
     ["/map?at=abc", "at", /met "abc", wanted a finite number/],
     ["/map?at=1&index=1", "", /wanted only one of at, index and map/],
+    ["/map?index=1&branch=last", "", /wanted branch with at, or alone/],
     ["/map?branch=middle", "branch", /met "middle", wanted one of "first"\|"last"/],
     ["/pca?components=0", "components", /met 0, wanted a whole number from 1 to 64/],
     ["/pca?componets=3", "componets", /met a name that is not known here/],

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { assert, assertEquals } from "../support/assert.ts";
-import { booleanText, integerText, numberText, pairText } from "../../lib/schemas/query_values.ts";
+import { aboveZeroText, booleanText, integerText, numberText, pairText } from "../../lib/schemas/query_values.ts";
 import { componentSchemas, parametersOf } from "../../lib/schemas/openapi.ts";
 import { cubeResultQuerySchemas, mapQuerySchema, spectrumQuerySchema } from "../../lib/schemas/queries.ts";
 
@@ -24,6 +24,13 @@ Deno.test("finite numbers are read as JavaScript writes them, all other text is 
     assert.equal(schema.safeParse(text).success, text === "1.", text);
   }
   assertEquals(numberText(0, 5).safeParse("-1").success, false);
+  assertEquals(["0", "-1", "1e-3", "1e400"].map((text) => aboveZeroText().safeParse(text).success), [
+    false,
+    false,
+    true,
+    false,
+  ]);
+  assertEquals(numberText().safeParse("1e400").error?.issues[0].message, "wanted a finite number");
 });
 
 Deno.test("a regular expression never hangs on long text", () => {
