@@ -137,19 +137,20 @@ export class JobRunner {
       action = this.#actionFor(error);
     }
     if (running.isCutOff) return;
-    running.flush();
     await running.checkpointSettled();
-    const { state, error } = await this.#record(job.id, action, result);
+    const { state, error } = await this.#record(running, action, result);
     if (state === "running" || state === "queued") return;
     await this.options.checkpoints.remove(job.id);
     this.options.log.info("job_ended", { job: job.id, state, error });
   }
 
   /** The job as it ended, tried until the disk takes it: a job that ended must not be done again. */
-  async #record(id: string, action: JobAction, result: JobRecord["result"]): Promise<JobRecord> {
+  async #record(running: RunningJob, action: JobAction, result: JobRecord["result"]): Promise<JobRecord> {
     const { queue, log } = this.options;
+    const { id } = running;
     while (true) {
       try {
+        running.flush();
         // Undefined when it was cancelled meanwhile: the record has said so since then.
         return queue.apply(id, action, result) ?? queue.get(id, { bare: true });
       } catch (error) {

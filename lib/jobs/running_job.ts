@@ -7,6 +7,9 @@ import type { JobQueue } from "./job_queue.ts";
 /** Epochs are recorded together at this pace: a small network ends hundreds a second, each record waits for the disk. */
 const RECORD_EVERY_MS = 100;
 
+/** Epochs kept in memory while the disk takes none. */
+const MOST_EPOCHS_BEHIND = 10_000;
+
 /** What a job's work gets from the runner. */
 export interface JobContext {
   /** Fires when the job was cancelled: stop, keep nothing. The device must be free within a second. */
@@ -32,6 +35,8 @@ export class RunningJob {
   readonly #abort = new AbortController();
   readonly #unwatch: () => void;
   #epochs: JobProgress[] = [];
+  /** Whether the last epochs could not be recorded. */
+  #behind = false;
   #timer?: ReturnType<typeof setTimeout>;
   #saving: Promise<void> = Promise.resolve();
   #cutOff = false;
@@ -72,9 +77,12 @@ export class RunningJob {
     this.#epochs = [];
     try {
       if (!this.options.queue.recordEpochs(this.job.id, epochs)) this.#cancel();
+      this.#behind = false;
     } catch (error) {
-      // A curve with a gap is better than a lost training.
-      this.options.log.error("epochs_not_recorded", { job: this.id, count: epochs.length, error: String(error) });
+      // Recorded with the next ones; a curve with a gap is better than a lost training.
+      this.#epochs = epochs.slice(-MOST_EPOCHS_BEHIND);
+      if (!this.#behind) this.options.log.error("epochs_not_recorded", { job: this.id, error: String(error) });
+      this.#behind = true;
     }
   }
 

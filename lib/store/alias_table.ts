@@ -1,9 +1,10 @@
 import { LoopscopeError, missing } from "../base/errors.ts";
 import type { Database } from "./database.ts";
+import type { SpareRoom } from "./spare_room.ts";
 
 /** Names for versions of a model, with a revision that grows with every change. */
 export class AliasTable {
-  constructor(private readonly db: Database) {}
+  constructor(private readonly db: Database, private readonly spare: SpareRoom) {}
 
   of(name: string): Record<string, number> {
     const sql = "SELECT alias, version FROM aliases WHERE name = ? ORDER BY alias";
@@ -31,10 +32,12 @@ export class AliasTable {
 
   /** Throws `alias_missing` when there is none. */
   remove(name: string, alias: string, ifRevision?: number): void {
-    this.#change(name, ifRevision, () => {
+    const change = () => {
       const changed = this.db.run("DELETE FROM aliases WHERE name = ? AND alias = ?", name, alias);
       if (changed === 0) throw missing("alias_missing", `Model ${name} has no alias ${alias}`);
-    });
+    };
+    // A version can be removed only when no alias points to it.
+    this.spare.use(() => this.#change(name, ifRevision, change));
   }
 
   #change(name: string, ifRevision: number | undefined, change: () => void): void {

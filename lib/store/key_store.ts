@@ -2,6 +2,7 @@ import { createHmac, randomBytes, timingSafeEqual } from "node:crypto";
 import { type Clock, toTimestamp } from "../base/clock.ts";
 import { conflict } from "../base/errors.ts";
 import type { KeyVerifier, Scope, VerifiedKey } from "../schemas/access.ts";
+import type { DataFolder } from "./data_folder.ts";
 import type { Database } from "./database.ts";
 import { exists, writeFileDurably } from "./durable.ts";
 
@@ -31,8 +32,8 @@ export class SqliteKeyStore implements KeyVerifier {
   #hmacKey?: Uint8Array;
   readonly #path: string;
 
-  constructor(private readonly db: Database, dataFolder: string, private readonly clock: Clock) {
-    this.#path = `${dataFolder}/hmac.key`;
+  constructor(private readonly db: Database, private readonly folder: DataFolder, private readonly clock: Clock) {
+    this.#path = `${folder.root}/hmac.key`;
     const bytes = exists(this.#path) ? Deno.readFileSync(this.#path) : undefined;
     this.#hmacKey = bytes?.length === HMAC_BYTES ? bytes : undefined;
   }
@@ -74,7 +75,7 @@ export class SqliteKeyStore implements KeyVerifier {
   /** False when there is no such key that is still valid. */
   revoke(id: string): boolean {
     const sql = "UPDATE api_keys SET revoked_ms = ? WHERE id = ? AND revoked_ms IS NULL";
-    return this.db.run(sql, this.clock.nowMs(), id) === 1;
+    return this.folder.spare.use(() => this.db.run(sql, this.clock.nowMs(), id)) === 1;
   }
 
   verify(secret: string): VerifiedKey | undefined {

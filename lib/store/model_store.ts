@@ -33,7 +33,7 @@ export class ModelStore {
   readonly #versions = new Map<string, readonly number[]>();
 
   constructor(private readonly db: Database, private readonly folder: DataFolder, readonly zooPath: string) {
-    this.aliases = new AliasTable(db);
+    this.aliases = new AliasTable(db, folder.spare);
   }
 
   /** All models by name. */

@@ -65,7 +65,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
 }
 
 async function openIn(folder: DataFolder, db: Database, options: StoreOptions): Promise<Store> {
-  const { root, zooPath, clock = systemClock, shared = false, keepLeftOvers = false } = options;
+  const { zooPath, clock = systemClock, shared = false, keepLeftOvers = false } = options;
   const cubeWithBytes = "SELECT 1 FROM cubes WHERE sha256 = ? LIMIT 1";
   const blobs = new DiskBlobStore(folder, (sha256) => db.get(cubeWithBytes, sha256) !== undefined);
   const cubes = new DiskCubeStore(db, folder, blobs);
@@ -84,7 +84,7 @@ async function openIn(folder: DataFolder, db: Database, options: StoreOptions): 
     checkpoints: new CheckpointStore(folder),
     models: new ModelStore(db, folder, zooPath),
     idempotency: new SqliteIdempotencyStore(db, clock),
-    keys: new SqliteKeyStore(db, root, clock),
+    keys: new SqliteKeyStore(db, folder, clock),
     results: new DiskResultCache(folder, options.resultBytes ?? 4 * 2 ** 30),
     uploads,
     close() {

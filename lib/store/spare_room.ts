@@ -6,42 +6,44 @@ import { exists, removeIfThere } from "./durable.ts";
 const SLICE_BYTES = 256 * 1024;
 
 /**
- * A file that only takes room, so that on a full disk something can still be deleted, cancelled or ended: a deletion has to
- * be recorded before it frees anything. Given up slice by slice, and filled again when there is room.
+ * A file that only takes room, so that on a full disk something can still be deleted, cancelled, ended or revoked: that has
+ * to be recorded before it frees anything. Given up slice by slice, and filled again when there is room.
  */
 export class SpareRoom {
-  #sizeBytes: number;
+  #whole: boolean;
 
   constructor(private readonly path: string, private readonly wantedBytes: number) {
-    this.#sizeBytes = exists(path) ? Deno.statSync(path).size : 0;
+    this.#whole = this.#sizeBytes() >= wantedBytes;
   }
 
-  /** Runs a change that frees room; where the disk has none for it, again with a slice of the spare. */
+  /** Runs such a change; where the disk has no room for it, once more with a slice of the spare. */
   use<T>(run: () => T): T {
     try {
       return run();
     } catch (error) {
-      if (!isDiskFull(error) || this.#sizeBytes === 0) throw error;
-      this.#resize(Math.max(0, this.#sizeBytes - SLICE_BYTES));
+      const sizeBytes = isDiskFull(error) ? this.#sizeBytes() : 0;
+      if (sizeBytes === 0) throw error;
+      Deno.truncateSync(this.path, Math.max(0, sizeBytes - SLICE_BYTES));
+      this.#whole = false;
       return run();
     }
   }
 
   /** Takes the room again where there is plenty: twice what it needs. */
   fill(freeBytes: () => number): void {
-    if (this.#sizeBytes >= this.wantedBytes || freeBytes() < 2 * this.wantedBytes) return;
+    if (this.#whole || freeBytes() < 2 * this.wantedBytes) return;
     try {
+      // Bytes that no file system compresses away.
       Deno.writeFileSync(this.path, randomBytes(this.wantedBytes));
-      this.#sizeBytes = this.wantedBytes;
+      this.#whole = true;
     } catch (error) {
       removeIfThere(this.path);
-      this.#sizeBytes = 0;
       if (!isDiskFull(error)) throw error;
     }
   }
 
-  #resize(sizeBytes: number): void {
-    Deno.truncateSync(this.path, sizeBytes);
-    this.#sizeBytes = sizeBytes;
+  /** As it is: another process on the same folder may have given up some. */
+  #sizeBytes(): number {
+    return exists(this.path) ? Deno.statSync(this.path).size : 0;
   }
 }

@@ -211,3 +211,24 @@ Deno.test("stopping on a full disk leaves the running job to the next start", as
   assertEquals(under.queue.get(id).state, "running");
   assertEquals(under.queue.restartRunning(), 1);
 });
+
+Deno.test("epochs for which there was no room are recorded with the next ones", async () => {
+  const refused = Promise.withResolvers<void>(), room = Promise.withResolvers<void>();
+  await using under = await open(async (_job, { onEpoch }) => {
+    onEpoch(progressAt(1));
+    refused.resolve();
+    await room.promise;
+    onEpoch(progressAt(2));
+    return {};
+  });
+  under.start();
+  const id = under.submit();
+  {
+    using _ = refuseChanges(under.store, "INSERT ON job_events WHEN NEW.event = 'epoch'");
+    await refused.promise;
+    // Longer than epochs are gathered.
+    await new Promise((resolve) => setTimeout(resolve, 300));
+  }
+  room.resolve();
+  assertEquals((await under.ended(id)).history?.trainLoss, [1, 1 / 2]);
+});

@@ -7,6 +7,7 @@ import { assert, assertEquals, assertFailsWith } from "../support/assert.ts";
 import { chooseAction, perform } from "./support/crash_writer.ts";
 import { canMountSmallDisk, smallDisk } from "../support/small_disk.ts";
 import { addCube } from "../support/stored_cube.ts";
+import { writeModel } from "../support/stored_model.ts";
 import { checkPromises, Promises } from "./support/promises.ts";
 
 /** `DISK_ROUNDS=100` for the long run. */
@@ -102,15 +103,25 @@ testOnSmallDisk("an upload is refused while there is still room to delete someth
 });
 
 testOnSmallDisk(
-  "when others have taken the last byte, cubes are deleted and jobs cancelled all the same",
+  "when others have taken the last byte, things are deleted, cancelled and revoked all the same",
   async (path) => {
-    const store = await openStore({ root: `${path}/data`, zooPath: "", reserveBytes: 16e6 });
+    const store = await openStore({ root: `${path}/data`, zooPath: "", reserveBytes: 20e6 });
     const ids = Array.from({ length: 5 }, (_, i) => String(i));
     const submit = (id: string) => store.jobs.insert(id, trainRequest(), { caller: "a", priority: 5, createdMs: 0 });
     for (const id of ids) {
       await addCube(store, { id, optionsKey: id });
       submit(id);
     }
+    const { key } = store.keys.add("a", ["read"]);
+    await store.models.add("film", (folder, version) => writeModel(folder, "film", version));
+    store.models.setAlias("film", "best", 1);
+    fillUp(path);
+    await assertFailsWith("disk_full", () => submit("late"));
+    assert.ok(store.keys.revoke(key.id));
+    fillUp(path);
+    await assertFailsWith("disk_full", () => submit("late"));
+    store.models.aliases.remove("film", "best");
+    await store.models.removeVersion("film", 1);
     fillUp(path);
     await assertFailsWith("disk_full", () => submit("late"));
     for (const id of ids) assert.ok(await store.cubes.remove(id));
