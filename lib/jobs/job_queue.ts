@@ -22,6 +22,8 @@ export interface SubmitOptions {
 /** The queue of jobs: every change goes through the state machine and wakes those who watch. */
 export interface JobQueue {
   submit(request: JobRequest, options: SubmitOptions): { job: JobRecord; created: boolean };
+  /** The job of the same request that was given up lately because it killed its workers: it is not made again. */
+  quarantined(request: JobRequest): JobRecord | undefined;
   /** Throws `job_missing`. */
   get(id: string, options?: { bare?: boolean }): JobRecord;
   list(page: ListingRequest & { state?: string }): Listing<JobRecord>;
@@ -66,6 +68,10 @@ export class StoredJobQueue implements JobQueue {
     const admitted = this.store.insert(id, request, { caller, priority, createdMs, dedupeKey });
     this.#notify(admitted.job.id);
     return admitted;
+  }
+
+  quarantined(request: JobRequest): JobRecord | undefined {
+    return this.store.quarantined(request, this.clock.nowMs());
   }
 
   get(id: string, options?: { bare?: boolean }): JobRecord {

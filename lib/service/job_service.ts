@@ -23,15 +23,15 @@ export function createJobService({ store, queue, checkWebhook, quotas, stopping 
   return {
     // deno-lint-ignore require-await
     async submit(request: TrainRequest, caller: Caller): Promise<JobRecord> {
+      const dedupeKey = submissionKey(caller, request);
+      const before = dedupeKey && store.jobs.submittedAs(dedupeKey);
+      if (before) return before;
       const cube = store.cubes.get(request.cube);
       if (!cube) throw missing("cube_missing", `There is no cube ${request.cube}`);
       if (request.webhook !== undefined) checkWebhook(request.webhook);
       const resolved = resolveFrom(request, store);
       checkTrainRequest(resolved.request, cube, resolved.manifest);
       const admitted = quotas.checkTraining(caller, resolved.request);
-      const dedupeKey = submissionKey(caller, request);
-      const before = dedupeKey && store.jobs.submittedAs(dedupeKey);
-      if (before) return before;
       quotas.checkJob(caller, "train");
       return queue.submit(admitted, { caller: quotas.ownerOf(caller), dedupeKey }).job;
     },

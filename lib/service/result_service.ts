@@ -2,6 +2,7 @@ import { missing, unprocessable } from "../base/errors.ts";
 import type { ResultTree } from "../base/nd_array.ts";
 import type { JobQueue } from "../jobs/job_queue.ts";
 import { isFinished } from "../jobs/job_state.ts";
+import { WORKER_LOST } from "../jobs/worker_process.ts";
 import type { ComputeContext, ResultComputer } from "../jobs/result_computer.ts";
 import type { CubeRecord } from "../schemas/cube.ts";
 import type { ResultRequest } from "../schemas/job.ts";
@@ -51,11 +52,13 @@ export function createResultService({ store, queue, computer, quotas }: ResultSe
     const etag = resultTag(key);
     const cached = await computer.cached(request, key);
     if (cached !== undefined) return { kind: "ready", value: cached, etag };
+    const givenUp = queue.quarantined(request);
+    if (givenUp) return { kind: "pending", job: givenUp };
     const gone = new AbortController();
     const signal = AbortSignal.any([caller.signal, gone.signal]);
     const owner = quotas.ownerOf(caller);
     const computing = work(request, { signal, caller: owner });
-    const value = await within(computing, waitMs);
+    const value = await within(computing, waitMs).catch(undefinedIfLost);
     if (value !== undefined) return { kind: "ready", value, etag };
     computing.catch(() => {});
     try {
@@ -131,6 +134,11 @@ function checkParameters(request: ResultRequest, cube: CubeRecord, manifest: Mod
   if (manifest && Array.isArray(dims) && dims.some((dim: number) => dim >= latent)) {
     throw unprocessable("dims_outside", `Dimensions are ${dims}, the latent space has 0 to ${latent - 1}`);
   }
+}
+
+/** What kills its process is tried again as a job, which counts how often. */
+function undefinedIfLost(error: unknown): undefined {
+  if ((error as { code?: string }).code !== WORKER_LOST) throw error;
 }
 
 /** The value, or undefined when the time is over. */

@@ -25,10 +25,7 @@ export interface JobAdmission {
   /** 0 to 9, higher first. */
   priority: number;
   createdMs: number;
-  /**
-   * While a job with this key is queued or running, another is not made: the one there is answers. So does, for an hour,
-   * one that was given up because it killed its workers.
-   */
+  /** While a job with this key is queued or running, another is not made: the one there is answers. */
   dedupeKey?: string;
 }
 
@@ -49,10 +46,13 @@ export interface JobChanges {
 
 /** Records of jobs and their events. Every method is one transaction. */
 export interface JobStore {
+  /** In place of a job that `quarantined` knows none is made: the one there is answers. */
   insert(id: string, request: JobRequest, admission: JobAdmission): { job: JobRecord; created: boolean };
   /** With the history of its epochs unless `bare`. */
   get(id: string, options?: { bare?: boolean }): JobRecord | undefined;
   callerOf(id: string): string | undefined;
+  /** The job of the same request that was given up within the last hour because it killed its workers. */
+  quarantined(request: JobRequest, nowMs: number): JobRecord | undefined;
   /** The job that was made with this `dedupeKey` last, whatever has become of it. */
   submittedAs(dedupeKey: string): JobRecord | undefined;
   list(page: ListingRequest & { state?: string }): Listing<JobRecord>;
@@ -114,7 +114,7 @@ export class SqliteJobStore implements JobStore {
     const { caller, priority, createdMs, dedupeKey = null } = admission;
     const [model, webhook] = request.kind === "train" ? [request.from, request.webhook] : [request.model];
     return this.db.transaction(() => {
-      const same = dedupeKey && this.#sameAs(dedupeKey, createdMs - QUARANTINE_MS);
+      const same = (dedupeKey && this.#unfinished(dedupeKey)) || this.quarantined(request, createdMs);
       if (same) return { job: same, created: false };
       this.db.run(
         `INSERT INTO jobs (id, kind, state, caller, priority, cube, model, dedupe_key, webhook, request, created_ms)
@@ -225,12 +225,18 @@ export class SqliteJobStore implements JobStore {
     this.db.run("UPDATE jobs SET notified_ms = ? WHERE id = ?", nowMs, id);
   }
 
-  #sameAs(dedupeKey: string, quarantinedSinceMs: number): JobRecord | undefined {
+  quarantined(request: JobRequest, nowMs: number): JobRecord | undefined {
     const row = this.db.get<JobRow>(
-      `SELECT * FROM jobs WHERE dedupe_key = ? AND (state IN ('queued', 'running') OR
-         (state = 'failed' AND finished_ms > ? AND error ->> 'code' = ?)) ORDER BY seq DESC LIMIT 1`,
-      ...[dedupeKey, quarantinedSinceMs, QUARANTINED],
+      `SELECT * FROM jobs WHERE finished_ms > ? AND state = 'failed' AND error ->> 'code' = ? AND request = ?
+       ORDER BY seq DESC LIMIT 1`,
+      ...[nowMs - QUARANTINE_MS, QUARANTINED, JSON.stringify(request)],
     );
+    return row && toRecord(row);
+  }
+
+  #unfinished(dedupeKey: string): JobRecord | undefined {
+    const sql = "SELECT * FROM jobs WHERE dedupe_key = ? AND state IN ('queued', 'running')";
+    const row = this.db.get<JobRow>(sql, dedupeKey);
     return row && toRecord(row);
   }
 

@@ -190,6 +190,11 @@ function jobTests(test: Test): void {
     const error = { code: "worker_lost", detail: "" };
     jobs.update("job_3", "queued", { state: "failed", finishedMs: 0, error });
     assertEquals(submit("job_4").job.id, "job_3");
+    assertEquals(jobs.insert("job_4", trainRequest(), { ...admission, createdMs: 5 }).job.id, "job_3");
+    assertEquals([jobs.quarantined(trainRequest(), 5)?.id, jobs.quarantined(trainRequest({ seed: 2 }), 5)?.id], [
+      "job_3",
+      undefined,
+    ]);
     assertEquals(submit("job_5", 3600 * 1000 + 1).job.id, "job_5");
   });
 

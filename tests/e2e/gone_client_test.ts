@@ -79,9 +79,9 @@ Deno.test("cancelling a result's job frees the process, also where a GET had beg
 
 Deno.test("predictions of clients that have gone are neither begun nor ended", () =>
   withService(async (service) => {
-    const [clients, patches] = [4, 40_000];
+    const [clients, patches] = [3, 20_000];
     const body = encodeNpy(ndArray(new Float32Array(patches * 64).fill(1), [patches, 8, 8])) as Uint8Array<ArrayBuffer>;
-    const image = encodeNpy(ndArray(new Float32Array(1e6).fill(1), [1000, 1000])) as Uint8Array<ArrayBuffer>;
+    const image = encodeNpy(ndArray(new Float32Array(360_000).fill(1), [600, 600])) as Uint8Array<ArrayBuffer>;
     const headers = { "content-type": "application/x-npy", "accept": "application/octet-stream" };
     const post = (body: BodyInit) => ({ method: "POST", body, headers });
     const leave = [

@@ -66,11 +66,45 @@ Deno.test("a job that kills its worker twice fails, and the service works on", (
       }
       const failed = await jobEnd(service, job);
       assertEquals([failed.state, (failed.error as { code: string }).code], ["failed", "worker_lost"]);
+      assertEquals(await submitJob(service, request), job, "the same again is not made for an hour");
       const after = await jobEnd(service, await submitJob(service, smallJob(cube.id, "after")));
       assertEquals(after.state, "succeeded");
       const metrics = await service.fetch("/metrics").then((answer) => answer.text());
       assert.match(metrics, /loopscope_worker_restarts_total\{worker="compute"\} 2/);
       assert.match(metrics, /loopscope_jobs\{state="failed"\} 1/);
+    } finally {
+      await service.stop();
+    }
+  }));
+
+Deno.test("a result that kills its process is tried again as a job, then given up, and not begun again", () =>
+  withFolder(async (dataFolder) => {
+    const service = await startService({ dataFolder });
+    try {
+      const { items: [{ id }] } = await service.json<{ items: { id: string }[] }>("/v1/cubes");
+      const path = `/v1/cubes/${id}/loops?fit=true`;
+      const kill = async (isReady: () => Promise<boolean>) => {
+        const busy = async () => {
+          const text = await service.fetch("/metrics").then((answer) => answer.text());
+          return text.includes('loopscope_calls_busy{worker="analysis"} 1') && await isReady();
+        };
+        await untilTrue(busy);
+        workerPids(service.pid, "analysis_worker").forEach((pid) => Deno.kill(pid, "SIGKILL"));
+      };
+      const asked = service.json<{ id: string }>(path, { headers: { prefer: "wait=60" } }, 202);
+      await kill(() => Promise.resolve(true));
+      const job = (await asked).id;
+      for (const attempt of [0, 1]) {
+        await kill(async () => {
+          const { state, attempts } = await service.json(`/v1/jobs/${job}`);
+          return state === "running" && attempts === attempt;
+        });
+      }
+      const failed = await jobEnd(service, job);
+      assertEquals([failed.state, (failed.error as { code: string }).code], ["failed", "worker_lost"]);
+      const again = await service.json<{ id: string; state: string }>(path, {}, 202);
+      assertEquals([again.id, again.state], [job, "failed"]);
+      assertEquals((await service.json<{ items: unknown[] }>("/v1/jobs")).items.length, 1);
     } finally {
       await service.stop();
     }
