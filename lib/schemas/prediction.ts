@@ -18,7 +18,7 @@ export const predictQuerySchema = z.strictObject({
   as: z.enum(["inputs", "image"]).default("inputs").meta({ description: "What an NPY body is" }),
 });
 
-const inputs = z.union([arrayInputSchema, z.object({ image: arrayInputSchema })]).meta({
+const inputs = z.union([arrayInputSchema, z.strictObject({ image: arrayInputSchema })]).meta({
   description: "im2spec: a patch (HxW), patches (NxHxW) or `{image}`; spec2im: a spectrum or spectra",
 });
 export const predictRequestSchema = z.strictObject({ model: modelReferenceSchema.optional(), inputs });

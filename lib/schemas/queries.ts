@@ -9,6 +9,10 @@ const components = () => integerText(1, 64).default(8).meta({ description: "Numb
 const seed = () => integerText(0, 0xffffffff).default(1).meta({ description: "Seed of the random starts" });
 const radius = () => aboveZeroText().optional().meta({ description: "Default: from the k-distance curve" });
 const minPoints = () => integerText(1, 10000).default(8).meta({ description: "Neighbours that make a core point" });
+const window = () =>
+  integerText(2, 64).pipe(z.int().min(2).max(64).multipleOf(2, "wanted an even number")).default(8).meta({
+    description: "Pixels along a side of a patch; even",
+  });
 const fit = () => booleanText().default(false).meta({ description: "Also the nine-parameter fit" });
 
 export const noQuerySchema = z.strictObject({});
@@ -63,14 +67,14 @@ export const cubeResultQuerySchemas = {
     }),
   }),
   patchGmm: z.strictObject({
-    window: integerText(2, 64).default(8),
+    window: window(),
     components: components(),
     seed: seed(),
     at: numberText().optional(),
     map: z.string().min(1).max(200).optional(),
   }),
   dbscan: z.strictObject({
-    window: integerText(2, 64).default(8),
+    window: window(),
     radius: radius(),
     minPoints: minPoints(),
     at: numberText().optional(),

@@ -194,6 +194,7 @@ Deno.test("queries that do not fit say the value met and the value wanted", asyn
     ["/map?index=1&branch=last", "", /wanted branch with at, or alone/],
     ["/map?branch=middle", "branch", /met "middle", wanted one of "first"\|"last"/],
     ["/pca?components=0", "components", /met 0, wanted a whole number from 1 to 64/],
+    ["/patches/gmm?window=7", "window", /met 7, wanted an even number/],
     ["/pca?componets=3", "componets", /met a name that is not known here/],
     ["/loops?fit=yes", "fit", /met "yes", wanted true or false/],
   ];
