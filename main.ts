@@ -29,6 +29,7 @@ async function main(): Promise<void> {
   orExit(() => refuseScaledForm(settings));
   orExit(() => refuseComma(settings));
   const runtime = await createRuntime({ settings, version: VERSION, log, zooPath: ZOO }).catch(exit);
+  warnOfKeys(runtime, settings, log);
   const engine = await runtime.state.start().catch(exit);
   log.info("engine_ready", { ...engine });
   await addDemoCube(runtime, log);
@@ -47,6 +48,14 @@ async function main(): Promise<void> {
     Deno.exit(0);
   });
   for (const signal of ["SIGTERM", "SIGINT"] as const) Deno.addSignalListener(signal, stop);
+}
+
+function warnOfKeys({ store: { keys } }: Runtime, settings: Settings, log: Log): void {
+  if (!needsKeys(settings)) return;
+  if (keys.lost) log.error("hmac_key_lost", { hint: "No key works: run deno task doctor" });
+  else if (!keys.list().some((key) => !key.revokedAt)) {
+    log.warn("no_keys", { hint: "Nobody may do what needs a key: run deno task keys add" });
+  }
 }
 
 function readEnvironment(): Record<string, string | undefined> {

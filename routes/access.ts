@@ -1,6 +1,7 @@
 import type { MiddlewareHandler } from "hono";
 import { LoopscopeError } from "../lib/base/errors.ts";
 import type { Scope } from "../lib/schemas/access.ts";
+import { callerAddress } from "./caller_address.ts";
 import type { AppContext, AppDeps, AppEnv } from "./context.ts";
 import type { RateLimit } from "./rate_limit.ts";
 
@@ -78,6 +79,7 @@ function secretOf(c: AppContext): string | undefined {
 }
 
 function addressOf(c: AppContext, trustProxy: boolean): string {
-  const forwarded = trustProxy ? c.req.header("x-forwarded-for")?.split(",").at(-1)?.trim() : undefined;
-  return forwarded || c.env?.remoteAddr?.hostname || "unknown";
+  // The proxy adds whom it saw at the end; what stands before it is what the caller says of himself.
+  const forwarded = trustProxy ? c.req.header("x-forwarded-for")?.split(",").at(-1) : undefined;
+  return callerAddress(forwarded || c.env?.remoteAddr?.hostname || "");
 }

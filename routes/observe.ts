@@ -5,6 +5,9 @@ import type { AppDeps, AppEnv } from "./context.ts";
 import type { Metrics } from "./metrics.ts";
 import { setSecurityHeaders } from "./security_headers.ts";
 
+/** Labels that anybody could make up would fill the memory. */
+const METHODS = new Set(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]);
+
 /** Outermost: request id, one log line, metrics, security headers, and the return of what the request held. */
 export function observe({ log, settings, clock }: AppDeps, metrics: Metrics): MiddlewareHandler<AppEnv> {
   const lease = createBodyBudget(settings.maxBufferedBytes);
@@ -24,7 +27,7 @@ export function observe({ log, settings, clock }: AppDeps, metrics: Metrics): Mi
     }
     c.res.headers.set("X-Request-Id", requestId);
     setSecurityHeaders(c.res.headers);
-    const method = c.req.method.length > 7 ? "OTHER" : c.req.method;
+    const method = METHODS.has(c.req.method) ? c.req.method : "OTHER";
     const route = c.get("route") ?? "unmatched";
     const durationMs = performance.now() - startMs;
     metrics.countRequest({ method, route, status: c.res.status }, durationMs / 1000);

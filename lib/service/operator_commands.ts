@@ -24,11 +24,20 @@ export const OPERATOR_COMMANDS: Readonly<Record<string, OperatorCommand>> = {
   restore: restoreCommand,
 };
 
+/** Words after each verb. */
+const WORDS: Readonly<Record<string, number>> = { add: 2, list: 0, revoke: 1 };
+/** One line of a list stays one line. */
+const KEY_NAME = /^[^\p{C}\p{Zl}\p{Zp}]{1,100}$/u;
 const KEYS_USAGE =
   "Usage: keys add NAME SCOPE[,SCOPE…] | keys list | keys revoke ID   (scopes: read, predict, train, admin)";
 
 async function keysCommand([verb, ...rest]: readonly string[], context: CommandContext): Promise<number> {
   const { print } = context;
+  if (rest.length !== WORDS[verb ?? ""]) {
+    print(KEYS_USAGE);
+    return 2;
+  }
+  if (verb !== "add") requireDataFolder(context.root);
   return await withStore(context, { shared: true }, ({ keys }) => {
     if (verb === "list") {
       for (const { id, name, scopes, createdAt, revokedAt } of keys.list()) {
@@ -37,13 +46,14 @@ async function keysCommand([verb, ...rest]: readonly string[], context: CommandC
       return 0;
     }
     const [subject, list] = rest;
-    if (verb === "revoke" && subject) {
+    if (verb === "revoke") {
       const revoked = keys.revoke(subject);
       print(revoked ? `Key ${subject} is revoked` : `There is no valid key ${subject}`);
       return revoked ? 0 : 1;
     }
-    const scopes = (list ?? "").split(",").map((scope) => scopeSchema.safeParse(scope));
-    if (verb !== "add" || !subject || scopes.some((scope) => !scope.success)) {
+    const scopes = [...new Set(list.split(","))].map((scope) => scopeSchema.safeParse(scope));
+    if (!KEY_NAME.test(subject) || scopes.some((scope) => !scope.success)) {
+      print(`Met the name ${JSON.stringify(subject)} and the scopes ${JSON.stringify(list)}`);
       print(KEYS_USAGE);
       return 2;
     }
@@ -92,7 +102,7 @@ function summaryOf({ cubes, models, folder }: Store): string {
 
 /** A mistyped `LOOPSCOPE_DATA` is no empty data folder. */
 function requireDataFolder(root: string): void {
-  if (exists(`${root}/loopscope.lock`)) return;
+  if (["loopscope.db", "loopscope.lock"].some((name) => exists(`${root}/${name}`))) return;
   throw missing("data_folder_missing", `There is no data folder at ${root} (LOOPSCOPE_DATA)`);
 }
 

@@ -102,6 +102,15 @@ Deno.test("readyz is 503 with Retry-After while draining, healthz stays 200", as
   assertEquals((await app.request("/healthz")).status, 200);
 });
 
+Deno.test("methods and paths that somebody makes up are one label each", async () => {
+  const app = testApp();
+  for (const method of ["BREW", "ABC", "get", "X"]) await app.request(`/made/up/${method}`, { method });
+  const text = await (await app.request("/metrics")).text();
+  const series = text.split("\n").filter((line) => line.startsWith("loopscope_http_requests_total{"));
+  assertEquals(series.length, 2, series.join("\n")); // GET is what Request makes of get
+  assert.match(series.join("\n"), /method="OTHER",route="unmatched",status="404"\} 3/);
+});
+
 Deno.test("metrics count requests by route and status", async () => {
   const app = testApp();
   await app.request("/v1/cubes/a");
