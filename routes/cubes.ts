@@ -157,7 +157,9 @@ function mountCubeViews(app: App, deps: AppDeps): void {
     query: spectrumQuerySchema,
     answers: arrayAnswers("`{row, col, axis, values, count}`", "SpectrumResult"),
     errors: [404, 406],
-  }, ({ c, params, query }) => cubeView(c, deps, params.id, () => cubes.spectrum(params.id, query)));
+  }, ({ c, params: { id }, query, caller: { signal } }) => {
+    return cubeView(c, deps, id, () => cubes.spectrum(id, query, signal));
+  });
 }
 
 /** A view of a cube is as immutable as the cube: its tag needs no computing. */

@@ -2,10 +2,10 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo, Socket } from "node:net";
 import { malformed } from "../lib/base/errors.ts";
 import { newId } from "../lib/base/ids.ts";
+import { createTurns, type Turn } from "../lib/base/turns.ts";
 import type { ConnectionInfo } from "./context.ts";
 import { problemResponse } from "./errors.ts";
 import { bodyAtHand, toRequest } from "./to_request.ts";
-import { createTurns, type Turn } from "./turns.ts";
 import { writeResponse } from "./write_response.ts";
 
 export interface HttpServerOptions {
@@ -126,7 +126,7 @@ async function answer(
 
 /** The answer to what cannot be made a request of. */
 function refusal({ url = "" }: IncomingMessage): Response {
-  const message = "Met a request without a usable address, method or header, wanted a path and one Host";
+  const message = "Met a request without a usable address, method or header, wanted a short path and one Host";
   const requestId = newId<string>("req");
   const answer = problemResponse(malformed("invalid_request", message), { path: url.slice(0, 200), requestId });
   answer.headers.set("X-Request-Id", requestId);

@@ -1,7 +1,7 @@
 import type { DType, NdArray } from "../lib/base/nd_array.ts";
+import { createTurns } from "../lib/base/turns.ts";
 import { numberPieces } from "./json_pieces.ts";
 import { streamText } from "./stream_text.ts";
-import { createTurns } from "./turns.ts";
 
 export interface OutputChoice {
   name: "y" | "latent";

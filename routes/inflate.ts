@@ -1,6 +1,6 @@
 import { LoopscopeError, malformed } from "../lib/base/errors.ts";
+import { createTurns } from "../lib/base/turns.ts";
 import { tooLarge } from "./guarded_body.ts";
-import { createTurns } from "./turns.ts";
 
 export type Coding = "gzip" | "deflate";
 

@@ -1,6 +1,6 @@
 import { LoopscopeError, malformed } from "../lib/base/errors.ts";
+import { createTurns } from "../lib/base/turns.ts";
 import { parseJsonSteps } from "./json_steps.ts";
-import { createTurns } from "./turns.ts";
 
 export interface JsonLimits {
   maxDepth: number;

@@ -1,5 +1,8 @@
 import type { IncomingMessage } from "node:http";
 
+/** Finding a route takes time that grows with the path. */
+const MAX_TARGET_CHARACTERS = 8192;
+
 /**
  * A request of `node:http` in the web's form, its body a stream unless it is there already; undefined where its target is
  * no path or its `Host` no host.
@@ -23,7 +26,7 @@ export function toRequest(incoming: IncomingMessage, body?: Uint8Array<ArrayBuff
 /** The address asked for: a path, or a whole address (RFC 9112, 3.2.2) that names the same host; two hosts are none. */
 function addressOf({ url = "/", headers: { host = "localhost" }, rawHeaders }: IncomingMessage): string | undefined {
   const hosts = rawHeaders.filter((text, i) => i % 2 === 0 && text.toLowerCase() === "host").length;
-  if (hosts > 1) return undefined;
+  if (hosts > 1 || url.length > MAX_TARGET_CHARACTERS) return undefined;
   const isWhole = /^http:\/\//i.test(url);
   const address = isWhole ? url : url.startsWith("/") ? `http://${host}${url}` : "";
   if (!URL.canParse(address) || !URL.canParse(`http://${host}`)) return undefined;

@@ -194,8 +194,14 @@ function wholeNumber(c: AppContext, name: string): number {
   );
 }
 
+const MAX_METADATA_CHARACTERS = 8192;
+
 function metadataOf(c: AppContext): Record<string, string> {
   const text = c.req.header("upload-metadata") ?? "";
+  if (text.length > MAX_METADATA_CHARACTERS) {
+    const message = `Met Upload-Metadata of ${text.length} characters, wanted at most ${MAX_METADATA_CHARACTERS}`;
+    throw malformed("bad_header", message);
+  }
   const pairs = text.split(",").map((pair) => pair.trim()).filter(Boolean).map((pair): [string, string] => {
     const [name, value = ""] = pair.split(/\s+/);
     return [name, decodeText(name, value)];

@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
-import type { Turn } from "./turns.ts";
+import type { Turn } from "../lib/base/turns.ts";
 
 type Chunk = ReadableStreamReadResult<Uint8Array>;
 

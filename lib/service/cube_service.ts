@@ -2,6 +2,7 @@ import { type Clock, toTimestamp } from "../base/clock.ts";
 import { conflict, LoopscopeError, missing, unprocessable } from "../base/errors.ts";
 import { newId } from "../base/ids.ts";
 import { ndArray, type ResultTree } from "../base/nd_array.ts";
+import { createTurns } from "../base/turns.ts";
 import type { CubeReader, ImageChannel } from "../cube/cube.ts";
 import type { IngestProcesses } from "../jobs/ingest_process.ts";
 import { type CubeRecord, type IngestOptions, ingestOptionsSchema } from "../schemas/cube.ts";
@@ -125,10 +126,9 @@ export function createCubeService(options: CubeServiceOptions): CubeService {
       return { index, at: values[index], axis: { name, unit }, quantity: cube.quantity, unit: cube.unit, values: map };
     },
 
-    // deno-lint-ignore require-await
-    async spectrum(id, { row, col, radius }) {
+    async spectrum(id, { row, col, radius }, signal) {
       const cube = read(id);
-      const { values_S, count } = meanSpectrum(cube, row, col, radius);
+      const { values_S, count } = await meanSpectrum(() => read(id), { row, col, radius }, signal);
       const axis = { ...cube.axes.spectral };
       return {
         row,
@@ -182,8 +182,13 @@ function imageChannel(cube: CubeReader, name: string): ResultTree {
   return { map: image.name, quantity, unit, values: ndArray(values_HW, cube.shape.slice(0, 2)) };
 }
 
-function meanSpectrum(cube: CubeReader, row: number, col: number, radius: number) {
-  const [rows, cols, points] = cube.shape;
+/** Others' requests come in between, and may close the cube: a circle may be the whole of a large one. */
+async function meanSpectrum(
+  open: () => CubeReader,
+  { row, col, radius }: { row: number; col: number; radius: number },
+  signal?: AbortSignal,
+) {
+  const [rows, cols, points] = open().shape;
   if (row >= rows || col >= cols) {
     const detail = `The pixel is row ${row}, column ${col}, the cube has rows 0 to ${rows - 1} and columns 0 to ${
       cols - 1
@@ -192,8 +197,12 @@ function meanSpectrum(cube: CubeReader, row: number, col: number, radius: number
   }
   const reach = Math.floor(radius);
   const sum_S = new Float64Array(points);
+  const turn = createTurns();
   let count = 0;
   for (let r = Math.max(0, row - reach); r <= Math.min(rows - 1, row + reach); r++) {
+    if (count > 0) await turn();
+    signal?.throwIfAborted();
+    const cube = open();
     for (let c = Math.max(0, col - reach); c <= Math.min(cols - 1, col + reach); c++) {
       if ((r - row) ** 2 + (c - col) ** 2 > radius ** 2) continue;
       cube.readSpectrum(r, c).forEach((value, s) => sum_S[s] += value);

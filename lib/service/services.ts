@@ -54,8 +54,12 @@ export interface CubeService {
   remove(id: string): Promise<void>;
   /** `{index, at, axis:{name,unit}, values}` with values rows x cols; `map` names a separate channel instead. */
   map(id: string, query: { at?: number; index?: number; branch?: "first" | "last"; map?: string }): Promise<ResultTree>;
-  /** `{row, col, axis, values, count}`: the mean over pixels within `radius`. */
-  spectrum(id: string, query: { row: number; col: number; radius: number }): Promise<ResultTree>;
+  /** `{row, col, axis, values, count}`: the mean over pixels within `radius`; given up when the signal fires. */
+  spectrum(
+    id: string,
+    query: { row: number; col: number; radius: number },
+    signal?: AbortSignal,
+  ): Promise<ResultTree>;
   /** Adds a separate image channel from an uploaded file; the grid must be the cube's. */
   addMap(
     id: string,

@@ -125,6 +125,7 @@ for (
     ["a chunk without a length", `POST / HTTP/1.1\r\n${HEAD}Transfer-Encoding: chunked\r\n\r\nzz\r\nabc\r\n0\r\n\r\n`],
     ["an absolute target", `GET http://elsewhere.example/ HTTP/1.1\r\n${HEAD}${CLOSE}\r\n`],
     ["no words of HTTP", "hello\r\n\r\n"],
+    ["a path of 16 KiB", `GET ${"/a".repeat(8192)} HTTP/1.1\r\n${HEAD}${CLOSE}\r\n`],
     ["a head of a megabyte", `GET / HTTP/1.1\r\n${HEAD}X: ${"a".repeat(1 << 20)}\r\n\r\n`],
   ]
 ) {

@@ -1,6 +1,6 @@
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
-import { createTurns } from "../../routes/turns.ts";
+import { createTurns } from "../../lib/base/turns.ts";
 import { assert, assertEquals } from "../support/assert.ts";
 
 Deno.test("turns come in the order in which they were asked for, one piece of each work at a time", async () => {
