@@ -40,7 +40,7 @@ async function addImageChannel(context: WorkContext): Promise<void> {
 
 async function uploadInPieces(context: WorkContext): Promise<void> {
   await sleep(50);
-  const { service, ledger, random } = context;
+  const { ledger, random } = context;
   const bytes = await filmFile(12, 12, 8, random.integer(2 ** 31));
   const begun = await ask(context, "upload", "/v1/uploads", {
     method: "POST",
@@ -57,7 +57,8 @@ async function uploadInPieces(context: WorkContext): Promise<void> {
     });
     if (!answer) return void await ask(context, "delete", place, { method: "DELETE", headers: TUS });
     const cube = answer.headers.get("content-location");
-    if (cube) ledger.uploaded(await service.json(cube));
+    const record = cube ? await ask(context, "read", cube, {}) : undefined;
+    if (record) ledger.uploaded(JSON.parse(record.text));
   }
 }
 
@@ -70,10 +71,10 @@ async function deriveResults(context: WorkContext): Promise<void> {
   await ask(context, "result", `/v1/models/chaos/versions/${version}/cubes/${cube}/errors`, {});
 }
 
-/** The answer (its body is read) where it is a success. */
+/** The answer where it is a success. */
 async function ask(context: WorkContext, what: Refusal["what"], path: string, init: RequestInit) {
   const answer = await context.service.fetch(path, init);
   const text = await answer.text();
-  if (answer.ok) return answer;
+  if (answer.ok) return { headers: answer.headers, text };
   context.onRefusal(refusalOf(what, answer, JSON.parse(text)));
 }
