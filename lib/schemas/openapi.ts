@@ -134,9 +134,18 @@ function clean(schema: JsonSchema, io: "input" | "output"): JsonSchema {
     if (key === "$schema" || key === "$id") return undefined;
     if (io === "output" && key === "additionalProperties" && value === false) return undefined;
     const isLimit = key === "maximum" || key === "minimum";
-    return isLimit && NO_LIMITS.includes(Math.abs(value)) ? undefined : value;
+    return isLimit && NO_LIMITS.includes(Math.abs(value)) ? undefined : asList(value);
   });
   return JSON.parse(text);
+}
+
+/** A tuple of equal things as a list of that length: makers of clients do not know `items: false`. */
+function asList(value: unknown): unknown {
+  const { prefixItems, ...rest } = (value ?? {}) as JsonSchema;
+  if (!Array.isArray(prefixItems)) return value;
+  const kinds = new Set(prefixItems.map((item) => JSON.stringify(item)));
+  if (kinds.size !== 1) return value;
+  return { ...rest, items: prefixItems[0], minItems: prefixItems.length, maxItems: prefixItems.length };
 }
 
 const NO_LIMITS = [Number.MAX_SAFE_INTEGER, Number.MAX_VALUE];
@@ -170,7 +179,7 @@ export function parametersOf(schema: z.ZodObject, place: "path" | "query"): Para
 
 function formOf(schema: JsonSchema): Pick<ParameterDoc, "schema" | "content" | "style" | "explode"> {
   if (schema.type !== "array") return { schema };
-  return schema.prefixItems
-    ? { schema, style: "form", explode: false }
-    : { content: { "application/json": { schema } } };
+  const { type } = schema.items as JsonSchema;
+  if (type === "object" || type === undefined) return { content: { "application/json": { schema } } };
+  return { schema, style: "form", explode: false };
 }

@@ -204,3 +204,10 @@ Deno.test("the document says whether a key is needed", async () => {
   assertEquals(await securityOf({ keys }), [{ bearer: [] }, { key: [] }]);
   assertEquals(await securityOf({ keys, settings: { publicRead: true } }), [{ bearer: [] }, { key: [] }, {}]);
 });
+
+Deno.test("no schema uses what makers of clients do not know", async () => {
+  const text = JSON.stringify(await openApi());
+  for (const odd of ['"prefixItems"', '"items":false', '"$schema"', "1.7976931348623157e+308"]) {
+    assert.ok(!text.includes(odd), odd);
+  }
+});
