@@ -12,6 +12,10 @@ export interface ClientOptions {
   key?: string;
 }
 
+/** A restart takes a few seconds. */
+const RETRIES = 30;
+const RETRY_MS = 1000;
+
 export type Json = Record<string, unknown>;
 
 /** The public API and nothing else: what any script can do. */
@@ -19,7 +23,11 @@ export class Client {
   readonly #url: string;
   readonly #key?: string;
 
+  /** Throws for what is no address of a service. */
   constructor({ url, key }: ClientOptions) {
+    if (!/^https?:\/\//.test(url) || !URL.canParse(url)) {
+      throw new Error(`Met the address ${url}, wanted one such as http://127.0.0.1:8080`);
+    }
     this.#url = url.replace(/\/+$/, "");
     this.#key = key;
   }
@@ -33,7 +41,8 @@ export class Client {
     });
     if (answer.ok) return answer;
     const problem = await answer.json().catch(() => ({})) as { code?: string; detail?: string };
-    throw new ServiceError(answer.status, problem.code ?? "unknown", problem.detail ?? answer.statusText);
+    const hint = answer.status === 401 ? ": set LOOPSCOPE_KEY, or add --key KEY" : "";
+    throw new ServiceError(answer.status, problem.code ?? "unknown", (problem.detail ?? answer.statusText) + hint);
   }
 
   async get(path: string): Promise<Json> {
@@ -58,14 +67,22 @@ export class Client {
 
   /** A job's server-sent events, from the first on; a cut connection is taken up again where it was. */
   async *events(job: string): AsyncGenerator<{ event: string; data: Json }> {
-    let last = "0";
+    let [last, failures] = ["0", 0];
     while (true) {
-      const answer = await this.request(`/v1/jobs/${job}/events`, { headers: { "Last-Event-ID": last } });
-      for await (const { id, event, data } of readEvents(answer.body!)) {
-        last = id;
-        yield { event, data };
-        if (event === "done") return;
+      try {
+        const path = `/v1/jobs/${encodeURIComponent(job)}/events`;
+        const answer = await this.request(path, { headers: { "Last-Event-ID": last } });
+        for await (const { id, event, data } of readEvents(answer.body!)) {
+          [last, failures] = [id, 0];
+          yield { event, data };
+          if (event === "done") return;
+        }
+      } catch (error) {
+        // A service that is being started again goes on with the job; any other refusal is final.
+        const isStopping = !(error instanceof ServiceError) || error.status === 503;
+        if (!isStopping || last === "0" || ++failures > RETRIES) throw error;
       }
+      await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
     }
   }
 

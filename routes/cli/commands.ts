@@ -14,41 +14,80 @@ export interface CommandInput {
 }
 
 export interface Command {
+  /** One line on what it does. */
+  about: string;
   usage: string;
   /** Words that must be there. */
   words: number;
+  /** Names that may stand after `--`, beside `url`, `key` and `help`. */
+  options?: readonly string[];
   run(input: CommandInput): Promise<void>;
 }
 
 const TYPES: Record<string, string> = { npy: "application/x-npy", npz: "application/x-npz", json: "application/json" };
 
+const NUMBERS = ["window", "latent", "filters", "epochs", "batchSize", "learningRate", "seed", "imageAt", "members"];
+const TRAIN_OPTIONS = [...NUMBERS, "direction", "region", "map", "from", "notes"];
+
 /** Every command by name. */
 export const COMMANDS: Readonly<Record<string, Command>> = {
   system: {
+    about: "version, engine and limits of the service",
     usage: "system",
     words: 0,
     run: async ({ client, print }) => print(pretty(await client.get("/v1/system"))),
   },
-  cubes: { usage: "cubes", words: 0, run: listCubes },
-  upload: { usage: "upload FILE [--name N] [--dataset PATH] [--channel C] [--repair off]", words: 1, run: upload },
+  cubes: { about: "all cubes: id, shape, format, name", usage: "cubes", words: 0, run: listCubes },
+  upload: {
+    about: "make a cube of a file",
+    usage: "upload FILE [--name N] [--dataset PATH] [--channel C] [--repair robust|off]",
+    words: 1,
+    options: ["name", "dataset", "channel", "repair"],
+    run: upload,
+  },
   train: {
+    about: "train a model on a cube, with progress and live loss",
     usage:
-      "train CUBE SAVE_AS [--direction im2spec|spec2im] [--window 8] [--latent 2] [--epochs 100] [--region ROW,COL,ROWS,COLS] …",
+      "train CUBE SAVE_AS [--direction im2spec|spec2im] [--region ROW,COL,ROWS,COLS] [--map NAME] [--from NAME@VERSION]\n" +
+      `       [--notes TEXT] ${NUMBERS.map((name) => `[--${name} N]`).join(" ")}`,
     words: 2,
+    options: TRAIN_OPTIONS,
     run: train,
   },
-  watch: { usage: "watch JOB", words: 1, run: watch },
-  models: { usage: "models", words: 0, run: listModels },
-  card: { usage: "card NAME[@VERSION]", words: 1, run: showCard },
-  predict: { usage: "predict NAME[@VERSION] INPUT.npy|INPUT.json [--out FILE.npy|.npz|.json]", words: 2, run: predict },
-  errors: { usage: "errors NAME[@VERSION] CUBE [--out FILE.npz|.npy|.json]", words: 2, run: errors },
+  jobs: { about: "all jobs: id, state, what they make", usage: "jobs", words: 0, run: listJobs },
+  watch: { about: "follow a job to its end", usage: "watch JOB", words: 1, run: watch },
+  cancel: { about: "stop a job", usage: "cancel JOB", words: 1, run: cancel },
+  models: { about: "all models: name, versions, aliases", usage: "models", words: 0, run: listModels },
+  card: { about: "what a model is worth", usage: "card NAME[@VERSION]", words: 1, run: showCard },
+  predict: {
+    about: "apply a model to patches or spectra",
+    usage: "predict NAME[@VERSION] INPUT.npy|INPUT.json [--out FILE.npy|.npz|.json]",
+    words: 2,
+    options: ["out"],
+    run: predict,
+  },
+  errors: {
+    about: "scores of a model on a cube, or maps of its errors",
+    usage: "errors NAME[@VERSION] CUBE [--out FILE.npz|.npy|.json]",
+    words: 2,
+    options: ["out"],
+    run: errors,
+  },
   export: {
-    usage:
-      "export NAME[@VERSION] CUBE RESULT --out FILE   (RESULT: predictions, latents, gmm?components=4, manifold, loops, …)",
+    about: "a result as a file",
+    usage: "export NAME[@VERSION] CUBE RESULT --out FILE.npz|.npy|.json   (RESULT: predictions, errors, latents,\n" +
+      "       'gmm?components=4', 'manifold?steps=8', 'suggest?count=5')",
     words: 3,
+    options: ["out"],
     run: exportResult,
   },
-  weights: { usage: "weights NAME[@VERSION] --out FILE.safetensors", words: 1, run: saveWeights },
+  weights: {
+    about: "a model's weights",
+    usage: "weights NAME[@VERSION] --out FILE.safetensors",
+    words: 1,
+    options: ["out"],
+    run: saveWeights,
+  },
 };
 
 async function listCubes({ client, print }: CommandInput): Promise<void> {
@@ -59,6 +98,7 @@ async function listCubes({ client, print }: CommandInput): Promise<void> {
 }
 
 async function upload({ client, words: [file], options, print }: CommandInput): Promise<void> {
+  if (!(await Deno.stat(file)).isFile) throw new Error(`${file} is not a file`);
   using source = await Deno.open(file);
   const query = new URLSearchParams({ name: file.split("/").at(-1) ?? "cube", ...options });
   const headers = { "Content-Type": "application/octet-stream" };
@@ -70,14 +110,15 @@ async function upload({ client, words: [file], options, print }: CommandInput): 
   for (const note of cube.notes as string[] ?? []) print(note);
 }
 
-const NUMBERS = ["window", "latent", "filters", "epochs", "batchSize", "learningRate", "seed", "imageAt", "members"];
-
 async function train(input: CommandInput): Promise<void> {
   const { client, words: [cube, saveAs], options } = input;
   const request: Json = { kind: "train", direction: "im2spec", cube, saveAs };
-  for (const [name, text] of Object.entries(options)) request[name] = NUMBERS.includes(name) ? Number(text) : text;
+  for (const [name, text] of Object.entries(options)) {
+    request[name] = NUMBERS.includes(name) ? numberOf(name, text) : text;
+  }
   if (options.region) {
-    const [row, col, rows, cols] = options.region.split(",").map(Number);
+    const [row, col, rows, cols, ...more] = options.region.split(",").map((text) => numberOf("region", text));
+    if (cols === undefined || more.length > 0) throw wrongRegion(options.region);
     request.region = { row, col, rows, cols };
   }
   const { id } = await client.post("/v1/jobs", request);
@@ -85,7 +126,46 @@ async function train(input: CommandInput): Promise<void> {
   await watch({ ...input, words: [String(id)] });
 }
 
-async function watch({ client, words: [job], print, write, isTerminal }: CommandInput): Promise<void> {
+function numberOf(name: string, text: string): number {
+  if (text.trim() !== "" && Number.isFinite(Number(text))) return Number(text);
+  throw new Error(`--${name}: met ${text}, wanted a number`);
+}
+
+function wrongRegion(text: string): Error {
+  return new Error(`--region: met ${text}, wanted ROW,COL,ROWS,COLS such as 0,0,60,40`);
+}
+
+async function listJobs({ client, print }: CommandInput): Promise<void> {
+  const { items } = await client.get("/v1/jobs?limit=100") as { items: Json[] };
+  for (const { id, state, kind, request, progress } of items) {
+    const { saveAs, result, cube } = request as Record<string, string>;
+    const { epoch, epochs } = (progress ?? {}) as Record<string, number>;
+    print(`${id}  ${state}${epochs ? ` ${epoch}/${epochs}` : ""}  ${kind} ${saveAs ?? result} of ${cube}`);
+  }
+}
+
+async function cancel({ client, words: [job], print }: CommandInput): Promise<void> {
+  await client.request(`/v1/jobs/${encodeURIComponent(job)}`, { method: "DELETE" });
+  print(`${job} is cancelled`);
+}
+
+async function watch(input: CommandInput): Promise<void> {
+  const { words: [job], isTerminal } = input;
+  const leave = () => {
+    console.error(
+      `${isTerminal ? "\n" : ""}The job goes on. To follow it again: watch ${job}; to stop it: cancel ${job}`,
+    );
+    Deno.exit(130);
+  };
+  Deno.addSignalListener("SIGINT", leave);
+  try {
+    await follow(input, job);
+  } finally {
+    Deno.removeSignalListener("SIGINT", leave);
+  }
+}
+
+async function follow({ client, print, write, isTerminal }: CommandInput, job: string): Promise<void> {
   const line = createProgressLine(write, isTerminal);
   for await (const { event, data } of client.events(job)) {
     if (event === "epoch") line.show(epochLine(data));
@@ -117,15 +197,36 @@ async function showCard({ client, words: [model], print }: CommandInput): Promis
 
 async function predict(input: CommandInput): Promise<void> {
   const { client, words: [model, file], options } = input;
-  const bytes = await Deno.readFile(file);
+  checkOut(options.out);
   const isNpy = file.endsWith(".npy");
-  const body = isNpy ? bytes : JSON.stringify({ inputs: JSON.parse(new TextDecoder().decode(bytes)) });
+  const body = isNpy ? await readInput(file) : JSON.stringify({ inputs: await readJson(file) });
   const headers = { "Content-Type": isNpy ? TYPES.npy : TYPES.json, Accept: typeOf(options.out) };
   await save(input, await client.request(`${pathOf(model)}/predict`, { method: "POST", body, headers }));
 }
 
+/** More than any service takes in one body would only fill the memory here. */
+const MAX_INPUT_BYTES = 2 ** 30;
+
+async function readInput(file: string): Promise<Uint8Array<ArrayBuffer>> {
+  const { size, isFile } = await Deno.stat(file);
+  if (isFile && size <= MAX_INPUT_BYTES) return await Deno.readFile(file);
+  throw new Error(`${file} ${isFile ? `has ${size} bytes, wanted at most ${MAX_INPUT_BYTES}` : "is not a file"}`);
+}
+
+async function readJson(file: string): Promise<unknown> {
+  const text = new TextDecoder().decode(await readInput(file));
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw new Error(
+      `${file} is not JSON (${(error as Error).message}): wanted numbers in nested lists, or a file named .npy`,
+    );
+  }
+}
+
 async function errors(input: CommandInput): Promise<void> {
   const { client, words: [model, cube], options, print } = input;
+  checkOut(options.out);
   const path = `${pathOf(model)}/cubes/${cube}/errors`;
   if (options.out) return await save(input, await client.result(path, typeOf(options.out)));
   const { scores } = await (await client.result(path, TYPES.json)).json() as { scores: Json };
@@ -134,10 +235,13 @@ async function errors(input: CommandInput): Promise<void> {
 
 async function exportResult(input: CommandInput): Promise<void> {
   const { client, words: [model, cube, result], options } = input;
+  if (!options.out) throw new Error("Wanted --out FILE.npz, .npy or .json");
+  checkOut(options.out);
   await save(input, await client.result(`${pathOf(model)}/cubes/${cube}/${result}`, typeOf(options.out)));
 }
 
 async function saveWeights(input: CommandInput): Promise<void> {
+  if (!input.options.out) throw new Error("Wanted --out FILE.safetensors");
   await save(input, await input.client.request(`${pathOf(input.words[0])}/weights`));
 }
 
@@ -147,8 +251,18 @@ async function save({ options, print }: CommandInput, answer: Response): Promise
   print(`${options.out}: ${(await Deno.stat(options.out)).size} bytes`);
 }
 
+/** Said before anything is computed. */
+function checkOut(out: string | undefined): void {
+  if (out === undefined || TYPES[endOf(out)]) return;
+  throw new Error(`--out: met ${out}, wanted a name that ends in .npz, .npy or .json`);
+}
+
+function endOf(file: string): string {
+  return file.slice(file.lastIndexOf(".") + 1);
+}
+
 function typeOf(out: string | undefined): string {
-  return TYPES[out?.slice(out.lastIndexOf(".") + 1) ?? "json"] ?? TYPES.json;
+  return TYPES[endOf(out ?? ".json")];
 }
 
 function pathOf(model: string): string {

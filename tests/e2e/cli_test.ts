@@ -42,7 +42,60 @@ Deno.test("the command-line client uploads, trains with progress, predicts and e
     const refused = await cli("card", "nothing");
     assert.deepEqual([refused.code, refused.err.includes("There is no model nothing")], [1, true]);
     const wrong = await cli("fly");
-    assert.deepEqual([wrong.code, wrong.err.startsWith("Usage:")], [2, true]);
+    assert.deepEqual([wrong.code, wrong.err.startsWith("There is no command fly\nUsage:")], [2, true]);
+  });
+  await t.step("help is no error, slips are told before anything is asked of the service", async () => {
+    const help = await cli("--help");
+    assert.deepEqual([help.code, help.err], [0, ""]);
+    for (const name of ["upload", "train", "predict", "errors", "export", "cancel"]) {
+      assert.match(help.out, new RegExp(`^  ${name} +\\S`, "m"));
+      assert.match((await cli(name, "--help")).out, new RegExp(`^Usage: deno task cli ${name} `));
+    }
+    const slips: [string[], number, RegExp][] = [
+      [["train", cube, "x", "--epoch", "3"], 2, /no option --epoch/],
+      [["train", cube, "x", "--epochs"], 2, /--epochs without a value/],
+      [["train", cube, "x", "--epochs", "many"], 1, /--epochs: met many, wanted a number/],
+      [["train", cube, "x", "--region", "1,2,3"], 1, /--region: met 1,2,3, wanted ROW,COL,ROWS,COLS/],
+      [["train", cube], 2, /Met 1 words, wanted 2/],
+      [["errors", "cli-film", cube, "--out", "maps.csv"], 1, /met maps.csv, wanted a name that ends in .npz/],
+      [["export", "cli-film", cube, "latents"], 1, /Wanted --out/],
+      [["weights", "cli-film"], 1, /Wanted --out/],
+      [["upload", "nothing.h5"], 1, /No such file.*nothing.h5/],
+      [["upload", "."], 1, /is not a file/],
+      [["predict", "cli-film", "film.h5"], 1, /film.h5 is not JSON/],
+      [["cubes", "--url", "127.0.0.1:8080"], 1, /Met the address 127.0.0.1:8080/],
+      [["cubes", "--url", "http://127.0.0.1:9"], 1, /No answer from http:\/\/127.0.0.1:9: is the service running/],
+      [["watch", "job_none"], 1, /no job job_none/],
+    ];
+    for (const [words, code, wanted] of slips) {
+      const met = await cli(...words);
+      assert.deepEqual([met.code, wanted.test(met.err), met.out], [code, true, ""], `${words.join(" ")}: ${met.err}`);
+    }
+  });
+  await t.step("Ctrl-C leaves the job running and tells how to follow and to stop it", async () => {
+    const args = ["run", "-q", "-A", new URL("../../routes/cli/main.ts", import.meta.url).href];
+    const words = ["train", cube, "long", "--epochs", "5000", "--window", "4", "--filters", "4"];
+    const env = { LOOPSCOPE_URL: service.url, NO_COLOR: "1" };
+    const command = new Deno.Command(Deno.execPath(), {
+      args: [...args, ...words],
+      env,
+      stdout: "piped",
+      stderr: "piped",
+    });
+    const child = command.spawn();
+    const reader = child.stdout.pipeThrough(new TextDecoderStream()).getReader();
+    let out = "";
+    while (!/1\/5000/.test(out)) out += (await reader.read()).value;
+    child.kill("SIGINT");
+    await reader.cancel();
+    const job = out.split("\n")[0];
+    assert.match(
+      await new Response(child.stderr).text(),
+      new RegExp(`The job goes on.* watch ${job}; to stop it: cancel ${job}`),
+    );
+    assert.equal((await child.status).code, 130);
+    assert.match((await cli("jobs")).out, new RegExp(`^${job}  running .*train long of ${cube}`, "m"));
+    assert.equal((await cli("cancel", job)).out, `${job} is cancelled\n`);
   });
 
   await service.stop();
