@@ -20,7 +20,7 @@ const METHODS = { type: "string", enum: ["PATCH", "DELETE"] };
 const header = (name: string, description: string) => ({ name, description, schema: { type: "string" } });
 const VERSION = {
   ...header("Tus-Resumable", "The protocol's version"),
-  schema: { type: "string", const: TUS },
+  schema: { type: "string", enum: [TUS] },
   required: true,
 };
 
