@@ -6,7 +6,10 @@ import { boundaryOf, readMultipart } from "./multipart.ts";
 import { mediaTypeOf, sentStream } from "./request_body.ts";
 
 const MAX_STORED_BYTES = 8 * 2 ** 20;
-const KEPT_HEADERS = ["content-type", "location", "etag", "x-shape", "x-dtype", "inference-header-content-length"];
+const KEPT_HEADERS = [
+  ...["content-type", "location", "etag", "cache-control", "x-shape", "x-dtype", "inference-header-content-length"],
+  ...["content-location", "upload-offset", "upload-length", "upload-expires"],
+];
 
 /**
  * `Idempotency-Key` on a POST: the first answer is given again to the same request, another request with the same key
@@ -60,7 +63,7 @@ async function answerAndKeep({ c, deps, caller, key, hash }: Claimed, answer: ()
       const kept = KEPT_HEADERS.flatMap((name) => headers.has(name) ? [[name, headers.get(name)!]] : []);
       await deps.idempotency.finish(caller, key, hash.digest(), { status, headers: Object.fromEntries(kept), body });
     }
-    return new Response(body, { status, headers });
+    return new Response(bodyOf(status, body), { status, headers });
   } catch (error) {
     await deps.idempotency.abandon(caller, key);
     throw error;
@@ -68,7 +71,13 @@ async function answerAndKeep({ c, deps, caller, key, hash }: Claimed, answer: ()
 }
 
 function replay({ status, headers, body }: StoredAnswer): Response {
-  return new Response(body.slice(), { status, headers: { ...headers, "Idempotency-Replayed": "true" } });
+  const answer = { status, headers: { ...headers, "Idempotency-Replayed": "true" } };
+  return new Response(bodyOf(status, body.slice()), answer);
+}
+
+/** 204 has no body, not even an empty one. */
+function bodyOf(status: number, body: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> | null {
+  return status === 204 ? null : body;
 }
 
 interface Fingerprint {

@@ -34,6 +34,20 @@ Deno.test("clients that cannot send PATCH or DELETE say so in a header of POST",
   assertEquals((await app.request(upload)).status, 404);
 });
 
+Deno.test("a piece with an idempotency key is taken once, and its answer given again whole", async () => {
+  const app = testApp();
+  const upload = await begun(app);
+  const headers = { ...PIECE, "X-HTTP-Method-Override": "PATCH", "Upload-Offset": "0", "Idempotency-Key": "k" };
+  for (const replayed of [null, "true"]) {
+    const answer = await app.request(upload, { method: "POST", headers, body: "abc" });
+    assertEquals(
+      ["upload-offset", "tus-resumable", "idempotency-replayed"].map((name) => answer.headers.get(name)),
+      ["3", "1.0.0", replayed],
+    );
+    assertEquals(answer.status, 204);
+  }
+});
+
 Deno.test("an empty piece asks how far it has come", async () => {
   const app = testApp();
   const headers = { ...PIECE, "Upload-Offset": "0", "Content-Length": "0" };
