@@ -34,13 +34,19 @@ export class SqliteKeyStore implements KeyVerifier {
 
   constructor(private readonly db: Database, private readonly folder: DataFolder, private readonly clock: Clock) {
     this.#path = `${folder.root}/hmac.key`;
-    const bytes = exists(this.#path) ? Deno.readFileSync(this.#path) : undefined;
-    this.#hmacKey = bytes?.length === HMAC_BYTES ? bytes : undefined;
+  }
+
+  /** Looked for until it is there: `keys add` makes it beside a running service. */
+  #findKey(): Uint8Array | undefined {
+    if (this.#hmacKey || !exists(this.#path)) return this.#hmacKey;
+    const bytes = Deno.readFileSync(this.#path);
+    if (bytes.length === HMAC_BYTES) this.#hmacKey = bytes;
+    return this.#hmacKey;
   }
 
   /** Whether `hmac.key` is missing or damaged although there are keys that were hashed with it. */
   get lost(): boolean {
-    return this.#hmacKey === undefined && (exists(this.#path) || this.list().some((key) => !key.revokedAt));
+    return this.#findKey() === undefined && (exists(this.#path) || this.list().some((key) => !key.revokedAt));
   }
 
   /** Revokes every key, since none can be told from a wrong one any more, and makes a new `hmac.key`. */
@@ -52,7 +58,7 @@ export class SqliteKeyStore implements KeyVerifier {
   /** Makes `hmac.key` on first use. Throws `hmac_key_lost` (conflict). The secret is shown this once. */
   add(name: string, scopes: readonly Scope[]): { key: ApiKey; secret: string } {
     if (this.lost) throw conflict("hmac_key_lost", `${this.#path} is missing or damaged: see \`deno task doctor\``);
-    if (!this.#hmacKey) this.#makeHmacKey();
+    if (!this.#findKey()) this.#makeHmacKey();
     const id = randomBytes(6).toString("hex");
     const secret = `ls_${id}_${randomBytes(24).toString("base64url")}`;
     this.db.run(
@@ -83,7 +89,7 @@ export class SqliteKeyStore implements KeyVerifier {
     const row = this.db.get<KeyRow>("SELECT * FROM api_keys WHERE id = ? AND revoked_ms IS NULL", id);
     // An unknown id costs the same comparison.
     const wanted = row?.hmac.length === HMAC_BYTES ? row.hmac : new Uint8Array(HMAC_BYTES);
-    const equal = timingSafeEqual(this.#hmac(secret), wanted) && this.#hmacKey !== undefined;
+    const equal = timingSafeEqual(this.#hmac(secret), wanted) && this.#findKey() !== undefined;
     return row && equal ? { id: row.id, scopes: JSON.parse(row.scopes) } : undefined;
   }
 
@@ -94,6 +100,6 @@ export class SqliteKeyStore implements KeyVerifier {
   }
 
   #hmac(secret: string): Uint8Array {
-    return createHmac("sha256", this.#hmacKey ?? NO_KEY).update(secret).digest();
+    return createHmac("sha256", this.#findKey() ?? NO_KEY).update(secret).digest();
   }
 }

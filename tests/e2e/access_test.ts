@@ -16,7 +16,15 @@ interface Document {
 }
 
 /** Documented beside the JSON operations: the document itself and the page that shows it. */
-const ALWAYS_OPEN = ["/healthz", "/readyz", "/openapi.json", "/docs", "/v2/health/live", "/v2/health/ready"];
+const ALWAYS_OPEN = [
+  "/healthz",
+  "/readyz",
+  "/openapi.json",
+  "/docs",
+  "/docs.css",
+  "/v2/health/live",
+  "/v2/health/ready",
+];
 
 async function operationsOf(service: RunningService): Promise<Operation[]> {
   const { paths } = await service.json<Document>("/openapi.json");
@@ -98,6 +106,7 @@ Deno.test("a demo with uploads and training opens these and the removal of one's
       "POST /v1/cubes",
       "POST /v1/jobs",
       "POST /v1/uploads",
+      "POST /v1/uploads/{id}",
     ]);
   }));
 

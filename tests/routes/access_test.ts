@@ -9,7 +9,16 @@ const KEYS: KeyVerifier = {
     return scope && { id: scope, scopes: [scope] };
   },
 };
-const OPEN = ["/healthz", "/readyz", "/v2", "/v2/health/live", "/v2/health/ready"];
+const OPEN = [
+  "/docs",
+  "/docs.css",
+  "/healthz",
+  "/openapi.json",
+  "/readyz",
+  "/v2",
+  "/v2/health/live",
+  "/v2/health/ready",
+];
 
 interface Operation {
   "x-scope": Scope | "open";
