@@ -7,21 +7,24 @@ const interval = { from: z.number(), to: z.number() };
 /** One step of preparing a cube; recorded in its provenance in this form and repeated from there. */
 export const preparationSchema = z.discriminatedUnion("step", [
   /** Keeps the steps whose axis value lies in from..to, and of those every n-th. */
-  z.object({ step: z.literal("spectralRange"), parameters: z.object({ ...interval, every: count.default(1) }) }),
-  /** The spectrum is this many equal sweeps after one another: their mean. */
-  z.object({ step: z.literal("averageSweeps"), parameters: z.object({ sweeps: count }) }),
-  /** Linear interpolation at this many places, evenly spaced in step number (sweeps that turn are kept). */
-  z.object({ step: z.literal("resample"), parameters: z.object({ points: count }) }),
-  /** Sums of neighbouring spectral steps, for counts; a rest is dropped. */
-  z.object({ step: z.literal("binSpectral"), parameters: z.object({ factor: count }) }),
-  /** Subtracts what is fitted to the steps whose axis value lies in from..to. */
-  z.object({
-    step: z.literal("background"),
-    parameters: z.object({ ...interval, model: z.enum(["constant", "linear", "powerLaw"]) }),
+  z.strictObject({
+    step: z.literal("spectralRange"),
+    parameters: z.strictObject({ ...interval, every: count.default(1) }),
   }),
-  z.object({ step: z.literal("crop"), parameters: regionSchema }),
+  /** The spectrum is this many equal sweeps after one another: their mean. */
+  z.strictObject({ step: z.literal("averageSweeps"), parameters: z.strictObject({ sweeps: count }) }),
+  /** Linear interpolation at this many places, evenly spaced in step number (sweeps that turn are kept). */
+  z.strictObject({ step: z.literal("resample"), parameters: z.strictObject({ points: count }) }),
+  /** Sums of neighbouring spectral steps, for counts; a rest is dropped. */
+  z.strictObject({ step: z.literal("binSpectral"), parameters: z.strictObject({ factor: count }) }),
+  /** Subtracts what is fitted to the steps whose axis value lies in from..to. */
+  z.strictObject({
+    step: z.literal("background"),
+    parameters: z.strictObject({ ...interval, model: z.enum(["constant", "linear", "powerLaw"]) }),
+  }),
+  z.strictObject({ step: z.literal("crop"), parameters: regionSchema.strict() }),
   /** Sums over squares of pixels, for counts; a rest is dropped. */
-  z.object({ step: z.literal("binPixels"), parameters: z.object({ factor: count }) }),
+  z.strictObject({ step: z.literal("binPixels"), parameters: z.strictObject({ factor: count }) }),
 ]);
 export type Preparation = z.infer<typeof preparationSchema>;
 

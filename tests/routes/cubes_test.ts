@@ -220,3 +220,10 @@ Deno.test("a view that is not there is no better for If-None-Match: *", async ()
   assertEquals((await app.request(`${path}?index=1`, { headers })).status, 304);
   assertEquals((await app.request(`${path}?index=999`, { headers })).status, 422);
 });
+
+Deno.test("a misspelt name in a preparation is refused, not taken for its default", async () => {
+  const steps = [{ step: "spectralRange", parameters: { from: 0, to: 3, evry: 2 } }];
+  const path = `/v1/cubes?prepare=${encodeURIComponent(JSON.stringify(steps))}`;
+  const { errors } = await testApp().problem(422, path, raw(NPY));
+  assertEquals(errors, [{ path: "prepare.0.parameters.evry", message: "met a name that is not known here" }]);
+});
