@@ -1,5 +1,5 @@
-import { encodeNpy } from "../lib/formats/npy.ts";
-import { encodeNpz } from "../lib/formats/npz.ts";
+import { joinBytes, npyPieces } from "../lib/formats/npy.ts";
+import { npzPieces } from "../lib/formats/npz.ts";
 import { LoopscopeError } from "../lib/base/errors.ts";
 import { isNdArray, type NdArray, ndArray, type ResultTree } from "../lib/base/nd_array.ts";
 import { jsonPieces } from "./json_pieces.ts";
@@ -8,6 +8,9 @@ import { streamText } from "./stream_text.ts";
 
 const TYPES = ["application/json", "application/x-npy", "application/x-npz", "application/octet-stream"] as const;
 export type ResultType = (typeof TYPES)[number];
+
+/** Copying more would hold up others. */
+const LARGE_BYTES = 65_536;
 
 export interface RenderOptions {
   status?: number;
@@ -28,13 +31,18 @@ export function renderResult(type: ResultType, value: ResultTree, options: Rende
     const length: Record<string, string> = "length" in body ? { "Content-Length": String(body.length) } : {};
     return new Response(body, { status: options.status ?? 200, headers: { ...headers, ...length, ...more } });
   };
+  const answerBytes = (pieces: Uint8Array<ArrayBuffer>[], more: Record<string, string> = {}) => {
+    const bytes = pieces.reduce((sum, { length }) => sum + length, 0);
+    if (bytes <= LARGE_BYTES) return answer(joinBytes(pieces), more);
+    return answer(ReadableStream.from(pieces), { ...more, "Content-Length": String(bytes) });
+  };
   if (type === "application/json") return answer(streamText(jsonPieces(value)));
-  if (type === "application/x-npz") return answer(encodeNpz(collectForNpz(value)));
+  if (type === "application/x-npz") return answerBytes(npzPieces(collectForNpz(value)));
   const array = mainArray(value, options.main);
-  if (type === "application/x-npy") return answer(encodeNpy(array));
+  if (type === "application/x-npy") return answerBytes(npyPieces(array));
   const float32 = array.data instanceof Float32Array ? array.data : Float32Array.from(array.data);
   const bytes = new Uint8Array(float32.buffer as ArrayBuffer, float32.byteOffset, float32.byteLength);
-  return answer(bytes, { "X-Shape": array.shape.join(","), "X-Dtype": "float32" });
+  return answerBytes([bytes], { "X-Shape": array.shape.join(","), "X-Dtype": "float32" });
 }
 
 /** All arrays of a result by dotted path; lists of numbers count as arrays. */

@@ -12,16 +12,31 @@ export interface DecodeNpyOptions {
   maxElements?: number;
 }
 
-/** An array as an NPY file of version 1.0, C order, little-endian. */
-export function encodeNpy(array: NdArray): Uint8Array<ArrayBuffer> {
+/** An array as an NPY file of version 1.0, C order, little-endian: its head and the array's own bytes, not copied. */
+export function npyPieces(array: NdArray): [head: Uint8Array<ArrayBuffer>, data: Uint8Array<ArrayBuffer>] {
   const shape = array.shape.length === 1 ? `(${array.shape[0]},)` : `(${array.shape.join(", ")})`;
   const dict = `{'descr': '${DESCR[array.dtype]}', 'fortran_order': False, 'shape': ${shape}, }`;
-  const start = Math.ceil((10 + dict.length + 1) / ALIGNMENT) * ALIGNMENT;
-  const bytes = new Uint8Array(start + array.data.byteLength);
-  bytes.set([0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59, 1, 0, (start - 10) & 255, (start - 10) >> 8]);
-  bytes.set(new TextEncoder().encode(dict.padEnd(start - 11) + "\n"), 10);
-  bytes.set(new Uint8Array(array.data.buffer, array.data.byteOffset, array.data.byteLength), start);
-  return bytes;
+  const length = Math.ceil((10 + dict.length + 1) / ALIGNMENT) * ALIGNMENT;
+  const head = new Uint8Array(length);
+  head.set([0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59, 1, 0, (length - 10) & 255, (length - 10) >> 8]);
+  head.set(new TextEncoder().encode(dict.padEnd(length - 11) + "\n"), 10);
+  const { buffer, byteOffset, byteLength } = array.data;
+  return [head, new Uint8Array(buffer as ArrayBuffer, byteOffset, byteLength)];
+}
+
+/** `npyPieces` as one run of bytes. */
+export function encodeNpy(array: NdArray): Uint8Array<ArrayBuffer> {
+  return joinBytes(npyPieces(array));
+}
+
+export function joinBytes(pieces: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
+  const all = new Uint8Array(pieces.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const piece of pieces) {
+    all.set(piece, at);
+    at += piece.length;
+  }
+  return all;
 }
 
 /**
