@@ -25,7 +25,7 @@ function toFieldIssues(issue: z.core.$ZodIssue): FieldIssue[] {
       message: "met a name that is not known here",
     }));
   }
-  const wanted = issue.message.replace(/^Invalid input: expected /, "wanted ")
+  const wanted = issue.message.replace(/^Invalid input: expected (.*?)(, received \w+)?$/, "wanted $1")
     .replace(/^Too (small|big): expected \w+ to (be|have) /, "wanted ")
     .replace(/^Invalid option: expected /, "wanted ");
   return [{ path, message: `met ${show(issue.input)}, ${wanted}` }];
