@@ -7,7 +7,7 @@ import type { JobContext } from "../../lib/jobs/running_job.ts";
 import { progressAt, trainRequest } from "../contracts/record_store_contract.ts";
 import { assert, assertEquals } from "../support/assert.ts";
 import { refuseChanges } from "../support/refuse_changes.ts";
-import { temporaryStore } from "../support/temporary_store.ts";
+import { temporaryStore, testClock } from "../support/temporary_store.ts";
 
 const TEN_SECONDS = 10_000;
 const caller = "key:a";
@@ -231,4 +231,28 @@ Deno.test("epochs for which there was no room are recorded with the next ones", 
   }
   room.resolve();
   assertEquals((await under.ended(id)).history?.trainLoss, [1, 1 / 2]);
+});
+
+Deno.test("finished jobs are kept for their time, unfinished ones whatever their age", async () => {
+  await using store = await temporaryStore();
+  const clock = testClock();
+  const queue = new StoredJobQueue(store.jobs, clock);
+  const submit = () => queue.submit(trainRequest(), { caller }).job.id;
+  const [old, waiting] = [submit(), submit()];
+  queue.cancel(old);
+  clock.passMs(20 * 60_000);
+  const young = submit();
+  queue.cancel(young);
+  const runner = new JobRunner({
+    ...{ queue, store: store.jobs, checkpoints: store.checkpoints, clock, log: createLog(() => {}) },
+    execute: () => Promise.resolve({}),
+    lanes: [],
+    retention: { keepMs: 10 * 60_000, keepJobs: 100 },
+  });
+  runner.start();
+  await runner.drain(0);
+  assertEquals([old, waiting, young].map((id) => store.jobs.get(id)?.state), [undefined, "queued", "cancelled"]);
+  assertEquals(store.jobs.eventsAfter(old, 0), []);
+  const events = queue.events(young, 99, new AbortController().signal);
+  assertEquals((await events.next()).done, true);
 });
