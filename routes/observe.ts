@@ -3,6 +3,7 @@ import { newId } from "../lib/base/ids.ts";
 import { createBodyBudget } from "./body_budget.ts";
 import type { AppDeps, AppEnv } from "./context.ts";
 import type { Metrics } from "./metrics.ts";
+import { beginSpan } from "./trace_request.ts";
 import { setSecurityHeaders } from "./security_headers.ts";
 
 /** Labels that anybody could make up would fill the memory. */
@@ -14,6 +15,8 @@ export function observe({ log, settings, clock }: AppDeps, metrics: Metrics): Mi
   return async (c, next) => {
     const startMs = performance.now();
     const requestId = requestIdOf(c.req.header("x-request-id"), clock.nowMs());
+    const method = METHODS.has(c.req.method) ? c.req.method : "OTHER";
+    const endSpan = beginSpan({ method, requestId, headers: c.req.raw.headers });
     const held = lease();
     c.set("requestId", requestId);
     c.set("callerId", "unknown");
@@ -27,13 +30,13 @@ export function observe({ log, settings, clock }: AppDeps, metrics: Metrics): Mi
     }
     c.res.headers.set("X-Request-Id", requestId);
     setSecurityHeaders(c.res.headers);
-    const method = METHODS.has(c.req.method) ? c.req.method : "OTHER";
     const route = c.get("route") ?? "unmatched";
     const durationMs = performance.now() - startMs;
+    endSpan({ route, status: c.res.status });
     metrics.countRequest({ method, route, status: c.res.status }, durationMs / 1000);
     const fields = {
       requestId,
-      method,
+      method: c.req.method.slice(0, 20),
       path: c.req.path.slice(0, 500),
       status: c.res.status,
       caller: c.get("callerId"),

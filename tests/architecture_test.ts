@@ -22,6 +22,7 @@ const RANKS: [prefix: string, rank: number][] = [
 const HOMES: [specifier: RegExp, rooms: string[]][] = [
   [/^(npm:)?(hono|@hono\/)/, ["routes/"]],
   [/^(npm:)?prom-client/, ["routes/"]],
+  [/^(npm:)?@opentelemetry\//, ["routes/"]],
   [/^(npm:)?zod$/, ["lib/schemas/"]],
   [/^(npm:)?(h5wasm|fflate)/, ["lib/formats/"]],
   [/^(npm:)?ml-matrix/, ["lib/analysis/"]],
