@@ -2,9 +2,10 @@ import type { JobRecord } from "../lib/schemas/job.ts";
 import { trainRequestSchema } from "../lib/schemas/job.ts";
 import { idParamsSchema, noParamsSchema } from "../lib/schemas/paths.ts";
 import { jobsQuerySchema, noQuerySchema } from "../lib/schemas/queries.ts";
+import type { Caller } from "../lib/service/services.ts";
 import { demandOwn } from "./access.ts";
 import { check } from "./check.ts";
-import type { AppDeps } from "./context.ts";
+import type { AppContext, AppDeps } from "./context.ts";
 import { type App, declare, json } from "./declare.ts";
 import { TRAIN_EXAMPLE } from "./examples.ts";
 import { eventStream, lastEventId } from "./event_stream.ts";
@@ -49,7 +50,10 @@ export function mountJobs(app: App, deps: AppDeps): void {
     params: noParamsSchema,
     query: jobsQuerySchema,
     answers: { 200: { description: "One page", content: json("JobPage") } },
-  }, ({ query }) => Response.json(jobs.list(query)));
+  }, ({ c, query, caller }) => {
+    const { items, ...rest } = jobs.list(query);
+    return Response.json({ items: items.map((job) => asSeenBy(c, deps, { job, caller })), ...rest });
+  });
 
   declare(app, deps, {
     method: "get",
@@ -64,7 +68,8 @@ export function mountJobs(app: App, deps: AppDeps): void {
     errors: [404],
   }, async ({ c, params, caller }) => {
     const waitMs = preferredWaitMs(c, deps.settings.maxWaitMs);
-    return jobAnswer(waitMs ? await jobs.waitFor(params.id, waitMs, caller.signal) : jobs.get(params.id), 200);
+    const job = waitMs ? await jobs.waitFor(params.id, waitMs, caller.signal) : jobs.get(params.id);
+    return jobAnswer(asSeenBy(c, deps, { job, caller }), 200);
   });
 
   declare(app, deps, {
@@ -111,6 +116,18 @@ function mountEvents(app: App, deps: AppDeps): void {
     const open = (signal: AbortSignal) => jobs.events(params.id, after, signal);
     return eventStream(open, { heartbeatMs: deps.settings.heartbeatMs, signal: caller.signal });
   });
+}
+
+/** A webhook's address may hold a secret of its receiver: others do not see it. */
+function asSeenBy(
+  c: AppContext,
+  { services }: AppDeps,
+  { job, caller }: { job: JobRecord; caller: Caller },
+): JobRecord {
+  if (job.request.kind !== "train" || job.request.webhook === undefined) return job;
+  if (c.get("scopes").has("admin") || services.jobs.owns(job.id, caller)) return job;
+  const { webhook: _, ...request } = job.request;
+  return { ...job, request };
 }
 
 function jobAnswer(job: JobRecord, status: number): Response {

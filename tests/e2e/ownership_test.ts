@@ -8,6 +8,8 @@ const DEMO = {
   LOOPSCOPE_PUBLIC_UPLOADS: "true",
   LOOPSCOPE_PUBLIC_TRAINING: "true",
   LOOPSCOPE_TRUST_PROXY: "true",
+  LOOPSCOPE_WEBHOOK_HOSTS: "127.0.0.1:9",
+  LOOPSCOPE_WEBHOOK_SECRET: "a secret of the test's",
 };
 type Who = Record<string, string>;
 
@@ -21,9 +23,9 @@ function parties(service: RunningService) {
       const body = await filmFile(rows, 24, 16);
       return (await service.json<CubeAnswer>("/v1/cubes", { method: "POST", body, headers }, 201)).id;
     },
-    async train(who: Who, cube: string, saveAs: string): Promise<string> {
+    async train(who: Who, cube: string, saveAs: string, webhook?: string): Promise<string> {
       const headers = { "content-type": "application/json", ...who };
-      const body = JSON.stringify(smallJob(cube, saveAs, { epochs: 10_000 }));
+      const body = JSON.stringify(smallJob(cube, saveAs, { epochs: 10_000, webhook }));
       return String((await service.json("/v1/jobs", { method: "POST", body, headers }, 202)).id);
     },
     /** The status of a DELETE, with the code where it was refused. */
@@ -70,4 +72,22 @@ Deno.test("everybody may cancel the jobs and delete the cubes that are theirs, a
     assertEquals(await remove(holder(admin), `/v1/jobs/${jobs[1]}`), "200");
     assertEquals(await remove(holder(others), `/v1/cubes/${second}`), "403 not_yours");
     assertEquals(await remove(holder(mine), `/v1/cubes/${second}`), "204");
+  }));
+
+Deno.test("where a job's webhook goes is told to its owner and to an admin only", () =>
+  withDemo(async (service, [mine, others, , admin]) => {
+    const { upload, train } = parties(service);
+    const webhook = "http://127.0.0.1:9/hook?token=abc";
+    const job = await train(holder(mine), await upload(holder(mine), 24), "hooked", webhook);
+    const seen = async (who: Who) => {
+      const answers = ["", "?limit=5", `/${job}`].map((path) => service.fetch(`/v1/jobs${path}`, { headers: who }));
+      const texts = await Promise.all(answers.map(async (answer) => await (await answer).text()));
+      assertEquals(texts.every((text) => text.includes(job)), true);
+      return texts.map((text) => text.includes(webhook));
+    };
+    assertEquals(await seen(holder(admin)), [true, true, true]);
+    assertEquals(await seen(visitor("10.0.0.1")), [false, false, false]);
+    assertEquals((await service.fetch(`/v1/jobs/${job}`, { headers: holder(others) })).status, 403);
+    const own = await service.fetch(`/v1/jobs/${job}`, { method: "DELETE", headers: holder(mine) });
+    assertEquals((await own.json()).request.webhook, webhook);
   }));
