@@ -1,9 +1,11 @@
 import { type RunningService, startService } from "../support/running_service.ts";
+import { HOSTILE_REQUESTS, type HostileRequest } from "./hostile_requests.ts";
 import { footprintOf, sleep, watchHealth } from "./watch.ts";
 
 type Attack = (service: RunningService, until: AbortSignal) => Promise<string>;
 
 const SLOW_CLIENTS = 500;
+const ASKING = 2;
 const HEAD = "Host: 127.0.0.1\r\n";
 
 /** What strangers send to a service to bring it down, while somebody else asks for `/healthz`. */
@@ -57,6 +59,7 @@ const ATTACKS: Record<string, Attack> = {
     }
     return `${answers} answers of ${Math.round(bytes / answers / 1e6)} MB`;
   },
+  ...Object.fromEntries(Object.entries(HOSTILE_REQUESTS).map(([name, make]) => [name, asked(make)])),
 };
 
 function connect(service: RunningService): Promise<Deno.TcpConn> {
@@ -114,6 +117,24 @@ function repeated(sent: string, lingerMs = 0): Attack {
       const status = lingerMs > 0 ? "left" : await statusOf(connection);
       statuses[status] = (statuses[status] ?? 0) + 1;
     }
+    return JSON.stringify(statuses);
+  };
+}
+
+/** The same request again and again, by a few at a time. */
+function asked(make: () => HostileRequest): Attack {
+  return async (service, until) => {
+    const { path, init } = make();
+    const statuses: Record<string, number> = {};
+    await Promise.all(Array.from({ length: ASKING }, async () => {
+      while (!until.aborted) {
+        const status = await service.fetch(path, { ...init, signal: until }).then(async (answer) => {
+          await answer.body?.cancel();
+          return answer.status;
+        }, () => "unanswered");
+        statuses[status] = (statuses[status] ?? 0) + 1;
+      }
+    }));
     return JSON.stringify(statuses);
   };
 }
