@@ -18,6 +18,7 @@ export async function* checkDataFolder(store: Store, options: CheckOptions = {})
   yield* checkJobs(store);
   yield* checkModels(store, options);
   if (options.deep) yield* checkBytes(store);
+  if (options.deep && !options.live) yield* checkCheckpoints(store);
   if (!options.live) yield* findLeftOvers(store);
 }
 
@@ -85,6 +86,13 @@ function jobProblem(store: Store, id: string): string | undefined {
     return `${parsed.error.issues[0].path.join(".")}: ${parsed.error.issues[0].message}`;
   } catch (error) {
     return (error as Error).message;
+  }
+}
+
+async function* checkCheckpoints({ checkpoints }: Store): AsyncGenerator<Finding> {
+  for (const job of await checkpoints.damaged()) {
+    const message = "The checkpoint is damaged: the job will begin anew";
+    yield errorAbout(job)("checkpoint_damaged", message, () => checkpoints.remove(job));
   }
 }
 

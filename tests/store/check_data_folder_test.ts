@@ -159,6 +159,12 @@ const DAMAGES: Record<string, Damage> = {
     damage: ({ db }) => db.run("UPDATE jobs SET request = '{}'"),
     wanted: ["error job_record_invalid job_1"],
   },
+  "a checkpoint": {
+    damage: (
+      { root },
+    ) => (Deno.mkdirSync(`${root}/jobs/job_1`), Deno.writeTextFileSync(`${root}/jobs/job_1/checkpoint`, "x")),
+    wanted: ["error checkpoint_damaged job_1"],
+  },
   "an event that is not JSON": {
     damage: ({ db }) => db.run("UPDATE job_events SET data = '{'"),
     wanted: ["error job_event_invalid job_1"],
@@ -237,6 +243,18 @@ for (const [name, { damage, wanted, left = [] }] of Object.entries(DAMAGES)) {
     if (!touched("film@1")) assertEquals(Deno.statSync(`${modelsPath}/film/1/weights.safetensors`).size, 3);
   });
 }
+
+Deno.test("a checkpoint comes back as it was, a damaged one not at all", async () => {
+  await using store = await open();
+  await store.checkpoints.save("job_1", Uint8Array.of(1, 2, 3));
+  assertEquals(await store.checkpoints.load("job_1"), Uint8Array.of(1, 2, 3));
+  assertEquals(said(await find(store, { deep: true })), []);
+  const path = `${store.folder.jobPath("job_1")}/checkpoint`;
+  for (const damage of [() => flip(path), () => Deno.truncateSync(path, 20), () => Deno.truncateSync(path, 0)]) {
+    damage();
+    assertEquals(await store.checkpoints.load("job_1"), undefined);
+  }
+});
 
 Deno.test("nothing is found in a sound data folder, nor after a deletion", async () => {
   await using store = await open();
