@@ -1,6 +1,6 @@
 import { systemClock } from "./lib/base/clock.ts";
 import { LoopscopeError } from "./lib/base/errors.ts";
-import { createLog, type Log } from "./lib/base/log.ts";
+import { createLog, gatherLines, type Log } from "./lib/base/log.ts";
 import { idleSettings, needsKeys, parseSettings, settingNames, type Settings } from "./lib/schemas/settings.ts";
 import { addDemoCube } from "./lib/service/demo.ts";
 import { OPERATOR_COMMANDS } from "./lib/service/operator_commands.ts";
@@ -23,7 +23,9 @@ async function main(): Promise<void> {
   const settings = orExit(() => parseSettings(readEnvironment()));
   const [name, ...args] = Deno.args;
   if (name !== undefined) Deno.exit(await runCommand(name, args, settings));
-  const log = createLog((line) => console.log(line));
+  const lines = gatherLines((text) => console.log(text));
+  for (const end of ["unload", "error", "unhandledrejection"]) addEventListener(end, lines.flush);
+  const log = createLog(lines.add);
   for (const setting of idleSettings(settings)) log.warn("idle_setting", { setting });
   orExit(() => refuseOpenDoors(settings));
   orExit(() => refuseScaledForm(settings));
