@@ -10,7 +10,8 @@ import {
 } from "../lib/schemas/prediction.ts";
 import { check } from "./check.ts";
 import type { AppContext, AppDeps } from "./context.ts";
-import { type App, type ContentDoc, declare, ref } from "./declare.ts";
+import { type App, declare, ref } from "./declare.ts";
+import type { ContentDoc } from "./describe_route.ts";
 import { DECODE_EXAMPLE, ENCODE_EXAMPLE, PREDICT_EXAMPLE } from "./examples.ts";
 import { readArray } from "./read_array.ts";
 import { demandType, readJson } from "./read_json.ts";

@@ -1,5 +1,6 @@
 import type { ComponentName } from "../lib/schemas/openapi.ts";
-import { type AnswerDoc, type ContentDoc, ref } from "./declare.ts";
+import { ref } from "./declare.ts";
+import type { AnswerDoc, ContentDoc } from "./describe_route.ts";
 
 const BINARY = { type: "string", format: "binary" };
 
