@@ -9,10 +9,11 @@ import { writeLargeFileDurably } from "../store/durable.ts";
 import { applyModel } from "../training/apply.ts";
 import { importCheckpoint } from "../training/import_checkpoint.ts";
 import { throwIfCancelled } from "../training/pause.ts";
-import { decodePhysical, encodePhysical, predictionWarnings } from "../training/predict.ts";
+import { decodePhysical, encodePhysical, predictionWarnings, sizeOf } from "../training/predict.ts";
 import { predictImageInBands } from "../training/predict_image_in_bands.ts";
 import { trainModel } from "../training/train.ts";
 import { Crowd } from "./crowd.ts";
+import { OneAtATime } from "./one_at_a_time.ts";
 import { ModelShelf, type ShelvedModel } from "./model_shelf.ts";
 import { trainedModelTree } from "./trained_model_tree.ts";
 import { encodeTree } from "./worker_channel.ts";
@@ -23,6 +24,8 @@ const OPEN_MODELS = 8;
 const BATCH_SAMPLES = 64;
 /** Of one large request: a single patch of somebody else waits about so long. */
 const PIECE_SAMPLES = 256;
+/** An answer of more values (16 MiB) is a large one. */
+const LARGE_VALUES = 2 ** 22;
 /** For so long a training waits for predictions before it takes its next slice; under a steady crowd it still goes on. */
 const GIVE_WAY_MS = 150;
 
@@ -55,6 +58,7 @@ export interface ImportTask {
 export class ComputeTasks {
   readonly #shelf: ModelShelf;
   readonly #predicting = new Crowd();
+  readonly #large = new OneAtATime();
   #draining = false;
 
   constructor(private readonly engine: Engine) {
@@ -68,7 +72,7 @@ export class ComputeTasks {
 
   /** samples: N x the input's shape. `{outputs, latents, spread?, warnings}` with sample axes. */
   predict(folder: string, samples: Floats, signal: AbortSignal): Promise<ResultTree> {
-    return this.#usePromptly(folder, signal, async (model) => {
+    return this.#usePromptly(folder, signal, samples.shape[0], async (model) => {
       const { manifest } = model.loaded;
       const [latent, output, spread] = await model.predicting.submit(samples.data, signal);
       const count = samples.shape[0];
@@ -80,7 +84,7 @@ export class ComputeTasks {
   }
 
   predictImage(folder: string, image: Floats, signal: AbortSignal): Promise<ResultTree> {
-    return this.#usePromptly(folder, signal, async (model) => {
+    return this.#usePromptly(folder, signal, image.data.length, async (model) => {
       const [rows, cols] = image.shape;
       const met = await predictImageInBands(model, { image_HW: image.data, rows, cols }, signal);
       const { points, latent } = model.loaded.manifest.network;
@@ -96,14 +100,14 @@ export class ComputeTasks {
   }
 
   encode(folder: string, samples: Floats, signal: AbortSignal): Promise<ResultTree> {
-    return this.#usePromptly(folder, signal, async (model) => {
+    return this.#usePromptly(folder, signal, samples.shape[0], async (model) => {
       const { latent_NL, warnings } = await encodePhysical(model, samples.data, signal);
       return { latents: ndArray(latent_NL, [samples.shape[0], model.loaded.manifest.network.latent]), warnings };
     });
   }
 
   decode(folder: string, latents: Floats, signal: AbortSignal): Promise<ResultTree> {
-    return this.#usePromptly(folder, signal, async (model) => {
+    return this.#usePromptly(folder, signal, latents.shape[0], async (model) => {
       const { output_NO, warnings } = await decodePhysical(model, latents.data, signal);
       const shape = [latents.shape[0], ...model.loaded.network.outputShape.slice(1)];
       return { outputs: ndArray(output_NO, shape), warnings };
@@ -162,16 +166,24 @@ export class ComputeTasks {
     );
   }
 
-  /** Somebody waits for the answer: training gives way. Nothing is begun for one who has gone meanwhile. */
+  /**
+   * Somebody waits for the answer: training gives way. Nothing is begun for one who has gone meanwhile. Of large answers
+   * only one is being made at a time, since all of it is held until it is whole.
+   */
   #usePromptly(
     folder: string,
     signal: AbortSignal,
+    count: number,
     run: (model: ShelvedModel) => Promise<ResultTree>,
   ): Promise<ResultTree> {
     return this.#predicting.with(() =>
       this.#shelf.use(folder, (model) => {
-        throwIfCancelled(signal);
-        return run(model);
+        const begin = () => {
+          throwIfCancelled(signal);
+          return run(model);
+        };
+        const isLarge = count * sizeOf(model.loaded, "output") > LARGE_VALUES;
+        return isLarge ? this.#large.run(begin) : begin();
       })
     );
   }

@@ -1,7 +1,7 @@
-import { setImmediate } from "node:timers";
 import type { Clock } from "../base/clock.ts";
 import { conflict, missing } from "../base/errors.ts";
 import { type JobId, newId } from "../base/ids.ts";
+import { createTurns } from "../base/turns.ts";
 import type { JobProgress, JobRecord, JobRequest } from "../schemas/job.ts";
 import { EVENT_PAGE, type JobChanges, type JobStore, type StoredJobEvent } from "../store/job_store.ts";
 import type { Listing, ListingRequest } from "../store/paging.ts";
@@ -52,7 +52,8 @@ export interface JobQueue {
 /** The queue on a job store. In one process news comes at once, from other processes on the same store within a second. */
 export class StoredJobQueue implements JobQueue {
   readonly #changes = new ChangeSignal();
-  #line = Promise.resolve();
+  /** Those who watch long trainings from their start read one after the other, everything else in between. */
+  readonly #turn = createTurns();
 
   /** `onFinished` is told of every job that ends through this queue. */
   constructor(
@@ -144,7 +145,7 @@ export class StoredJobQueue implements JobQueue {
       } else if (isFinished(this.store.get(id, { bare: true })?.state ?? "failed")) {
         return; // it had ended before `last`, or was removed
       }
-      await (events.length === EVENT_PAGE ? this.#inLine() : news);
+      await (events.length === EVENT_PAGE ? this.#turn() : news);
     }
   }
 
@@ -170,19 +171,10 @@ export class StoredJobQueue implements JobQueue {
     return this.#changes.listen(id, listener);
   }
 
-  /** Those who watch long trainings from their start read one after the other, everything else in between. */
-  #inLine(): Promise<void> {
-    return this.#line = this.#line.then(nextTurn);
-  }
-
   #notify(id: string): void {
     this.#changes.notify(id);
     this.#changes.notify(ANY);
   }
-}
-
-function nextTurn(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
 }
 
 function eventsOf(next: ReturnType<typeof transition> & object, result: JobRecord["result"]) {

@@ -1,0 +1,20 @@
+import { OneAtATime } from "../../lib/jobs/one_at_a_time.ts";
+import { assert, assertEquals } from "../support/assert.ts";
+
+Deno.test("work is done in order, never two at a time, and a failure is its own affair", async () => {
+  const line = new OneAtATime();
+  const done: number[] = [];
+  let inside = 0;
+  const work = (n: number) => async () => {
+    assertEquals(++inside, 1);
+    await new Promise((resolve) => setTimeout(resolve, 3 - n));
+    inside--;
+    if (n === 1) throw new Error("one");
+    done.push(n);
+    return n;
+  };
+  const all = await Promise.allSettled([0, 1, 2].map((n) => line.run(work(n))));
+  assertEquals(all.map(({ status }) => status), ["fulfilled", "rejected", "fulfilled"]);
+  assertEquals(done, [0, 2]);
+  await assert.rejects(line.run(work(1)), /one/);
+});
