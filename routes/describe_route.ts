@@ -108,10 +108,9 @@ const STATUS_HEADERS: Record<number, HeaderName[]> = {
 
 /** Error answers: those that any route can give, and this route's own. */
 function problems(
-  { errors = [], scope, body }: Pick<Declaration<z.ZodObject, z.ZodObject>, "errors" | "scope" | "body">,
+  { errors = [], body }: Pick<Declaration<z.ZodObject, z.ZodObject>, "errors" | "body">,
 ) {
-  const statuses = new Set([...errors, 400, 422, 429, 500, 503]);
-  if (scope !== "open") statuses.add(401).add(403);
+  const statuses = new Set([...errors, 400, 401, 403, 422, 429, 500, 503]); // a wrong key is refused everywhere
   if (body) { for (const status of [408, 413, 415]) statuses.add(status); }
   const content = { "application/problem+json": { schema: { $ref: "#/components/schemas/Problem" } } };
   return Object.fromEntries([...statuses].sort().map((status) => [status, { description: TITLES[status], content }]));
@@ -119,8 +118,8 @@ function problems(
 
 const TITLES: Record<number, string> = {
   400: "Cannot be parsed",
-  401: "A key is needed",
-  403: "The key may not do this",
+  401: "A key is needed, or the one given is not known",
+  403: "The key, the web page or the host may not do this",
   404: "Not there",
   406: "Not available in that form",
   408: "The body came too slowly",

@@ -211,3 +211,14 @@ Deno.test("no schema uses what makers of clients do not know", async () => {
     assert.ok(!text.includes(odd), odd);
   }
 });
+
+Deno.test("what is refused before a route is reached is in the document too, where no key is needed", async () => {
+  const { paths } = await openApi();
+  const keyed = testApp({ keys: { verify: () => undefined } });
+  for (const path of ["/v2", "/docs", "/openapi.json"]) {
+    const unknownKey = await keyed.request(path, { headers: { Authorization: "Bearer no" } });
+    const foreignHost = await testApp().request(`http://rebound.example${path}`);
+    assertEquals([unknownKey.status, foreignHost.status], [401, 403]);
+    for (const status of [401, 403]) assert.ok(paths[path].get.responses[status], `${path} ${status}`);
+  }
+});
