@@ -57,7 +57,7 @@ function split(args: string[]): { words: string[]; options: Record<string, strin
   let open: string | undefined;
   for (const token of tokens ?? []) {
     if (token.kind === "option") {
-      open = token.value === undefined ? token.name : undefined;
+      open = token.value === undefined && token.name !== "help" ? token.name : undefined;
       options[token.name] = String(token.value ?? "");
     } else if (token.kind === "positional") {
       if (open) options[open] = token.value;

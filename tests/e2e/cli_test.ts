@@ -49,6 +49,7 @@ Deno.test("the command-line client uploads, trains with progress, predicts and e
     assert.deepEqual([help.code, help.err], [0, ""]);
     for (const name of ["upload", "train", "predict", "errors", "export", "cancel"]) {
       assert.match(help.out, new RegExp(`^  ${name} +\\S`, "m"));
+      assert.equal((await cli("--help", name)).out, (await cli(name, "--help")).out);
       assert.match((await cli(name, "--help")).out, new RegExp(`^Usage: deno task cli ${name} `));
     }
     const slips: [string[], number, RegExp][] = [

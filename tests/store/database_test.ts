@@ -1,4 +1,5 @@
 import { Database } from "../../lib/store/database.ts";
+import { MIGRATIONS } from "../../lib/store/migrations.ts";
 import { assert, assertEquals, assertFailsWith } from "../support/assert.ts";
 
 const FIRST = "CREATE TABLE things (id INTEGER PRIMARY KEY, name TEXT NOT NULL) STRICT";
@@ -20,6 +21,35 @@ Deno.test("migrations bring an older file forward and keep what is in it", () =>
       assertEquals({ ...db.get<object>("SELECT name, size FROM things") }, { name: "kept", size: 7 });
       db.close();
     }
+  }));
+
+for (let version = 1; version <= MIGRATIONS.length; version++) {
+  Deno.test(`records of schema version ${version} come forward whole`, () =>
+    withPath((path) => {
+      const old = new Database(path, MIGRATIONS.slice(0, version));
+      old.run(`INSERT INTO cubes (id, sha256, options_key, owner, stored_bytes, record)
+        VALUES ('cube_1', 'ab', '{}', 'key:a', 5, '{}')`);
+      old.run("INSERT INTO model_versions (name, version, made_by) VALUES ('film', 1, 'job_1')");
+      old.run("INSERT INTO aliases (name, alias, version) VALUES ('film', 'stable', 1)");
+      old.run(`INSERT INTO jobs (id, kind, state, caller, priority, cube, request, created_ms)
+        VALUES ('job_1', 'train', 'queued', 'key:a', 5, 'cube_1', '{}', 1)`);
+      old.run("INSERT INTO job_events (job, sequence, event, data) VALUES ('job_1', 1, 'state', '{}')");
+      old.close();
+      const db = new Database(path);
+      assertEquals([db.problems(), db.missing(), db.orphanedRows()], [[], [], 0]);
+      assertEquals({ ...db.get<object>("SELECT stored_bytes, changing FROM cubes") }, { stored_bytes: 5, changing: 0 });
+      assertEquals({ ...db.get<object>("SELECT version, digests FROM model_versions") }, { version: 1, digests: null });
+      const counts = ["aliases", "jobs", "job_events"].map((table) => db.all(`SELECT * FROM ${table}`).length);
+      assertEquals(counts, [1, 1, 1]);
+      db.close();
+    }));
+}
+
+Deno.test("a file that is no database is refused in words", () =>
+  withPath(async (path) => {
+    Deno.writeTextFileSync(path, "these are not the records ".repeat(100));
+    const error = await assertFailsWith("database_damaged", () => new Database(path));
+    assert.match(error.message, /x\.db are damaged \(file is not a database\): restore a backup/);
   }));
 
 Deno.test("a migration that fails leaves the file as it was", () =>
