@@ -1,3 +1,4 @@
+import { bytesAnswer } from "./bytes_answer.ts";
 import type { AppDeps } from "./context.ts";
 import { cacheHeaders, notModified, tagOf } from "./conditional.ts";
 import { type App, declare } from "./declare.ts";
@@ -22,7 +23,7 @@ export function mountDocs(app: App, deps: AppDeps): void {
     }, ({ c }) => {
       const { tag, bytes } = file();
       const headers = cacheHeaders(tag, "changing");
-      return notModified(c, headers) ?? new Response(bytes, { headers: { ...headers, "Content-Type": type } });
+      return notModified(c, headers) ?? bytesAnswer([bytes], { ...headers, "Content-Type": type });
     });
   }
 }

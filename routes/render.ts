@@ -1,16 +1,14 @@
-import { joinBytes, npyPieces } from "../lib/formats/npy.ts";
+import { npyPieces } from "../lib/formats/npy.ts";
 import { npzPieces } from "../lib/formats/npz.ts";
 import { LoopscopeError } from "../lib/base/errors.ts";
 import { isNdArray, type NdArray, ndArray, type ResultTree } from "../lib/base/nd_array.ts";
+import { bytesAnswer } from "./bytes_answer.ts";
 import { jsonPieces } from "./json_pieces.ts";
 import { negotiate } from "./negotiate.ts";
 import { streamText } from "./stream_text.ts";
 
 const TYPES = ["application/json", "application/x-npy", "application/x-npz", "application/octet-stream"] as const;
 export type ResultType = (typeof TYPES)[number];
-
-/** Copying more would hold up others. */
-const LARGE_BYTES = 65_536;
 
 export interface RenderOptions {
   status?: number;
@@ -31,11 +29,8 @@ export function renderResult(type: ResultType, value: ResultTree, options: Rende
     const length: Record<string, string> = "length" in body ? { "Content-Length": String(body.length) } : {};
     return new Response(body, { status: options.status ?? 200, headers: { ...headers, ...length, ...more } });
   };
-  const answerBytes = (pieces: Uint8Array<ArrayBuffer>[], more: Record<string, string> = {}) => {
-    const bytes = pieces.reduce((sum, { length }) => sum + length, 0);
-    if (bytes <= LARGE_BYTES) return answer(joinBytes(pieces), more);
-    return answer(ReadableStream.from(pieces), { ...more, "Content-Length": String(bytes) });
-  };
+  const answerBytes = (pieces: Uint8Array<ArrayBuffer>[], more: Record<string, string> = {}) =>
+    bytesAnswer(pieces, { ...headers, ...more }, options.status);
   if (type === "application/json") return answer(streamText(jsonPieces(value)));
   if (type === "application/x-npz") return answerBytes(npzPieces(collectForNpz(value)));
   const array = mainArray(value, options.main);

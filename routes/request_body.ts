@@ -1,3 +1,4 @@
+import { joinBytes } from "../lib/base/join_bytes.ts";
 import { LoopscopeError } from "../lib/base/errors.ts";
 import type { AppSettings } from "./app_settings.ts";
 import type { AppContext } from "./context.ts";
@@ -65,20 +66,11 @@ function limitsOf({ bodyIdleTimeoutMs, minBodyBytesPerS }: AppSettings, maxBytes
 export async function readAll(c: AppContext, stream: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
   const budget = c.get("budget");
   const chunks: Uint8Array[] = [];
-  let total = 0;
   for await (const chunk of stream) {
     budget.take(chunk.length);
     chunks.push(chunk);
-    total += chunk.length;
   }
-  if (chunks.length === 1) return chunks[0];
-  const bytes = new Uint8Array(total);
-  let at = 0;
-  for (const chunk of chunks) {
-    bytes.set(chunk, at);
-    at += chunk.length;
-  }
-  return bytes;
+  return chunks.length === 1 ? chunks[0] : joinBytes(chunks);
 }
 
 /** The media type without parameters, in lower case; empty where none was sent. */

@@ -1,3 +1,5 @@
+import { bytesAnswer } from "./bytes_answer.ts";
+
 /** One file of the web page. */
 export interface StaticAsset {
   body: Uint8Array<ArrayBuffer>;
@@ -27,5 +29,5 @@ export function assetResponse(asset: StaticAsset, request: Headers): Response {
   });
   if (request.get("if-none-match") === headers.get("ETag")) return new Response(null, { status: 304, headers });
   if (encoding) headers.set("Content-Encoding", encoding);
-  return new Response(encoding ? asset.encoded![encoding] : asset.body, { headers });
+  return bytesAnswer([encoding ? asset.encoded![encoding]! : asset.body], headers);
 }

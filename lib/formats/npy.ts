@@ -1,4 +1,5 @@
 import { LoopscopeError } from "../base/errors.ts";
+import { joinBytes } from "../base/join_bytes.ts";
 import { type DType, type NdArray, ndArray, type NumericArray, sizeOf } from "../base/nd_array.ts";
 import { broken, parseNpyHeader, plainTypeOf } from "./npy_header.ts";
 import { getterOf, type ScalarType } from "./scalar_type.ts";
@@ -27,16 +28,6 @@ export function npyPieces(array: NdArray): [head: Uint8Array<ArrayBuffer>, data:
 /** `npyPieces` as one run of bytes. */
 export function encodeNpy(array: NdArray): Uint8Array<ArrayBuffer> {
   return joinBytes(npyPieces(array));
-}
-
-export function joinBytes(pieces: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
-  const all = new Uint8Array(pieces.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const piece of pieces) {
-    all.set(piece, at);
-    at += piece.length;
-  }
-  return all;
 }
 
 /**

@@ -1,6 +1,7 @@
 import { crc32 } from "node:zlib";
+import { joinBytes } from "../base/join_bytes.ts";
 import type { NdArray } from "../base/nd_array.ts";
-import { joinBytes, npyPieces } from "./npy.ts";
+import { npyPieces } from "./npy.ts";
 
 /** 1980-01-01 00:00, the first that the format knows: no time of writing is kept. */
 const [TIME, DATE] = [0, 0x21];
