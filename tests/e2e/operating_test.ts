@@ -42,7 +42,7 @@ Deno.test("the README's section for operators works as written", async () => {
         '"publicUploads":true',
       ]
     ) assert.ok(text.includes(piece), `the section does not show ${piece}:\n${text}`);
-    assertEquals(text.match(/No errors, \d+ left-overs/g)?.length, 3);
+    assertEquals(text.match(/No errors, \d+ notes/g)?.length, 3);
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
