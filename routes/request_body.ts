@@ -1,9 +1,12 @@
-import { joinBytes } from "../lib/base/join_bytes.ts";
 import { LoopscopeError } from "../lib/base/errors.ts";
+import { createTurns } from "../lib/base/turns.ts";
 import type { AppSettings } from "./app_settings.ts";
 import type { AppContext } from "./context.ts";
 import { type BodyLimits, emptyBody, guardBody, guardedChunks, tooLarge } from "./guarded_body.ts";
 import { type Coding, inflate } from "./inflate.ts";
+
+/** Copied while others wait. */
+const BYTES_PER_TURN = 2 ** 22;
 
 /** The request's body as a stream with limits on size and slowness; `empty_body` where there is none. */
 export function bodyStream(c: AppContext, settings: AppSettings, maxBytes: number): ReadableStream<Uint8Array> {
@@ -70,7 +73,22 @@ export async function readAll(c: AppContext, stream: AsyncIterable<Uint8Array>):
     budget.take(chunk.length);
     chunks.push(chunk);
   }
-  return chunks.length === 1 ? chunks[0] : joinBytes(chunks);
+  return chunks.length === 1 ? chunks[0] : await join(chunks);
+}
+
+/** Others' requests come in between. */
+async function join(chunks: readonly Uint8Array[]): Promise<Uint8Array> {
+  const bytes = new Uint8Array(chunks.reduce((sum, { length }) => sum + length, 0));
+  const turn = createTurns();
+  let at = 0, pauseAt = BYTES_PER_TURN;
+  for (const chunk of chunks) {
+    bytes.set(chunk, at);
+    at += chunk.length;
+    if (at < pauseAt) continue;
+    pauseAt = at + BYTES_PER_TURN;
+    await turn();
+  }
+  return bytes;
 }
 
 /** The media type without parameters, in lower case; empty where none was sent. */
