@@ -158,13 +158,11 @@ export type ParameterDoc = {
   schema?: JsonSchema;
   /** A value that is itself JSON. */
   content?: { "application/json": { schema: JsonSchema } };
-  style?: "form";
-  explode?: boolean;
 };
 
 /**
  * The parameters that an object schema of query or path values stands for, with the types they parse to. Lists of numbers
- * are written as `0,1`, lists of objects as JSON.
+ * are text such as `0,1` (makers of clients disagree on lists in a query), lists of objects are JSON.
  */
 export function parametersOf(schema: z.ZodObject, place: "path" | "query"): ParameterDoc[] {
   const json = clean(z.toJSONSchema(schema, { io: "output", unrepresentable: "any" }) as JsonSchema, "output");
@@ -177,9 +175,10 @@ export function parametersOf(schema: z.ZodObject, place: "path" | "query"): Para
   });
 }
 
-function formOf(schema: JsonSchema): Pick<ParameterDoc, "schema" | "content" | "style" | "explode"> {
+function formOf(schema: JsonSchema): Pick<ParameterDoc, "schema" | "content"> {
   if (schema.type !== "array") return { schema };
-  const { type } = schema.items as JsonSchema;
-  if (type === "object" || type === undefined) return { content: { "application/json": { schema } } };
-  return { schema, style: "form", explode: false };
+  const { items, minItems, default: numbers } = schema as { items: JsonSchema; minItems?: number; default?: number[] };
+  if (items.type !== "integer" || minItems === undefined) return { content: { "application/json": { schema } } };
+  const pattern = `^[0-9]+(,[0-9]+){${minItems - 1}}$`;
+  return { schema: { type: "string", pattern, ...(numbers ? { default: numbers.join(",") } : {}) } };
 }

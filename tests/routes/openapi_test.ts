@@ -6,7 +6,7 @@ interface Operation {
   operationId: string;
   tags: string[];
   summary: string;
-  parameters?: ({ name: string; in: string; required: boolean; style?: string; explode?: boolean } & Content)[];
+  parameters?: ({ name: string; in: string; required: boolean } & Content)[];
   requestBody?: { required: boolean; content: Record<string, { schema: Record<string, unknown>; example?: unknown }> };
   responses: Record<
     string,
@@ -189,7 +189,7 @@ Deno.test("lists in a query are written as the service reads them", async () => 
   const { paths } = await openApi();
   const at = "/v1/models/{name}/versions/{version}/cubes/{cube}/manifold";
   const dims = paths[at].get.parameters!.find(({ name }) => name === "dims")!;
-  assertEquals([dims.style, dims.explode], ["form", false]);
+  assertEquals(dims.schema, { type: "string", pattern: "^[0-9]+(,[0-9]+){1}$", default: "0,1" });
   const path = "/v1/models/mean/versions/1/cubes/none/manifold";
   assertEquals((await app.problem(404, `${path}?dims=0,1`)).status, 404);
   const prepare = paths["/v1/cubes"].post.parameters!.find(({ name }) => name === "prepare")!;
