@@ -9,6 +9,8 @@ export interface AppSettings {
   maxImportBytes: number;
   /** Bodies held in memory at one time, over all requests; beyond it 503. */
   maxBufferedBytes: number;
+  /** Large answers in memory at one time that have not been read, half of it for one caller; beyond it 503. */
+  maxUnreadBytes: number;
   /** A request other than an upload or an event stream ends with 503 after this. */
   requestTimeoutMs: number;
   /** Longest silence while a body is being sent. */
@@ -44,6 +46,7 @@ export function appSettings(given: Partial<AppSettings> & { version: string }): 
     maxBodyBytes: 16 * MEBIBYTE,
     maxImportBytes: 256 * MEBIBYTE,
     maxBufferedBytes: 512 * MEBIBYTE,
+    maxUnreadBytes: 1024 * MEBIBYTE,
     requestTimeoutMs: 120_000,
     bodyIdleTimeoutMs: 20_000,
     minBodyBytesPerS: 128,

@@ -5,7 +5,7 @@ import type { KeyVerifier, Scope } from "../lib/schemas/access.ts";
 import type { IdempotencyPort } from "../lib/schemas/idempotency.ts";
 import type { Services } from "../lib/service/services.ts";
 import type { AppSettings } from "./app_settings.ts";
-import type { BodyLease } from "./body_budget.ts";
+import type { ByteBudget, ByteLease } from "./byte_budget.ts";
 import type { Metrics } from "./metrics.ts";
 import type { StaticAssets } from "./static_assets.ts";
 
@@ -31,6 +31,8 @@ export interface ConnectionInfo {
   signal?: AbortSignal;
   /** The request's whole body where it is at hand. */
   body?: Uint8Array;
+  /** Calls back when the answer has been read or its reader has gone. */
+  onAnswered?: (run: () => void) => void;
 }
 
 export interface AppEnv {
@@ -48,7 +50,10 @@ export interface AppEnv {
     body?: ReadableStream<Uint8Array>;
     /** Told of a form's names and contents, and of its end (undefined); set where there is an idempotency key. */
     formSeen?: (bytes: Uint8Array | undefined) => void;
-    budget: BodyLease;
+    /** What this request's body holds. */
+    budget: ByteLease;
+    /** What answers hold that have not been read. */
+    unread: ByteBudget;
   };
 }
 

@@ -11,6 +11,7 @@ import { demandOwn } from "./access.ts";
 import { cacheHeaders, demandUnchanged, notModified, tagOf } from "./conditional.ts";
 import type { AppContext, AppDeps } from "./context.ts";
 import { type App, declare, json } from "./declare.ts";
+import { holdAnswer } from "./hold_answer.ts";
 import { renderResult, resultTypeOf } from "./render.ts";
 import { arrayAnswers, FILE_BODY, NOT_MODIFIED } from "./result_docs.ts";
 import { takeUploadedFile } from "./uploaded_file.ts";
@@ -175,5 +176,6 @@ async function cubeView(
   const known = notModified(c, headers);
   if (known && c.req.header("if-none-match") !== "*") return known; // a tag was given out only for what is there
   const value = await view();
+  holdAnswer(c, value);
   return known ?? renderResult(type, value, { headers, main: "values" });
 }

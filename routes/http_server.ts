@@ -110,17 +110,22 @@ async function answer(
     if (!outgoing.writableFinished) gone.abort(new DOMException("The client has gone", "AbortError"));
   });
   outgoing.on("error", () => gone.abort());
+  const afterwards: (() => void)[] = [];
   try {
     await Promise.resolve(); // the parser goes on to what came with the head
     const body = bodyAtHand(incoming);
     const request = toRequest(incoming, body);
+    const remoteAddr = { hostname: incoming.socket.remoteAddress };
+    const onAnswered = (run: () => void) => void afterwards.push(run);
     const response = request
-      ? await fetch(request, { remoteAddr: { hostname: incoming.socket.remoteAddress }, signal: gone.signal, body })
+      ? await fetch(request, { remoteAddr, signal: gone.signal, body, onAnswered })
       : refusal(incoming);
     await writeResponse(response, incoming, outgoing, { signal: gone.signal, timeoutMs: writeTimeoutMs, turn });
   } catch {
     // The client has gone, or the answer broke off half-way: it must not look whole.
     outgoing.destroy();
+  } finally {
+    for (const run of afterwards) run();
   }
 }
 

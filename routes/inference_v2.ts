@@ -6,6 +6,7 @@ import type { Caller, ModelView } from "../lib/service/services.ts";
 import type { AppDeps } from "./context.ts";
 import { type App, declare, json, ref } from "./declare.ts";
 import { INFER_EXAMPLE } from "./examples.ts";
+import { holdAnswer } from "./hold_answer.ts";
 import { inferAnswer, type OutputChoice } from "./infer_answer.ts";
 import { chooseOutputs, type Input, LENGTH_HEADER, readInfer, readInput } from "./infer_request.ts";
 import { refuseExtensions } from "./refuse_extensions.ts";
@@ -114,6 +115,7 @@ function mountModel(
     const choices = chooseOutputs(request);
     const input = readInput(request, binary, view);
     const tensors = await infer(deps, { view, input, choices, caller });
+    holdAnswer(c, Object.fromEntries(choices.map(({ name }) => [name, tensors[name]!])));
     const about = { name: view.name, version: view.version, id: request.id ?? undefined };
     return await inferAnswer(about, tensors, choices);
   });

@@ -1,6 +1,6 @@
 import type { MiddlewareHandler } from "hono";
 import { newId } from "../lib/base/ids.ts";
-import { createBodyBudget } from "./body_budget.ts";
+import { createByteBudget } from "./byte_budget.ts";
 import type { AppDeps, AppEnv } from "./context.ts";
 import type { Metrics } from "./metrics.ts";
 import { beginSpan } from "./trace_request.ts";
@@ -11,7 +11,9 @@ const METHODS = new Set(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIO
 
 /** Outermost: request id, one log line, metrics, security headers, and the return of what the request held. */
 export function observe({ log, settings, clock }: AppDeps, metrics: Metrics): MiddlewareHandler<AppEnv> {
-  const lease = createBodyBudget(settings.maxBufferedBytes);
+  const lease = createByteBudget({ maxBytes: settings.maxBufferedBytes, what: "request bodies" });
+  const maxBytes = settings.maxUnreadBytes;
+  const unread = createByteBudget({ maxBytes, maxBytesPerCaller: maxBytes / 2, what: "answers that are not read" });
   return async (c, next) => {
     const startMs = performance.now();
     const requestId = requestIdOf(c.req.header("x-request-id"), clock.nowMs());
@@ -23,6 +25,7 @@ export function observe({ log, settings, clock }: AppDeps, metrics: Metrics): Mi
     c.set("scopes", new Set());
     c.set("signal", c.env?.signal ?? c.req.raw.signal);
     c.set("budget", held);
+    c.set("unread", unread);
     try {
       await next();
     } finally {

@@ -1,5 +1,5 @@
 import { unprocessable } from "../lib/base/errors.ts";
-import type { NdArray } from "../lib/base/nd_array.ts";
+import type { NdArray, ResultTree } from "../lib/base/nd_array.ts";
 import { decodeNpy } from "../lib/formats/npy.ts";
 import { noParamsSchema, versionParamsSchema } from "../lib/schemas/paths.ts";
 import {
@@ -13,6 +13,7 @@ import type { AppContext, AppDeps } from "./context.ts";
 import { type App, declare, ref } from "./declare.ts";
 import type { ContentDoc } from "./describe_route.ts";
 import { DECODE_EXAMPLE, ENCODE_EXAMPLE, PREDICT_EXAMPLE } from "./examples.ts";
+import { holdAnswer } from "./hold_answer.ts";
 import { readArray } from "./read_array.ts";
 import { demandType, readJson } from "./read_json.ts";
 import { renderResult, type ResultType, resultTypeOf } from "./render.ts";
@@ -55,7 +56,7 @@ export function mountPredictions(app: App, deps: AppDeps): void {
     const type = resultTypeOf(c.req.header("accept"));
     const { model, inputs } = await readInputs(c, deps, { query, field: "inputs" });
     const { name, version } = parseReference(model);
-    return answer(type, await predictions.predict(name, version, inputs, caller), "outputs");
+    return answer(c, type, await predictions.predict(name, version, inputs, caller), "outputs");
   });
 
   declare(app, deps, {
@@ -68,7 +69,7 @@ export function mountPredictions(app: App, deps: AppDeps): void {
     const type = resultTypeOf(c.req.header("accept"));
     const { model, inputs } = await readInputs(c, deps, { query, field: "inputs" });
     demandSame(model, params);
-    return answer(type, await predictions.predict(params.name, params.version, inputs, caller), "outputs");
+    return answer(c, type, await predictions.predict(params.name, params.version, inputs, caller), "outputs");
   });
   mountHalves(app, deps);
 }
@@ -90,7 +91,7 @@ function mountHalves(app: App, deps: AppDeps): void {
     if (!("inputs" in inputs)) {
       throw unprocessable("image_not_taken", "Met an image, wanted patches or spectra to encode");
     }
-    return answer(type, await predictions.encode(params.name, params.version, inputs.inputs, caller), "latents");
+    return answer(c, type, await predictions.encode(params.name, params.version, inputs.inputs, caller), "latents");
   });
 
   declare(app, deps, {
@@ -105,7 +106,7 @@ function mountHalves(app: App, deps: AppDeps): void {
     const { model, inputs } = await readInputs(c, deps, { query, field: "latents" });
     demandSame(model, params);
     if (!("inputs" in inputs)) throw unprocessable("image_not_taken", "Met an image, wanted latents to decode");
-    return answer(type, await predictions.decode(params.name, params.version, inputs.inputs, caller), "outputs");
+    return answer(c, type, await predictions.decode(params.name, params.version, inputs.inputs, caller), "outputs");
   });
 }
 
@@ -169,7 +170,8 @@ function demandSame(model: string | undefined, params: Model): void {
   throw unprocessable("model_twice", `Met the model ${model}, wanted ${wanted} as in the path, or none`);
 }
 
-function answer(type: ResultType, value: Parameters<typeof renderResult>[1], main: string): Response {
+function answer(c: AppContext, type: ResultType, value: ResultTree, main: string): Response {
+  holdAnswer(c, value);
   return renderResult(type, value, { main, headers: { "Cache-Control": "no-store" } });
 }
 

@@ -6,6 +6,7 @@ import type { CubeResultName, ModelResultName, Outcome } from "../lib/service/se
 import { cacheHeaders, notModified } from "./conditional.ts";
 import type { AppContext, AppDeps } from "./context.ts";
 import { type App, declare } from "./declare.ts";
+import { holdAnswer } from "./hold_answer.ts";
 import { preferredWaitMs } from "./prefer.ts";
 import { renderResult, resultTypeOf } from "./render.ts";
 import { PREFER_HEADER, resultAnswers } from "./result_docs.ts";
@@ -167,5 +168,8 @@ async function renderOutcome(c: AppContext, { settings }: AppDeps, { ask, main, 
   const fixed = version === undefined || /^[0-9]+$/.test(version);
   const tag = `${outcome.etag.replace(/[^\x21\x23-\x7e]/g, "")}.${type.split("/")[1]}`;
   const headers = { ...applied, ...cacheHeaders(tag, fixed ? "immutable" : "revalidate") };
-  return notModified(c, headers) ?? renderResult(type, outcome.value, { headers, main });
+  const known = notModified(c, headers);
+  if (known) return known;
+  holdAnswer(c, outcome.value);
+  return renderResult(type, outcome.value, { headers, main });
 }

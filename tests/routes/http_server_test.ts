@@ -205,6 +205,23 @@ Deno.test("a client that does not read is cut off and its answer's source cancel
   });
 });
 
+Deno.test("an answer's end is told, whether it was read or its reader has gone", async () => {
+  const ended: string[] = [];
+  const { promise, resolve } = Promise.withResolvers<void>();
+  await withServer((request, { onAnswered }) => {
+    const { pathname } = new URL(request.url);
+    onAnswered!(() => ended.push(pathname) === 2 && resolve());
+    return new Response(
+      pathname === "/read" ? "short" : ReadableStream.from(Array(1000).fill(new Uint8Array(1 << 16))),
+    );
+  }, async ({ port }) => {
+    assert.match(await talk(port, `GET /read HTTP/1.1\r\n${HEAD}${CLOSE}\r\n`), /short/);
+    await talk(port, `GET /left HTTP/1.1\r\n${HEAD}\r\n`, { close: true });
+    await promise;
+  });
+  assertEquals(ended, ["/read", "/left"]);
+});
+
 Deno.test("an answer that breaks off does not look whole", () =>
   withServer(() => {
     let sent = 0;

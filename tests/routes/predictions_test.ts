@@ -112,6 +112,27 @@ Deno.test("a body must be of a known type and within its limit", async () => {
   assert.match((await wide.problem(422, "/predict?model=mean", npy)).detail, /Infinity at element 1/);
 });
 
+Deno.test("large answers that nobody reads are bounded for each caller, and their places come back", async () => {
+  const app = testApp({ settings: { maxUnreadBytes: 500_000 } });
+  const answered: (() => void)[] = [];
+  const ask = (hostname: string) =>
+    app.request("/predict", postJson({ model: "mean", inputs: Array(12_000).fill(PATCH) }), {
+      remoteAddr: { hostname },
+      onAnswered: (run) => answered.push(run),
+    });
+  const statuses = async (...hosts: string[]) => {
+    const answers = [];
+    for (const host of hosts) answers.push((await ask(host)).status);
+    return answers;
+  };
+  // 12000 x (3 outputs + 1 latent) x 4 bytes: one fits into half of the whole.
+  assertEquals(await statuses("10.0.0.1", "10.0.0.1", "10.0.0.2", "10.0.0.3"), [200, 503, 200, 503]);
+  const small = postJson({ model: "mean", inputs: PATCH });
+  assertEquals((await app.request("/predict", small, { onAnswered: () => {} })).status, 200);
+  answered[0]();
+  assertEquals(await statuses("10.0.0.1"), [200]);
+});
+
 Deno.test("bodies in memory are bounded over all requests, and the bytes come back", async () => {
   const app = testApp({ settings: { maxBufferedBytes: 100 } });
   const big = postJson({ model: "mean", inputs: PATCH, pad: "x".repeat(100) });

@@ -1,0 +1,51 @@
+import { LoopscopeError } from "../lib/base/errors.ts";
+
+/** What one request holds of a budget. */
+export interface ByteLease {
+  /** Throws `busy` (503) where the bytes do not fit now. */
+  take(bytes: number): void;
+  release(): void;
+}
+
+/** Gives a request its lease. */
+export type ByteBudget = (caller?: string) => ByteLease;
+
+export interface ByteBudgetLimits {
+  /** Over all requests. */
+  maxBytes: number;
+  /** Of one caller; a single take counts for no more than this, so that none is refused for ever. Default: no such limit. */
+  maxBytesPerCaller?: number;
+  /** What is counted, in words. */
+  what: string;
+}
+
+/** Bounds the bytes that requests have in memory at one time: hands out leases. */
+export function createByteBudget({ maxBytes, maxBytesPerCaller = Infinity, what }: ByteBudgetLimits): ByteBudget {
+  let total = 0;
+  const byCaller = new Map<string, number>();
+  return (caller = "") => {
+    let mine = 0;
+    const add = (bytes: number) => {
+      total += bytes;
+      mine += bytes;
+      const own = (byCaller.get(caller) ?? 0) + bytes;
+      if (own > 0) byCaller.set(caller, own);
+      else byCaller.delete(caller);
+    };
+    return {
+      take(bytes) {
+        const counted = Math.min(bytes, maxBytesPerCaller);
+        demandRoom(total + counted, maxBytes, what);
+        demandRoom((byCaller.get(caller) ?? 0) + counted, maxBytesPerCaller, `one caller's ${what}`);
+        add(counted);
+      },
+      release: () => add(-mine),
+    };
+  };
+}
+
+function demandRoom(bytes: number, maxBytes: number, what: string): void {
+  if (bytes <= maxBytes) return;
+  const message = `Met ${bytes} bytes of ${what} at once, wanted at most ${maxBytes}`;
+  throw new LoopscopeError("unavailable", "busy", message, { retryAfterS: 1 });
+}
