@@ -31,7 +31,7 @@ export function createJobService({ store, queue, checkWebhook, quotas, stopping 
       if (request.webhook !== undefined) checkWebhook(request.webhook);
       const resolved = resolveFrom(request, store);
       checkTrainRequest(resolved.request, cube, resolved.manifest);
-      const admitted = quotas.checkTraining(caller, resolved.request);
+      const admitted = quotas.checkTraining(caller, resolved.request, cube.shape[2]);
       quotas.checkJob(caller, "train");
       return queue.submit(admitted, { caller: quotas.ownerOf(caller), dedupeKey }).job;
     },

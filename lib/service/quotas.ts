@@ -1,5 +1,5 @@
-import { conflict, LoopscopeError } from "../base/errors.ts";
-import type { JobRequest } from "../schemas/job.ts";
+import { conflict, LoopscopeError, unprocessable } from "../base/errors.ts";
+import type { JobRequest, TrainRequest } from "../schemas/job.ts";
 import type { Settings } from "../schemas/settings.ts";
 import type { Store } from "../store/open_store.ts";
 import type { Caller } from "./services.ts";
@@ -19,6 +19,8 @@ const VISITOR_PRIORITY = 5;
 const UPLOADS_AT_ONCE = 32;
 const UPLOADS_AT_ONCE_EACH = 4;
 const HOUR_MS = 3600 * 1000;
+/** Batch x filters^2 x places of one training step: 64 patches of 16 x 16, or spectra of 512 points, with 64 filters. */
+const VISITOR_STEP = 64 * 64 ** 2 * 512;
 
 /**
  * What callers may have: the owner of a service without keys everything, a key its share, and whoever comes without a key to
@@ -82,9 +84,13 @@ export class Quotas {
     }
   }
 
-  /** Visitors choose neither their models' place nor their turn. Throws `name_reserved` (forbidden). */
-  checkTraining<T extends { saveAs: string; priority: number }>(caller: Caller, request: T): T {
+  /**
+   * Visitors choose neither their models' place nor their turn, and no network whose every step would hold up others.
+   * Throws `name_reserved` (forbidden), `training_too_large`.
+   */
+  checkTraining(caller: Caller, request: TrainRequest, points: number): TrainRequest {
     if (!this.#isVisitor(caller.id)) return request;
+    checkStep(request, points);
     if (!request.saveAs.startsWith(VISITOR_MODELS)) {
       const detail = `saveAs is ${request.saveAs}, without a key wanted a name that begins with ${VISITOR_MODELS}`;
       throw new LoopscopeError("forbidden", "name_reserved", detail);
@@ -137,4 +143,14 @@ export class Quotas {
       training: settings.LOOPSCOPE_KEY_TRAINING,
     };
   }
+}
+
+/** Predictions wait for the step that runs: one of a quarter of a second is what others can bear. */
+function checkStep({ window, filters, batchSize }: TrainRequest, points: number): void {
+  const step = batchSize * filters ** 2 * Math.max(window ** 2, points);
+  if (step <= VISITOR_STEP) return;
+  const detail =
+    `batchSize x filters^2 x the larger of window^2 and ${points} points is ${step}, without a key wanted ` +
+    `at most ${VISITOR_STEP}`;
+  throw unprocessable("training_too_large", detail);
 }

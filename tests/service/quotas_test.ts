@@ -77,13 +77,19 @@ Deno.test("unfinished jobs and training are counted for each address and key", a
   await assertFailsWith("quota_exceeded", () => quotas.checkJob(holder, "train"));
 });
 
-Deno.test("visitors save under names of their own and do not push to the front", async () => {
+Deno.test("visitors save under names of their own, do not push to the front and take no giant steps", async () => {
   await using store = await temporaryStore();
   const quotas = new Quotas(store, settings, false);
-  await assertFailsWith("name_reserved", () => quotas.checkTraining(visitor, trainRequest({ saveAs: "film" })));
+  await assertFailsWith("name_reserved", () => quotas.checkTraining(visitor, trainRequest({ saveAs: "film" }), 64));
   const pushing = trainRequest({ saveAs: "visitor-film", priority: 9 });
-  assertEquals(quotas.checkTraining(visitor, pushing).priority, 5);
-  assertEquals(quotas.checkTraining(holder, { ...pushing, saveAs: "film" }).priority, 9);
+  assertEquals(quotas.checkTraining(visitor, pushing, 64).priority, 5);
+  assertEquals(quotas.checkTraining(holder, { ...pushing, saveAs: "film" }, 64).priority, 9);
+  const giant = { ...pushing, window: 32, filters: 128, batchSize: 64 };
+  await assertFailsWith("training_too_large", () => quotas.checkTraining(visitor, giant, 64));
+  assertEquals(quotas.checkTraining(holder, giant, 64), giant);
+  const usual = { ...pushing, window: 16, filters: 64, batchSize: 64 };
+  quotas.checkTraining(visitor, usual, 512);
+  await assertFailsWith("training_too_large", () => quotas.checkTraining(visitor, usual, 513));
 });
 
 Deno.test("one caller's uploads leave room for others, and their places come free", async () => {
