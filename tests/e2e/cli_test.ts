@@ -7,8 +7,9 @@ Deno.test("the command-line client uploads, trains with progress, predicts and e
   const folder = await Deno.makeTempDir();
   const cli = async (...args: string[]) => {
     const entry = new URL("../../routes/cli/main.ts", import.meta.url).href;
-    const env = { LOOPSCOPE_URL: service.url, NO_COLOR: "1" };
-    const command = new Deno.Command(Deno.execPath(), { args: ["run", "-q", "-A", entry, ...args], cwd: folder, env });
+    // `deno task` says so where the user stands; the tests run under it themselves.
+    const env = { LOOPSCOPE_URL: service.url, NO_COLOR: "1", INIT_CWD: folder };
+    const command = new Deno.Command(Deno.execPath(), { args: ["run", "-q", "-A", entry, ...args], env });
     const { code, stdout, stderr } = await command.output();
     return { code, out: new TextDecoder().decode(stdout), err: new TextDecoder().decode(stderr) };
   };
@@ -16,8 +17,8 @@ Deno.test("the command-line client uploads, trains with progress, predicts and e
   let cube = "";
 
   await t.step("upload", async () => {
-    const { code, out } = await cli("upload", "film.h5", "--name", "film");
-    assert.equal(code, 0);
+    const { code, out, err } = await cli("upload", "film.h5", "--name", "film");
+    assert.equal(code, 0, err);
     assert.match(out, /^cube_\w+ {2}20 x 20 x 16 {2}nsid/);
     cube = out.split(" ")[0];
   });
@@ -86,7 +87,11 @@ Deno.test("the command-line client uploads, trains with progress, predicts and e
     const child = command.spawn();
     const reader = child.stdout.pipeThrough(new TextDecoderStream()).getReader();
     let out = "";
-    while (!/1\/5000/.test(out)) out += (await reader.read()).value;
+    while (!/1\/5000/.test(out)) {
+      const { done, value } = await reader.read();
+      assert.ok(!done, `It ended after ${out}`);
+      out += value;
+    }
     child.kill("SIGINT");
     await reader.cancel();
     const job = out.split("\n")[0];
