@@ -93,7 +93,7 @@ Deno.test("the command-line client uploads, trains with progress, predicts and e
       out += value;
     }
     child.kill("SIGINT");
-    await reader.cancel();
+    for (let rest = await reader.read(); !rest.done;) rest = await reader.read();
     const job = out.split("\n")[0];
     assert.match(
       await new Response(child.stderr).text(),
