@@ -40,6 +40,8 @@ const MAX_HEAD_BYTES = 32_768;
 const HEAD_CHECK_MS = 1000;
 /** Requests sent ahead on one connection. */
 const MAX_PIPELINED = 32;
+/** One for all: where a crowd goes at once, making a reason for each would hold up the others. */
+const GONE = new DOMException("The client has gone", "AbortError");
 
 /**
  * Listens with bounds on what strangers may hold: connections, the head's size and time, an answer that nobody reads.
@@ -107,7 +109,7 @@ async function answer(
 ) {
   const gone = new AbortController();
   outgoing.once("close", () => {
-    if (!outgoing.writableFinished) gone.abort(new DOMException("The client has gone", "AbortError"));
+    if (!outgoing.writableFinished) gone.abort(GONE);
   });
   outgoing.on("error", () => gone.abort());
   const afterwards: (() => void)[] = [];
