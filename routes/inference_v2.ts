@@ -96,7 +96,7 @@ function mountModel(
     headers: [{
       name: LENGTH_HEADER,
       description: "Bytes of the JSON part where binary tensors follow it",
-      schema: { type: "integer", minimum: 0 },
+      schema: { type: "integer", minimum: 1 },
     }],
     body: {
       "application/json": { schema: ref("InferRequest"), example: INFER_EXAMPLE },

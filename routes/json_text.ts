@@ -15,7 +15,7 @@ export interface JsonLimits {
 
 const JSON_LIMITS: JsonLimits = {
   maxDepth: 32,
-  maxContainers: 500_000,
+  maxContainers: 150_000, // as many as all values in patches of 8 x 8 have
   maxValues: 2 ** 20,
   maxMembers: 10_000,
   maxStringBytes: 2 ** 20,

@@ -50,7 +50,8 @@ export function mountPredictions(app: App, deps: AppDeps): void {
     ...predict,
     path: "/predict",
     summary: "Predict spectra from patches or patches from spectra",
-    description: "In the units that the model was trained on; the model's own scaler is applied inside.",
+    description: "In the units that the model was trained on; the model's own scaler is applied inside. " +
+      "The body may be compressed with gzip or deflate.",
     params: noParamsSchema,
   }, async ({ c, query, caller }) => {
     const type = resultTypeOf(c.req.header("accept"));
