@@ -1,6 +1,7 @@
 import type { Context } from "hono";
 import type { Clock } from "../lib/base/clock.ts";
 import type { Log } from "../lib/base/log.ts";
+import type { Turn } from "../lib/base/turns.ts";
 import type { KeyVerifier, Scope } from "../lib/schemas/access.ts";
 import type { IdempotencyPort } from "../lib/schemas/idempotency.ts";
 import type { Services } from "../lib/service/services.ts";
@@ -33,6 +34,8 @@ export interface ConnectionInfo {
   body?: Uint8Array;
   /** Calls back when the answer has been read or its reader has gone. */
   onAnswered?: (run: () => void) => void;
+  /** Shared with everything else that is large and has to give way to others. */
+  turn?: Turn;
 }
 
 export interface AppEnv {
@@ -54,6 +57,8 @@ export interface AppEnv {
     budget: ByteLease;
     /** What answers hold that have not been read. */
     unread: ByteBudget;
+    /** Waits for the turn of the next piece of something large. */
+    turn: Turn;
   };
 }
 

@@ -120,7 +120,7 @@ async function answer(
     const remoteAddr = { hostname: incoming.socket.remoteAddress };
     const onAnswered = (run: () => void) => void afterwards.push(run);
     const response = request
-      ? await fetch(request, { remoteAddr, signal: gone.signal, body, onAnswered })
+      ? await fetch(request, { remoteAddr, signal: gone.signal, body, onAnswered, turn })
       : refusal(incoming);
     await writeResponse(response, incoming, outgoing, { signal: gone.signal, timeoutMs: writeTimeoutMs, turn });
   } catch {

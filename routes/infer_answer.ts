@@ -1,5 +1,5 @@
 import type { DType, NdArray } from "../lib/base/nd_array.ts";
-import { createTurns } from "../lib/base/turns.ts";
+import type { Turn } from "../lib/base/turns.ts";
 import { numberPieces } from "./json_pieces.ts";
 import { streamText } from "./stream_text.ts";
 
@@ -23,7 +23,7 @@ const DATATYPES: Record<DType, string> = { float32: "FP32", float64: "FP64", int
 export async function inferAnswer(
   about: Answer["about"],
   tensors: Record<"y" | "latent", NdArray | undefined>,
-  choices: OutputChoice[],
+  { choices, turn }: { choices: OutputChoice[]; turn: Turn },
 ): Promise<Response> {
   const answer = { about, outputs: choices.map((choice) => ({ ...choice, array: tensors[choice.name]! })) };
   const binaries = answer.outputs.filter(({ binary }) => binary).map(({ array }) => bytesOf(array));
@@ -32,7 +32,7 @@ export async function inferAnswer(
     const length: Record<string, string> = "length" in text ? { "Content-Length": String(text.length) } : {};
     return new Response(text, { headers: { "Content-Type": "application/json", ...length } });
   }
-  const textBytes = "length" in text ? text.length : await lengthOf(textPieces(answer));
+  const textBytes = "length" in text ? text.length : await lengthOf(textPieces(answer), turn);
   const headers = {
     "Content-Type": "application/octet-stream",
     "Content-Length": String(binaries.reduce((sum, { length }) => sum + length, textBytes)),
@@ -63,8 +63,7 @@ function escape(unit: string): string {
   return `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`;
 }
 
-async function lengthOf(pieces: Iterable<string>): Promise<number> {
-  const turn = createTurns();
+async function lengthOf(pieces: Iterable<string>, turn: Turn): Promise<number> {
   let length = 0;
   for (const piece of pieces) {
     length += piece.length;

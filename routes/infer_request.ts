@@ -33,7 +33,7 @@ export async function readInfer(
       `Met ${LENGTH_HEADER} ${length}, wanted at most the body's ${bytes.length}`,
     );
   }
-  const request = check(inferRequestSchema, await parseJson(bytes.subarray(0, length)), "body");
+  const request = check(inferRequestSchema, await parseJson(bytes.subarray(0, length), c.get("turn")), "body");
   return { request, binary: new BinaryData(bytes.subarray(length)) };
 }
 

@@ -117,7 +117,7 @@ function mountModel(
     const tensors = await infer(deps, { view, input, choices, caller });
     holdAnswer(c, Object.fromEntries(choices.map(({ name }) => [name, tensors[name]!])));
     const about = { name: view.name, version: view.version, id: request.id ?? undefined };
-    return await inferAnswer(about, tensors, choices);
+    return await inferAnswer(about, tensors, { choices, turn: c.get("turn") });
   });
 }
 

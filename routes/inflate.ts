@@ -1,5 +1,5 @@
 import { LoopscopeError, malformed } from "../lib/base/errors.ts";
-import { createTurns } from "../lib/base/turns.ts";
+import type { Turn } from "../lib/base/turns.ts";
 import { tooLarge } from "./guarded_body.ts";
 
 export type Coding = "gzip" | "deflate";
@@ -20,10 +20,9 @@ const BYTES_PER_TURN = 2 ** 18;
 export async function* inflate(
   chunks: AsyncIterable<Uint8Array>,
   coding: Coding,
-  maxBytes: number,
+  { maxBytes, turn }: { maxBytes: number; turn: Turn },
 ): AsyncGenerator<Uint8Array> {
   const seen = { sent: 0 };
-  const turn = createTurns();
   let total = 0;
   let sinceTurn = 0;
   try {

@@ -1,5 +1,5 @@
 import { LoopscopeError, malformed } from "../lib/base/errors.ts";
-import { createTurns } from "../lib/base/turns.ts";
+import { createTurns, type Turn } from "../lib/base/turns.ts";
 import { parseJsonSteps } from "./json_steps.ts";
 
 export interface JsonLimits {
@@ -29,18 +29,17 @@ const STEP_BYTES = 65_536;
  * Parses JSON from bytes after its depth and the number of its parts were found to be within bounds. Lets other work go
  * on in between where there is much.
  */
-export async function parseJson(bytes: Uint8Array, limits: JsonLimits = JSON_LIMITS): Promise<unknown> {
-  await inSteps(checkShapeSteps(bytes, limits));
+export async function parseJson(bytes: Uint8Array, turn: Turn = createTurns(), limits = JSON_LIMITS): Promise<unknown> {
+  await inSteps(checkShapeSteps(bytes, limits), turn);
   const text = decode(bytes);
   try {
-    return bytes.length <= STEP_BYTES ? JSON.parse(text) : await inSteps(parseJsonSteps(text));
+    return bytes.length <= STEP_BYTES ? JSON.parse(text) : await inSteps(parseJsonSteps(text), turn);
   } catch (cause) {
     throw malformed("invalid_json", `Met a body that is not JSON: ${(cause as Error).message}`, { cause });
   }
 }
 
-async function inSteps<T>(steps: Generator<void, T>): Promise<T> {
-  const turn = createTurns();
+async function inSteps<T>(steps: Generator<void, T>, turn: Turn): Promise<T> {
   let step = steps.next();
   for (; !step.done; step = steps.next()) await turn();
   return step.value;

@@ -67,7 +67,11 @@ export function mountModels(app: App, deps: AppDeps): void {
     untimed: true,
   }, async ({ c, caller }) => {
     const { model, weights } = await readImport(c, deps);
-    const made = await models.import(check(importModelSchema, await parseJson(model), "model"), weights, caller);
+    const made = await models.import(
+      check(importModelSchema, await parseJson(model, c.get("turn")), "model"),
+      weights,
+      caller,
+    );
     const location = `/v1/models/${made.name}/versions/${made.version}`;
     return Response.json(made, { status: 201, headers: { Location: location } });
   });

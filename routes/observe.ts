@@ -1,5 +1,6 @@
 import type { MiddlewareHandler } from "hono";
 import { newId } from "../lib/base/ids.ts";
+import { createTurns } from "../lib/base/turns.ts";
 import { createByteBudget } from "./byte_budget.ts";
 import type { AppDeps, AppEnv } from "./context.ts";
 import type { Metrics } from "./metrics.ts";
@@ -14,6 +15,7 @@ export function observe({ log, settings, clock }: AppDeps, metrics: Metrics): Mi
   const lease = createByteBudget({ maxBytes: settings.maxBufferedBytes, what: "request bodies" });
   const maxBytes = settings.maxUnreadBytes;
   const unread = createByteBudget({ maxBytes, maxBytesPerCaller: maxBytes / 2, what: "answers that are not read" });
+  const turn = createTurns();
   return async (c, next) => {
     const startMs = performance.now();
     const requestId = requestIdOf(c.req.header("x-request-id"), clock.nowMs());
@@ -26,6 +28,7 @@ export function observe({ log, settings, clock }: AppDeps, metrics: Metrics): Mi
     c.set("signal", c.env?.signal ?? c.req.raw.signal);
     c.set("budget", held);
     c.set("unread", unread);
+    c.set("turn", c.env?.turn ?? turn);
     try {
       await next();
     } finally {

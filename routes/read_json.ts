@@ -7,7 +7,7 @@ import { bodyBytes, mediaTypeOf } from "./request_body.ts";
 /** The request's JSON body, parsed but not yet checked against a schema. */
 export async function readJson(c: AppContext, settings: AppSettings): Promise<unknown> {
   demandType(c, /^application\/([a-z0-9.-]+\+)?json$/, "application/json");
-  return await parseJson(await bodyBytes(c, settings));
+  return await parseJson(await bodyBytes(c, settings), c.get("turn"));
 }
 
 /** Throws `unsupported_media_type` (415) unless the body's type matches. */

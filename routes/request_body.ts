@@ -1,5 +1,5 @@
 import { LoopscopeError } from "../lib/base/errors.ts";
-import { createTurns } from "../lib/base/turns.ts";
+import type { Turn } from "../lib/base/turns.ts";
 import type { AppSettings } from "./app_settings.ts";
 import type { AppContext } from "./context.ts";
 import { type BodyLimits, emptyBody, guardBody, guardedChunks, tooLarge } from "./guarded_body.ts";
@@ -27,7 +27,10 @@ export async function bodyBytes(c: AppContext, settings: AppSettings): Promise<U
   const atHand = coding === "identity" && !c.get("body") && c.env?.body;
   if (atHand) return held(c, atHand, maxBodyBytes);
   const sent = guardedChunks(sourceOf(c, maxBodyBytes), limitsOf(settings, maxBodyBytes));
-  const bytes = await readAll(c, coding === "identity" ? sent : inflate(sent, coding, maxBodyBytes));
+  const bytes = await readAll(
+    c,
+    coding === "identity" ? sent : inflate(sent, coding, { maxBytes: maxBodyBytes, turn: c.get("turn") }),
+  );
   if (bytes.length === 0) throw emptyBody();
   return bytes;
 }
@@ -73,13 +76,12 @@ export async function readAll(c: AppContext, stream: AsyncIterable<Uint8Array>):
     budget.take(chunk.length);
     chunks.push(chunk);
   }
-  return chunks.length === 1 ? chunks[0] : await join(chunks);
+  return chunks.length === 1 ? chunks[0] : await join(chunks, c.get("turn"));
 }
 
 /** Others' requests come in between. */
-async function join(chunks: readonly Uint8Array[]): Promise<Uint8Array> {
+async function join(chunks: readonly Uint8Array[], turn: Turn): Promise<Uint8Array> {
   const bytes = new Uint8Array(chunks.reduce((sum, { length }) => sum + length, 0));
-  const turn = createTurns();
   let at = 0, pauseAt = BYTES_PER_TURN;
   for (const chunk of chunks) {
     bytes.set(chunk, at);

@@ -4,7 +4,7 @@ import { setImmediate, setTimeout } from "node:timers";
 export type Turn = () => Promise<void>;
 
 /** After this much work the system is asked for what has arrived. */
-const WORK_MS = 4;
+const WORK_MS = 2;
 
 /**
  * Turns for pieces of work, first come first served: however many requests have more to do, what arrives meanwhile waits

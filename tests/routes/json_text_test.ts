@@ -12,9 +12,11 @@ Deno.test("JSON is parsed as JSON.parse does it", () =>
   })));
 
 Deno.test("depth counts brackets outside of strings only", async () => {
-  assertEquals(await parseJson(encode('["[[[[[[", "\\"[[[[[[", [[[1]]]]'), LIMITS), ["[[[[[[", '"[[[[[[', [[[1]]]]);
-  await assertFailsWith("json_too_deep", () => parseJson(encode("[[[[[1]]]]]"), LIMITS));
-  await assertFailsWith("json_too_deep", () => parseJson(encode('{"a":{"a":{"a":{"a":{}}}}}'), LIMITS));
+  assertEquals(await parseJson(encode('["[[[[[[", "\\"[[[[[[", [[[1]]]]'), undefined, LIMITS), ["[[[[[[", '"[[[[[[', [[[
+    1,
+  ]]]]);
+  await assertFailsWith("json_too_deep", () => parseJson(encode("[[[[[1]]]]]"), undefined, LIMITS));
+  await assertFailsWith("json_too_deep", () => parseJson(encode('{"a":{"a":{"a":{"a":{}}}}}'), undefined, LIMITS));
 });
 
 Deno.test("16 MiB of brackets are refused", async () => {
@@ -24,12 +26,12 @@ Deno.test("16 MiB of brackets are refused", async () => {
 
 Deno.test("values, names and strings are counted, too", async () => {
   const atMost = { a: Array(14).fill(1), b: 2, c: 3, d: 4, e: 5, f: '"'.repeat(14) };
-  assertEquals(await parseJson(encode(JSON.stringify(atMost)), LIMITS), atMost);
+  assertEquals(await parseJson(encode(JSON.stringify(atMost)), undefined, LIMITS), atMost);
   for (
     const text of [`[${"1,".repeat(21)}1]`, '{"a":1,"b":{"c":1,"d":2,"e":3,"f":4,"g":5}}', `"${'\\"'.repeat(16)}"`]
   ) {
     JSON.parse(text);
-    await assertFailsWith("json_too_complex", () => parseJson(encode(text), LIMITS));
+    await assertFailsWith("json_too_complex", () => parseJson(encode(text), undefined, LIMITS));
   }
 });
 
