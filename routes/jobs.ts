@@ -9,7 +9,7 @@ import type { AppContext, AppDeps } from "./context.ts";
 import { type App, declare, json } from "./declare.ts";
 import { TRAIN_EXAMPLE } from "./examples.ts";
 import { eventStream, lastEventId } from "./event_stream.ts";
-import { preferredWaitMs } from "./prefer.ts";
+import { appliedPreference, preferredWaitMs } from "./prefer.ts";
 import { readJson } from "./read_json.ts";
 import { PREFER_HEADER } from "./result_docs.ts";
 
@@ -31,14 +31,16 @@ export function mountJobs(app: App, deps: AppDeps): void {
     query: noQuerySchema,
     headers: [PREFER_HEADER],
     body: json("TrainRequest", TRAIN_EXAMPLE),
-    answers: { 202: { description: "Queued; Location names the job", content: json("Job") } },
+    answers: {
+      202: { description: "Queued; Location names the job", content: json("Job"), headers: ["Preference-Applied"] },
+    },
     errors: [404, 409],
   }, async ({ c, caller }) => {
     const request = check(trainRequestSchema.strict(), await readJson(c, deps.settings), "body");
     const job = await jobs.submit(request, caller);
     const waitMs = preferredWaitMs(c, deps.settings.maxWaitMs);
     const seen = waitMs ? await jobs.waitFor(job.id, waitMs, caller.signal) : job;
-    return jobAnswer(seen, 202);
+    return jobAnswer(seen, 202, appliedPreference(waitMs));
   });
 
   declare(app, deps, {
@@ -64,12 +66,12 @@ export function mountJobs(app: App, deps: AppDeps): void {
     params: idParamsSchema,
     query: noQuerySchema,
     headers: [PREFER_HEADER],
-    answers: { 200: { description: "The job", content: json("Job") } },
+    answers: { 200: { description: "The job", content: json("Job"), headers: ["Preference-Applied"] } },
     errors: [404],
   }, async ({ c, params, caller }) => {
     const waitMs = preferredWaitMs(c, deps.settings.maxWaitMs);
     const job = waitMs ? await jobs.waitFor(params.id, waitMs, caller.signal) : jobs.get(params.id);
-    return jobAnswer(asSeenBy(c, deps, { job, caller }), 200);
+    return jobAnswer(asSeenBy(c, deps, { job, caller }), 200, appliedPreference(waitMs));
   });
 
   declare(app, deps, {
@@ -130,6 +132,7 @@ function asSeenBy(
   return { ...job, request };
 }
 
-function jobAnswer(job: JobRecord, status: number): Response {
-  return Response.json(job, { status, headers: { Location: `/v1/jobs/${job.id}`, "Cache-Control": "no-store" } });
+function jobAnswer(job: JobRecord, status: number, more: Record<string, string> = {}): Response {
+  const headers = { Location: `/v1/jobs/${job.id}`, "Cache-Control": "no-store", ...more };
+  return Response.json(job, { status, headers });
 }

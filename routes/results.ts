@@ -7,7 +7,7 @@ import { cacheHeaders, notModified } from "./conditional.ts";
 import type { AppContext, AppDeps } from "./context.ts";
 import { type App, declare } from "./declare.ts";
 import { holdAnswer } from "./hold_answer.ts";
-import { preferredWaitMs } from "./prefer.ts";
+import { appliedPreference, preferredWaitMs } from "./prefer.ts";
 import { renderResult, resultTypeOf } from "./render.ts";
 import { PREFER_HEADER, resultAnswers } from "./result_docs.ts";
 
@@ -153,9 +153,7 @@ async function renderOutcome(c: AppContext, { settings }: AppDeps, { ask, main, 
   const type = resultTypeOf(c.req.header("accept"));
   const preferredMs = preferredWaitMs(c, settings.maxWaitMs);
   const outcome = await ask(preferredMs ?? settings.resultWaitMs);
-  const applied: Record<string, string> = preferredMs === undefined
-    ? {}
-    : { "Preference-Applied": `wait=${preferredMs / 1000}` };
+  const applied = appliedPreference(preferredMs);
   if (outcome.kind === "pending") {
     const headers = {
       ...applied,

@@ -13,6 +13,8 @@ Deno.test("a job is accepted with its defaults, watched, listed by state and can
   assertEquals([answer.status, answer.headers.get("location")], [202, `/v1/jobs/${job.id}`]);
   assertEquals([job.request.window, job.request.epochs, job.request.seed], [8, 100, 1]);
   assertEquals((await (await app.request(`/v1/jobs/${job.id}`)).json()).state, "queued");
+  const waited = await app.request(`/v1/jobs/${job.id}`, { headers: { Prefer: "wait=0" } });
+  assertEquals(waited.headers.get("preference-applied"), "wait=0");
   assertEquals((await (await app.request("/v1/jobs?state=queued")).json()).items.length, 1);
   assertEquals((await (await app.request("/v1/jobs?state=failed")).json()).items.length, 0);
   assertEquals((await (await app.request(`/v1/jobs/${job.id}`, { method: "DELETE" })).json()).state, "cancelled");
