@@ -5,25 +5,29 @@ import { predictLoad } from "./predict_load.ts";
 import type { DiskKind } from "../support/small_disk.ts";
 import { soak } from "./soak.ts";
 
-/** `deno task load NAME [AMOUNT]`: measurements of a service under strain, on this machine only. */
-const LOADS: Record<string, { run: (amount: number) => Promise<void>; amount: number; unit: string }> = {
+/** `deno task load NAME [AMOUNT] [SEED]`: measurements of a service under strain, on this machine only. */
+const LOADS: Record<string, { run: (amount: number, seed: number) => Promise<void>; amount: number; unit: string }> = {
   predict: { run: predictLoad, amount: 60, unit: "seconds" },
   hostile: { run: hostileClients, amount: 15, unit: "seconds each" },
-  chaos: { run: async (rounds) => void await chaos({ rounds, say: console.log }), amount: 20, unit: "rounds" },
-  "full-disk": { run: (rounds) => fillDisk(rounds, "tmpfs"), amount: 20, unit: "rounds" },
-  "full-ext4": { run: (rounds) => fillDisk(rounds, "ext4"), amount: 20, unit: "rounds" },
+  chaos: {
+    run: async (rounds, seed) => void await chaos({ rounds, seed, say: console.log }),
+    amount: 20,
+    unit: "rounds",
+  },
+  "full-disk": { run: (rounds, seed) => fillDisk({ rounds, seed, kind: "tmpfs" }), amount: 20, unit: "rounds" },
+  "full-ext4": { run: (rounds, seed) => fillDisk({ rounds, seed, kind: "ext4" }), amount: 20, unit: "rounds" },
   soak: { run: soak, amount: 10_000, unit: "predictions" },
 };
 
-async function fillDisk(rounds: number, kind: DiskKind): Promise<void> {
-  await fullDisk({ rounds, kind, say: console.log });
+async function fillDisk(options: { rounds: number; seed: number; kind: DiskKind }): Promise<void> {
+  await fullDisk({ ...options, say: console.log });
 }
 
-const [name, amount] = Deno.args;
+const [name, amount, seed = "1"] = Deno.args;
 const load = LOADS[name];
 if (!load) {
   const list = Object.entries(LOADS).map(([name, { amount, unit }]) => `  ${name} [${amount}]  (${unit})`);
-  console.log(["Usage: deno task load NAME [AMOUNT]", ...list].join("\n"));
+  console.log(["Usage: deno task load NAME [AMOUNT] [SEED]", ...list].join("\n"));
   Deno.exit(2);
 }
-await load.run(Number(amount ?? load.amount));
+await load.run(Number(amount ?? load.amount), Number(seed));
