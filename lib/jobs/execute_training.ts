@@ -49,12 +49,11 @@ export async function executeTraining(
   const version = await untilThereIsRoom(context, onWait, () =>
     store.models.add(
       request.saveAs,
-      (folder, number) =>
-        writeTrainedModel(folder, trained, {
-          name: request.saveAs,
-          version: number,
-          createdAt: toTimestamp(clock.nowMs()),
-        }),
+      async (folder, version) => {
+        const createdAt = toTimestamp(clock.nowMs());
+        await writeTrainedModel(folder, trained, { name: request.saveAs, version, createdAt });
+        context.signal.throwIfAborted(); // cancelled meanwhile: nothing is kept
+      },
       { madeBy: job.id },
     ));
   return { model: request.saveAs, version };
