@@ -134,6 +134,7 @@ export function mountUploads(app: App, deps: AppDeps): void {
     method: "post",
     summary: "PATCH or DELETE for clients that cannot send them",
     headers: [{ ...header(OVERRIDE, "`PATCH` or `DELETE`"), schema: METHODS, required: true }, ...piece.headers],
+    answers: { 204: { description: "As the method meant answers", headers: ["Tus-Resumable"] } },
   }, (request) => {
     const met = request.c.req.header(OVERRIDE);
     if (met === "PATCH") return append(request);
