@@ -5,6 +5,7 @@ import { newId } from "../lib/base/ids.ts";
 import { createTurns, type Turn } from "../lib/base/turns.ts";
 import type { ConnectionInfo } from "./context.ts";
 import { problemResponse } from "./errors.ts";
+import { refuseUnreadable } from "./refuse_unreadable.ts";
 import { bodyAtHand, toRequest } from "./to_request.ts";
 import { writeResponse } from "./write_response.ts";
 
@@ -50,6 +51,7 @@ const GONE = new DOMException("The client has gone", "AbortError");
 export async function listen(fetch: Fetch, options: HttpServerOptions): Promise<HttpServer> {
   const turn = createTurns();
   const running = new Set<Promise<void>>();
+  const lines: Lines = new WeakMap();
   const server = createServer(
     {
       maxHeaderSize: MAX_HEAD_BYTES,
@@ -58,12 +60,17 @@ export async function listen(fetch: Fetch, options: HttpServerOptions): Promise<
       keepAliveTimeout: options.keepAliveMs,
       requestTimeout: 0, // bodies have limits of their own
     },
-    inTurn(turn, (incoming, outgoing) => {
+    inTurn(lines, turn, (incoming, outgoing) => {
       const answered = answer(fetch, incoming, outgoing, { ...options, turn }).finally(() => running.delete(answered));
       running.add(answered);
       return answered;
     }),
   );
+  server.on("clientError", (error: Error & { code?: string }, socket: Socket) => {
+    // Never into an answer that is on its way.
+    if (socket.writable && !lines.get(socket)?.length) refuseUnreadable(error, socket);
+    else socket.destroy();
+  });
   server.maxConnections = options.maxConnections;
   const sockets = boundAddresses(server, options.maxConnectionsPerAddress);
   const { promise, resolve, reject } = Promise.withResolvers<void>();
@@ -85,11 +92,16 @@ export async function listen(fetch: Fetch, options: HttpServerOptions): Promise<
   };
 }
 
+/** By connection: the end of its line of requests, and how many stand in it. */
+type Lines = WeakMap<Socket, { last: Promise<void>; length: number }>;
 type Answer = (incoming: IncomingMessage, outgoing: ServerResponse) => Promise<void>;
 
 /** Requests that a client sends ahead on one connection are answered one after the other, others' in between. */
-function inTurn(turn: Turn, answer: Answer): (incoming: IncomingMessage, outgoing: ServerResponse) => void {
-  const lines = new WeakMap<Socket, { last: Promise<void>; length: number }>();
+function inTurn(
+  lines: Lines,
+  turn: Turn,
+  answer: Answer,
+): (incoming: IncomingMessage, outgoing: ServerResponse) => void {
   return (incoming, outgoing) => {
     const line = lines.get(incoming.socket) ?? { last: Promise.resolve(), length: 0 };
     lines.set(incoming.socket, line);

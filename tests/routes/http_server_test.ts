@@ -1,4 +1,5 @@
 import { type HttpServer, listen } from "../../routes/http_server.ts";
+import { problemSchema } from "../../lib/schemas/problem.ts";
 import { assert, assertEquals } from "../support/assert.ts";
 
 type Fetch = Parameters<typeof listen>[0];
@@ -136,6 +137,30 @@ for (
       assert.match(await talk(port, `GET /next HTTP/1.1\r\n${HEAD}${CLOSE}\r\n`), /GET \/next/);
     }));
 }
+
+Deno.test("what is no request gets a problem that says so", () =>
+  withServer(echo, async ({ port }) => {
+    const refused: [string, number, string][] = [
+      ["hello\r\n\r\n", 400, "invalid_http"],
+      [`POST / HTTP/1.1\r\n${HEAD}Content-Length: 3\r\nContent-Length: 9\r\n\r\nabc`, 400, "invalid_http"],
+      [`GET / HTTP/1.1\r\n${HEAD}X: ${"a".repeat(40_000)}\r\n\r\n`, 431, "head_too_large"],
+      [`GET / HTTP/1.1\r\n${HEAD}`, 408, "head_too_slow"],
+    ];
+    for (const [sent, status, code] of refused) {
+      const [head, body] = (await talk(port, sent)).split("\r\n\r\n");
+      assert.match(head, new RegExp(`^HTTP/1.1 ${status} [^]*problem\\+json[^]*Content-Length: ${body.length}\r`));
+      const problem = problemSchema.parse(JSON.parse(body));
+      assertEquals([problem.status, problem.code], [status, code]);
+    }
+  }));
+
+Deno.test("bytes that are no request, sent while an answer is on its way, end the connection", () =>
+  withServer(async () => {
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    return new Response("late");
+  }, async ({ port }) => {
+    assertEquals(await talk(port, `GET / HTTP/1.1\r\n${HEAD}\r\nhello\r\n\r\n`), "");
+  }));
 
 Deno.test("an address may be whole, TRACE is a method that nobody takes, two hosts are refused with a problem", () =>
   withServer(echo, async ({ port }) => {
