@@ -1,4 +1,5 @@
 import { setImmediate } from "node:timers";
+import { joinFloats } from "../base/join_floats.ts";
 
 interface Waiting {
   samples: Float32Array;
@@ -132,14 +133,7 @@ export class RequestBatcher {
     const parts = batch.map(({ request, from, count }) =>
       request.samples.subarray(from * sampleSize, (from + count) * sampleSize)
     );
-    if (parts.length === 1) return parts[0];
-    const all = new Float32Array(parts.reduce((sum, part) => sum + part.length, 0));
-    let at = 0;
-    for (const part of parts) {
-      all.set(part, at);
-      at += part.length;
-    }
-    return all;
+    return parts.length === 1 ? parts[0] : joinFloats(parts);
   }
 }
 

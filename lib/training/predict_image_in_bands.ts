@@ -1,3 +1,4 @@
+import { joinFloats } from "../base/join_floats.ts";
 import { createPause } from "./pause.ts";
 import { type OpenModel, type PhysicalImagePrediction, predictImagePhysical, predictionWarnings } from "./predict.ts";
 
@@ -32,23 +33,13 @@ export async function predictImageInBands(
     const height = Math.min(bandRows, gridRows - row) + window - 1;
     bands.push(await predictImagePhysical(model, image_HW.subarray(row * cols, (row + height) * cols), height, cols));
   }
-  const latent_HWL = joined(bands.map((band) => band.latent_HWL));
+  const latent_HWL = joinFloats(bands.map((band) => band.latent_HWL));
   return {
     ...bands[0],
     rows: gridRows,
     latent_HWL,
-    output_HWS: joined(bands.map((band) => band.output_HWS)),
-    ...(bands[0].spread_HWS ? { spread_HWS: joined(bands.map((band) => band.spread_HWS!)) } : {}),
+    output_HWS: joinFloats(bands.map((band) => band.output_HWS)),
+    ...(bands[0].spread_HWS ? { spread_HWS: joinFloats(bands.map((band) => band.spread_HWS!)) } : {}),
     warnings: predictionWarnings(manifest, image_HW, latent_HWL),
   };
-}
-
-function joined(parts: readonly Float32Array[]): Float32Array {
-  const all = new Float32Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    all.set(part, at);
-    at += part.length;
-  }
-  return all;
 }
