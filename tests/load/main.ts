@@ -1,6 +1,7 @@
 import { chaos } from "./chaos.ts";
 import { fullDisk } from "./full_disk.ts";
 import { hostileClients } from "./hostile_clients.ts";
+import type { Ledger } from "./ledger.ts";
 import { predictLoad } from "./predict_load.ts";
 import type { DiskKind } from "../support/small_disk.ts";
 import { soak } from "./soak.ts";
@@ -10,7 +11,7 @@ const LOADS: Record<string, { run: (amount: number, seed: number) => Promise<voi
   predict: { run: predictLoad, amount: 60, unit: "seconds" },
   hostile: { run: hostileClients, amount: 15, unit: "seconds each" },
   chaos: {
-    run: async (rounds, seed) => void await chaos({ rounds, seed, say: console.log }),
+    run: (rounds, seed) => sayEnd(rounds, chaos({ rounds, seed, say: console.log })),
     amount: 20,
     unit: "rounds",
   },
@@ -19,8 +20,12 @@ const LOADS: Record<string, { run: (amount: number, seed: number) => Promise<voi
   soak: { run: soak, amount: 10_000, unit: "predictions" },
 };
 
-async function fillDisk(options: { rounds: number; seed: number; kind: DiskKind }): Promise<void> {
-  await fullDisk({ ...options, say: console.log });
+function fillDisk(options: { rounds: number; seed: number; kind: DiskKind }): Promise<void> {
+  return sayEnd(options.rounds, fullDisk({ ...options, say: console.log }));
+}
+
+async function sayEnd(rounds: number, run: Promise<Ledger>): Promise<void> {
+  console.log(`${rounds} rounds without a fault, ${(await run).summary()}`);
 }
 
 const [name, amount, seed = "1"] = Deno.args;
