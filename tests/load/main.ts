@@ -21,7 +21,7 @@ const LOADS: Record<string, { run: (amount: number, seed: number) => Promise<voi
 };
 
 function fillDisk(options: { rounds: number; seed: number; kind: DiskKind }): Promise<void> {
-  return sayEnd(options.rounds, fullDisk({ ...options, say: console.log }));
+  return sayEnd(options.rounds, fullDisk({ ...options, say: console.log }).then(({ ledger }) => ledger));
 }
 
 async function sayEnd(rounds: number, run: Promise<Ledger>): Promise<void> {
