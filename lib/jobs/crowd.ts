@@ -1,4 +1,5 @@
 import { setImmediate } from "node:timers";
+import { within } from "../base/waiting.ts";
 
 /** Counts those who are inside, so that others may wait until nobody is. */
 export class Crowd {
@@ -25,13 +26,6 @@ export class Crowd {
       await nextTurn();
     }
   }
-}
-
-async function within(done: Promise<void>, ms: number): Promise<void> {
-  const { promise, resolve } = Promise.withResolvers<void>();
-  const timer = setTimeout(resolve, ms);
-  await Promise.race([done, promise]);
-  clearTimeout(timer);
 }
 
 /** Timers, then what has arrived, then answers that are to be written. */

@@ -2,6 +2,7 @@ import { type Clock, toTimestamp } from "../base/clock.ts";
 import { missing } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
 import { isNdArray, ndArray, type ResultTree } from "../base/nd_array.ts";
+import { sleep } from "../base/waiting.ts";
 import type { JobProgress, JobRecord, TrainRequest } from "../schemas/job.ts";
 import { isDiskFull } from "../store/disk_error.ts";
 import type { Store } from "../store/open_store.ts";
@@ -75,13 +76,6 @@ async function untilThereIsRoom<T>(
     }
     await sleep(ROOM_RETRY_MS, AbortSignal.any([signal, draining]));
   }
-}
-
-function sleep(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(resolve, ms);
-    signal.addEventListener("abort", () => (clearTimeout(timer), resolve()), { once: true });
-  });
 }
 
 function trainingTask(request: TrainRequest, store: Store, checkpoint: Uint8Array | undefined): ResultTree {

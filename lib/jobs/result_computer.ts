@@ -1,4 +1,5 @@
 import { missing } from "../base/errors.ts";
+import { joinBytes } from "../base/join_bytes.ts";
 import type { ResultTree } from "../base/nd_array.ts";
 import { SharedWork } from "../base/shared_work.ts";
 import type { ResultRequest } from "../schemas/job.ts";
@@ -78,7 +79,7 @@ export class ResultComputer {
     const value = await analysis.call("result", task, { caller, signal, onProgress });
     // The cube may have been deleted meanwhile: what is derived from it must not outlive it.
     if (store.cubes.get(request.cube)) {
-      await store.results.put(request.cube, this.keyOf(request, manifest), joined(encodeTree(value)));
+      await store.results.put(request.cube, this.keyOf(request, manifest), joinBytes(encodeTree(value)));
     }
     return value;
   }
@@ -107,14 +108,4 @@ export class ResultComputer {
     store.results.keepFile(cube, key);
     return file;
   }
-}
-
-function joined(pieces: Uint8Array[]): Uint8Array {
-  const all = new Uint8Array(pieces.reduce((sum, piece) => sum + piece.length, 0));
-  let at = 0;
-  for (const piece of pieces) {
-    all.set(piece, at);
-    at += piece.length;
-  }
-  return all;
 }

@@ -2,6 +2,7 @@ import { createHmac } from "node:crypto";
 import type { Clock } from "../base/clock.ts";
 import { unprocessable } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
+import { sleep } from "../base/waiting.ts";
 import type { JobRecord } from "../schemas/job.ts";
 import type { JobStore } from "../store/job_store.ts";
 
@@ -109,17 +110,4 @@ export class WebhookSender {
       return (error as Error).message;
     }
   }
-}
-
-function sleep(ms: number, signal: AbortSignal): Promise<void> {
-  if (ms === 0 || signal.aborted) return Promise.resolve();
-  return new Promise((resolve) => {
-    const done = () => {
-      clearTimeout(timer);
-      signal.removeEventListener("abort", done);
-      resolve();
-    };
-    const timer = setTimeout(done, ms);
-    signal.addEventListener("abort", done);
-  });
 }

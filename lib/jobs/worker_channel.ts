@@ -1,4 +1,5 @@
 import { type ErrorJson, errorToJson, LoopscopeError } from "../base/errors.ts";
+import { joinBytes } from "../base/join_bytes.ts";
 import { type DType, isNdArray, ndArray, type NumericArray, type ResultTree } from "../base/nd_array.ts";
 import { asStoreError } from "../store/disk_error.ts";
 
@@ -185,7 +186,7 @@ export class MessageWriter {
 function* joinSmall(pieces: readonly Uint8Array[]): Generator<Uint8Array> {
   let small: Uint8Array[] = [], bytes = 0;
   const joined = () => {
-    const all = small.length === 1 ? small[0] : concatenated(small, bytes);
+    const all = small.length === 1 ? small[0] : joinBytes(small);
     [small, bytes] = [[], 0];
     return all;
   };
@@ -195,16 +196,6 @@ function* joinSmall(pieces: readonly Uint8Array[]): Generator<Uint8Array> {
     bytes += piece.length;
   }
   if (bytes > 0) yield joined();
-}
-
-function concatenated(pieces: readonly Uint8Array[], bytes: number): Uint8Array {
-  const all = new Uint8Array(bytes);
-  let at = 0;
-  for (const piece of pieces) {
-    all.set(piece, at);
-    at += piece.length;
-  }
-  return all;
 }
 
 /** Runs a worker: answers calls until stdin closes. Calls run concurrently; each handler orders its own work. */

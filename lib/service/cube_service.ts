@@ -2,7 +2,7 @@ import { type Clock, toTimestamp } from "../base/clock.ts";
 import { conflict, LoopscopeError, missing, unprocessable } from "../base/errors.ts";
 import { newId } from "../base/ids.ts";
 import { ndArray, type ResultTree } from "../base/nd_array.ts";
-import { createTurns } from "../base/turns.ts";
+import { createTurns, type Turn } from "../base/turns.ts";
 import type { CubeReader, ImageChannel } from "../cube/cube.ts";
 import type { IngestProcesses } from "../jobs/ingest_process.ts";
 import { type CubeRecord, type IngestOptions, ingestOptionsSchema } from "../schemas/cube.ts";
@@ -29,6 +29,8 @@ type AddOptions = Parameters<CubeService["add"]>[1];
 /** Cubes on disk. An upload becomes a cube or nothing: bytes, then files, then the record. */
 export function createCubeService(options: CubeServiceOptions): CubeService {
   const { store, ingest, openCubes, clock, quotas } = options;
+  /** One line for all means over many spectra: others wait for one piece, however many are asked for. */
+  const turn = createTurns();
 
   function require(id: string): CubeRecord {
     const cube = store.cubes.get(id);
@@ -128,7 +130,7 @@ export function createCubeService(options: CubeServiceOptions): CubeService {
 
     async spectrum(id, { row, col, radius }, signal) {
       const cube = read(id);
-      const { values_S, count } = await meanSpectrum(() => read(id), { row, col, radius }, signal);
+      const { values_S, count } = await meanSpectrum(() => read(id), { row, col, radius }, { turn, signal });
       const axis = { ...cube.axes.spectral };
       return {
         row,
@@ -186,7 +188,7 @@ function imageChannel(cube: CubeReader, name: string): ResultTree {
 async function meanSpectrum(
   open: () => CubeReader,
   { row, col, radius }: { row: number; col: number; radius: number },
-  signal?: AbortSignal,
+  { turn, signal }: { turn: Turn; signal?: AbortSignal },
 ) {
   const [rows, cols, points] = open().shape;
   if (row >= rows || col >= cols) {
@@ -197,7 +199,6 @@ async function meanSpectrum(
   }
   const reach = Math.floor(radius);
   const sum_S = new Float64Array(points);
-  const turn = createTurns();
   let count = 0;
   for (let r = Math.max(0, row - reach); r <= Math.min(rows - 1, row + reach); r++) {
     if (count > 0) await turn();

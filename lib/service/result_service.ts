@@ -11,6 +11,7 @@ import type { Store } from "../store/open_store.ts";
 import { checkModelFitsCube } from "./check_model_fits_cube.ts";
 import { resultTag } from "../jobs/result_key.ts";
 import { SharedWork } from "../base/shared_work.ts";
+import { within } from "../base/waiting.ts";
 import type { Quotas } from "./quotas.ts";
 import type { Caller, Outcome, ResultService } from "./services.ts";
 
@@ -139,15 +140,4 @@ function checkParameters(request: ResultRequest, cube: CubeRecord, manifest: Mod
 /** What kills its process is tried again as a job, which counts how often. */
 function undefinedIfLost(error: unknown): undefined {
   if ((error as { code?: string }).code !== WORKER_LOST) throw error;
-}
-
-/** The value, or undefined when the time is over. */
-async function within<T>(work: Promise<T>, ms: number): Promise<T | undefined> {
-  const { promise, resolve } = Promise.withResolvers<undefined>();
-  const timer = setTimeout(() => resolve(undefined), ms);
-  try {
-    return await Promise.race([work, promise]);
-  } finally {
-    clearTimeout(timer);
-  }
 }
