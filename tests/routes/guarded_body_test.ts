@@ -26,8 +26,9 @@ async function total(chunks: AsyncIterable<Uint8Array>): Promise<number> {
 
 Deno.test("a body within its limits arrives whole, also when it is slow but steady", async () => {
   assertEquals(await total(guardedChunks(sent([500, 500]).source, LIMITS)), 1000);
-  const steady = sent(Array(20).fill(40), { everyMs: 5 });
-  assertEquals(await total(guardBody(steady.source, { ...LIMITS, minBytesPerS: 100 })), 800);
+  // Longer in all than the longest silence, which a busy machine's pauses stay far below.
+  const steady = sent(Array(25).fill(40), { everyMs: 50 });
+  assertEquals(await total(guardBody(steady.source, { ...LIMITS, idleTimeoutMs: 1000, minBytesPerS: 10 })), 1000);
 });
 
 Deno.test("a silent, a trickling, a too long and an empty body end with their reasons, and their source is let go", async () => {
