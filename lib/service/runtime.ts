@@ -51,9 +51,12 @@ export interface Runtime {
 }
 
 const OPEN_CUBES = 4;
-/** What the compute process has at a time; the rest waits in turn by caller. Longer queues only make everybody wait. */
+/**
+ * What the compute process has at a time; the rest waits in turn by caller. Longer queues only make everybody wait: these
+ * are answered within 0.1 s where a training takes most of the machine.
+ */
 const CALLS_AT_ONCE = 64;
-const WAITING_CALLS = 96;
+const WAITING_CALLS = 32;
 const WAITING_RESULTS = 256;
 const SWEEP_EVERY_MS = 10 * 60_000;
 const HOUR_MS = 3600 * 1000;

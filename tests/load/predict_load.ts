@@ -4,16 +4,23 @@ import { footprintOf, latenciesOf, probe, sleep, watchHealth } from "./watch.ts"
 
 const MODEL = "simulated-film-im2spec@1";
 const CONNECTIONS = 64;
+const MANY_CONNECTIONS = 512;
+/** Clients with one request at a time each, whose answers are timed by status. */
+const PROBES = 4;
 
 interface Shot {
-  requests: { average: number };
-  latency: { p50: number; p99: number; max: number };
-  statusCodeStats: Record<string, { count: number }>;
+  perSecond: number;
+  p50: number;
+  p99: number;
+  max: number;
+  statuses: Record<string, number>;
   errors: number;
-  timeouts: number;
 }
 
-/** Single patches to `/predict` while a training job runs: first as fast as 64 connections go, then at twice that rate. */
+/**
+ * Single patches to `/predict`, sent by wrk (`apt-get install wrk`), which takes little of the machine from the service:
+ * as fast as 64 connections go, alone and while a training job runs, then about twice as many as are answered then.
+ */
 export async function predictLoad(seconds: number): Promise<void> {
   const service = await startService();
   try {
@@ -33,13 +40,23 @@ export async function predictLoad(seconds: number): Promise<void> {
     report("64 connections, training", full);
     console.log("healthz meanwhile", JSON.stringify(await health()));
     console.log("after", JSON.stringify(footprintOf(service)));
-    const rate = Math.ceil(2 * full.requests.average);
-    const headers = { "content-type": "application/json", connection: "close" };
-    const stop = probe(`${service.url}/predict`, { method: "POST", body, headers });
-    const over = await shoot(service, body, { seconds: Math.ceil(seconds / 2), connections: 512, rate });
-    report(`512 connections, ${rate} requests a second wanted, training`, over);
-    for (const [status, times] of Object.entries(await stop())) {
-      console.log(`another caller's answers ${status} meanwhile`, JSON.stringify(latenciesOf(times)));
+    // A connection sends one request in each rest and answer.
+    const delayMs = Math.round(1000 * MANY_CONNECTIONS / (2 * full.perSecond) - full.p50);
+    const headers = { "content-type": "application/json" };
+    const probes = Array.from(
+      { length: PROBES },
+      () => probe(`${service.url}/predict`, { method: "POST", body, headers }),
+    );
+    const over = await shoot(service, body, {
+      seconds: Math.ceil(seconds / 2),
+      connections: MANY_CONNECTIONS,
+      delayMs,
+    });
+    report(`${MANY_CONNECTIONS} connections, about twice that, training`, over);
+    const answers = await Promise.all(probes.map((stop) => stop()));
+    for (const status of new Set(answers.flatMap((times) => Object.keys(times).map(Number)))) {
+      const times = answers.flatMap((times) => times[status] ?? []);
+      console.log(`other clients' answers ${status} meanwhile`, JSON.stringify(latenciesOf(times)));
     }
     console.log("after", JSON.stringify(footprintOf(service)));
     const cancelledMs = performance.now();
@@ -62,20 +79,17 @@ async function onePatch(service: RunningService): Promise<number[][]> {
 async function shoot(
   service: RunningService,
   body: string,
-  { seconds, connections, rate }: { seconds: number; connections: number; rate?: number },
+  { seconds, connections, delayMs = 0 }: { seconds: number; connections: number; delayMs?: number },
 ): Promise<Shot> {
-  const args = ["run", "-q", "-A", "npm:autocannon@8.0.0", "-j", "-m", "POST", "-H", "content-type=application/json"];
-  const load = ["-c", String(connections), "-d", String(seconds), ...(rate ? ["-R", String(rate)] : [])];
-  const cannon = new Deno.Command(Deno.execPath(), {
-    args: [...args, ...load, "-b", body, `${service.url}/predict`],
-    stderr: "null",
+  const script = new URL("./predict.lua", import.meta.url).pathname;
+  const wrk = new Deno.Command("wrk", {
+    args: ["-t1", `-c${connections}`, `-d${seconds}`, "-s", script, `${service.url}/predict`],
+    env: { PREDICT_BODY: body, DELAY_MS: String(delayMs) },
   });
-  const { stdout } = await cannon.output();
-  return JSON.parse(new TextDecoder().decode(stdout));
+  const { stdout } = await wrk.output();
+  return JSON.parse(new TextDecoder().decode(stdout).trim().split("\n").at(-1)!);
 }
 
-function report(what: string, { requests, latency, statusCodeStats, errors, timeouts }: Shot): void {
-  const { p50, p99, max } = latency;
-  const statuses = Object.fromEntries(Object.entries(statusCodeStats).map(([status, { count }]) => [status, count]));
-  console.log(what, JSON.stringify({ perSecond: requests.average, p50, p99, max, statuses, errors, timeouts }));
+function report(what: string, shot: Shot): void {
+  console.log(what, JSON.stringify(shot));
 }
