@@ -33,7 +33,7 @@ export async function executeTraining(
   const made = store.models.madeBy(job.id);
   if (made) return { model: made.name, version: made.version };
   // What stops and saves is the training itself, after its epoch; the signal would throw that epoch away.
-  const drain = () => void compute.call("drain", null).catch(() => {});
+  const drain = () => void compute.call("drain", null, { promised: true }).catch(() => {});
   context.draining.addEventListener("abort", drain, { once: true });
   const onProgress = (value: ResultTree) => {
     const { epoch, checkpoint } = value as { epoch?: ResultTree; checkpoint?: ResultTree };
@@ -45,6 +45,7 @@ export async function executeTraining(
     onProgress,
     timeoutMs,
     cancelGraceMs: CANCEL_GRACE_MS,
+    promised: true,
   }).finally(() => context.draining.removeEventListener("abort", drain));
   const onWait = () => log.warn("model_waits_for_room", { job: job.id });
   const version = await untilThereIsRoom(context, onWait, () =>

@@ -19,9 +19,13 @@ export interface ComputeContext {
   signal: AbortSignal;
   /** Who asked first, for a fair turn. */
   caller?: string;
+  /** Computed for a job: never refused as `busy`. */
+  promised?: boolean;
   /** Told fractions of the analysis. */
   progress?: (fraction: number) => void;
 }
+
+type PoolContext = Omit<ComputeContext, "progress">;
 
 /**
  * Computes derived results in two steps: the compute process applies the model to the whole cube, once, into a file; an
@@ -61,10 +65,10 @@ export class ResultComputer {
   async #compute(
     request: ResultRequest,
     manifest: ModelManifest | undefined,
-    { signal, caller, progress }: ComputeContext,
+    { progress, ...context }: ComputeContext,
   ): Promise<ResultTree> {
     const { store, analysis } = this.#options;
-    const model = manifest && await this.#modelInput(request.cube, manifest, signal);
+    const model = manifest && await this.#modelInput(request.cube, manifest, context);
     const { imaginary } = request.parameters as { imaginary?: string };
     if (imaginary) this.#requireCube(imaginary);
     const task = {
@@ -76,7 +80,7 @@ export class ResultComputer {
       model,
     };
     const onProgress = (value: ResultTree) => progress?.(Number(value));
-    const value = await analysis.call("result", task, { caller, signal, onProgress });
+    const value = await analysis.call("result", task, { ...context, onProgress });
     // The cube may have been deleted meanwhile: what is derived from it must not outlive it.
     if (store.cubes.get(request.cube)) {
       await store.results.put(request.cube, this.keyOf(request, manifest), joinBytes(encodeTree(value)));
@@ -88,23 +92,23 @@ export class ResultComputer {
     if (!this.#options.store.cubes.get(id)) throw missing("cube_missing", `There is no cube ${id}`);
   }
 
-  async #modelInput(cube: string, manifest: ModelManifest, signal: AbortSignal) {
+  async #modelInput(cube: string, manifest: ModelManifest, context: PoolContext) {
     const folder = this.#options.store.models.folderOf(manifest.name, manifest.version).path;
     const key = JSON.stringify(["applied", manifest.name, manifest.version, manifest.weights.sha256]);
     const file = await this.#applying.join(
       `${cube} ${key}`,
-      signal,
-      (shared) => this.#apply(cube, key, folder, shared),
+      context.signal,
+      (signal) => this.#apply(cube, key, folder, { ...context, signal }),
     );
     return { folder, applied: file };
   }
 
-  async #apply(cube: string, key: string, modelFolder: string, signal: AbortSignal): Promise<string> {
+  async #apply(cube: string, key: string, modelFolder: string, context: PoolContext): Promise<string> {
     const { store, compute } = this.#options;
     const file = store.results.filePath(cube, key);
     if (store.results.hasFile(cube, key)) return file;
     const draft = store.folder.tmpPath("applied");
-    await compute.call("apply", { modelFolder, cubeFolder: store.cubes.folderOf(cube), draft, file }, { signal });
+    await compute.call("apply", { modelFolder, cubeFolder: store.cubes.folderOf(cube), draft, file }, context);
     store.results.keepFile(cube, key);
     return file;
   }

@@ -19,6 +19,8 @@ export interface PoolOptions {
 export interface PoolCallOptions extends CallOptions {
   /** Who asks: those who wait are served in turn by caller. */
   caller?: string;
+  /** Of work that was promised already, such as a job's: it has the next place, however many wait. */
+  promised?: boolean;
 }
 
 interface Waiting {
@@ -26,16 +28,21 @@ interface Waiting {
   reject(error: Error): void;
 }
 
+/** Code of the error of a call for which there was no place. */
+export const BUSY = "busy";
+
 /**
  * Worker processes that start when they are needed and are replaced when they die. When one is ended for a cancelled call
  * that would not end, its other calls are made again. Calls beyond the pool's capacity wait
  * in turn by caller; the queue is bounded, and a call whose caller has gone leaves it without having been started. When it
- * is full, whoever has most calls waiting loses the newest of them to a caller who has fewer.
+ * is full, whoever has most calls waiting loses the newest of them to a caller who has fewer. What was promised is never
+ * refused.
  */
 export class WorkerPool {
   readonly #options: PoolOptions;
   readonly #workers = new Set<WorkerProcess>();
   readonly #waiting = new FairQueue<Waiting>();
+  readonly #promised = new FairQueue<Waiting>();
   #closed = false;
   /** Processes that ended unasked since the pool was made. */
   lost = 0;
@@ -45,7 +52,7 @@ export class WorkerPool {
   }
 
   get waiting(): number {
-    return this.#waiting.size;
+    return this.#promised.size + this.#waiting.size;
   }
 
   get busy(): number {
@@ -54,7 +61,7 @@ export class WorkerPool {
 
   async call(method: string, value: ResultTree, options: PoolCallOptions = {}): Promise<ResultTree> {
     while (true) {
-      const worker = (this.#waiting.size === 0 && this.#free()) || await this.#wait(options);
+      const worker = (this.waiting === 0 && this.#free()) || await this.#wait(options);
       try {
         return await worker.call(method, value, options);
       } catch (error) {
@@ -79,7 +86,7 @@ export class WorkerPool {
 
   async close(graceMs?: number): Promise<void> {
     this.#closed = true;
-    for (let waiting = this.#waiting.shift(); waiting; waiting = this.#waiting.shift()) waiting.reject(stopping());
+    for (let waiting = this.#shift(); waiting; waiting = this.#shift()) waiting.reject(stopping());
     await Promise.all([...this.#workers].map((worker) => worker.close(graceMs)));
   }
 
@@ -113,14 +120,14 @@ export class WorkerPool {
     return worker;
   }
 
-  #wait({ signal, caller = "" }: PoolCallOptions): Promise<WorkerProcess> {
+  #wait({ signal, caller = "", promised = false }: PoolCallOptions): Promise<WorkerProcess> {
     if (this.#closed) throw stopping();
     if (signal?.aborted) throw cancelled();
-    this.demandRoom(caller);
-    if (this.#waiting.size >= this.#options.maxWaiting) this.#waiting.popLongest()?.reject(this.#busy());
+    const queue = promised ? this.#promised : this.#waiting;
+    if (!promised) this.#makeRoom(caller);
     const { promise, resolve, reject } = Promise.withResolvers<WorkerProcess>();
     const leave = () => {
-      this.#waiting.remove(caller, waiting);
+      queue.remove(caller, waiting);
       reject(cancelled());
     };
     const waiting = {
@@ -130,21 +137,32 @@ export class WorkerPool {
       },
       reject,
     };
-    this.#waiting.push(caller, waiting);
+    queue.push(caller, waiting);
     signal?.addEventListener("abort", leave, { once: true });
     return promise;
   }
 
+  #makeRoom(caller: string): void {
+    this.demandRoom(caller);
+    if (this.#waiting.size < this.#options.maxWaiting) return;
+    const refusal = this.#busy();
+    this.#waiting.popLongest()?.reject(refusal);
+  }
+
+  #shift(): Waiting | undefined {
+    return this.#promised.shift() ?? this.#waiting.shift();
+  }
+
   #busy(): LoopscopeError {
     const detail = `${this.#waiting.size} calls are waiting, the limit is ${this.#options.maxWaiting}`;
-    return new LoopscopeError("unavailable", "busy", detail, { retryAfterS: 1 });
+    return new LoopscopeError("unavailable", BUSY, detail, { retryAfterS: 1 });
   }
 
   #next(): void {
-    while (this.#waiting.size > 0 && !this.#closed) {
+    while (this.waiting > 0 && !this.#closed) {
       const worker = this.#free();
       if (!worker) return;
-      this.#waiting.shift()?.start(worker);
+      this.#shift()?.start(worker);
       // The call registers as busy in a microtask; one start a turn keeps the count right.
       queueMicrotask(() => queueMicrotask(() => this.#next()));
       return;

@@ -2,6 +2,7 @@ import { missing, unprocessable } from "../base/errors.ts";
 import type { ResultTree } from "../base/nd_array.ts";
 import type { JobQueue } from "../jobs/job_queue.ts";
 import { isFinished } from "../jobs/job_state.ts";
+import { BUSY } from "../jobs/worker_pool.ts";
 import { WORKER_LOST } from "../jobs/worker_process.ts";
 import type { ComputeContext, ResultComputer } from "../jobs/result_computer.ts";
 import type { CubeRecord } from "../schemas/cube.ts";
@@ -25,17 +26,29 @@ export interface ResultServiceOptions {
 /** Derived results: from the cache, computed while the caller waits, or as a job that fills the cache. */
 export function createResultService({ store, queue, computer, quotas }: ResultServiceOptions): ResultService & {
   /** Runs a result job; joins a computation that is under way. */
-  execute(request: ResultRequest, context: Required<ComputeContext>): Promise<void>;
+  execute(request: ResultRequest, context: Required<Omit<ComputeContext, "promised">>): Promise<void>;
 } {
   const running = new SharedWork<ResultTree>();
   /** By key: the job that is told how far a computation is, whoever has begun it. */
   const told = new Map<string, (fraction: number) => void>();
 
-  function work(request: ResultRequest, context: Pick<Required<ComputeContext>, "signal" | "caller">) {
+  function work(request: ResultRequest, context: Omit<ComputeContext, "progress">) {
     const { key, manifest } = describe(request);
     const progress = (fraction: number) => told.get(key)?.(fraction);
-    const { signal, caller } = context;
-    return running.join(key, signal, (signal) => computer.compute(request, manifest, { signal, caller, progress }));
+    return running.join(
+      key,
+      context.signal,
+      (signal) => computer.compute(request, manifest, { ...context, signal, progress }),
+    );
+  }
+
+  /** For a job. What it joins may have been begun by a mere request, which is refused where too many wait. */
+  async function workAsPromised(request: ResultRequest, context: Omit<ComputeContext, "progress">): Promise<void> {
+    const isBusy = (error: { code?: string }) => {
+      if (error.code !== BUSY) throw error;
+      return true;
+    };
+    while (await work(request, { ...context, promised: true }).then(() => false, isBusy));
   }
 
   function describe(request: ResultRequest) {
@@ -102,7 +115,7 @@ export function createResultService({ store, queue, computer, quotas }: ResultSe
       if (await computer.cached(request, key) !== undefined) return;
       told.set(key, progress);
       try {
-        await work(request, { signal, caller });
+        await workAsPromised(request, { signal, caller });
       } finally {
         told.delete(key);
       }

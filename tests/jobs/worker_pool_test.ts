@@ -53,6 +53,20 @@ Deno.test("callers are served in turn, and a full queue has room for one who has
     assertEquals(served, ["greedy", "greedy", "modest", "greedy"]);
   }));
 
+Deno.test("what was promised is never refused or pushed out, and has the next place", () =>
+  withPool({ size: 1, callsPerWorker: 1, maxWaiting: 1 }, async (pool) => {
+    const served: string[] = [];
+    const ask = (caller: string, promised = false) =>
+      pool.call("echo", caller, { caller, promised }).then(() => void served.push(caller));
+    const first = ask("first");
+    const others = ask("other");
+    const promised = [ask("job", true), ask("job", true)];
+    await assertFailsWith("busy", () => ask("late"));
+    assertEquals(pool.waiting, 3);
+    await Promise.all([first, others, ...promised]);
+    assertEquals(served, ["first", "job", "job", "other"]);
+  }));
+
 Deno.test("a process that dies is replaced and those who wait are served", () =>
   withPool({ size: 1, callsPerWorker: 1, maxWaiting: 10 }, async (pool) => {
     const dying = assertFailsWith("worker_lost", () => pool.call("die", null));
