@@ -49,6 +49,16 @@ export class Client {
     return await (await this.request(path)).json();
   }
 
+  /** Items of a list, over all its pages. */
+  async *list(path: string): AsyncGenerator<Json> {
+    let query = "";
+    do {
+      const { items, nextCursor } = await this.get(path + query) as { items: Json[]; nextCursor?: string };
+      yield* items;
+      query = nextCursor === undefined ? "" : `?cursor=${encodeURIComponent(nextCursor)}`;
+    } while (query !== "");
+  }
+
   async post(path: string, body: Json): Promise<Json> {
     const headers = { "Content-Type": "application/json" };
     return await (await this.request(path, { method: "POST", body: JSON.stringify(body), headers })).json();

@@ -91,8 +91,7 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
 };
 
 async function listCubes({ client, print }: CommandInput): Promise<void> {
-  const { items } = await client.get("/v1/cubes?limit=500") as { items: Json[] };
-  for (const { id, name, shape, format } of items) {
+  for await (const { id, name, shape, format } of client.list("/v1/cubes")) {
     print(`${id}  ${(shape as number[]).join(" x ")}  ${format}  ${name}`);
   }
 }
@@ -136,8 +135,7 @@ function wrongRegion(text: string): Error {
 }
 
 async function listJobs({ client, print }: CommandInput): Promise<void> {
-  const { items } = await client.get("/v1/jobs?limit=100") as { items: Json[] };
-  for (const { id, state, kind, request, progress } of items) {
+  for await (const { id, state, kind, request, progress } of client.list("/v1/jobs")) {
     const { saveAs, result, cube } = request as Record<string, string>;
     const { epoch, epochs } = (progress ?? {}) as Record<string, number>;
     print(`${id}  ${state}${epochs ? ` ${epoch}/${epochs}` : ""}  ${kind} ${saveAs ?? result} of ${cube}`);
@@ -178,8 +176,7 @@ async function follow({ client, print, write, isTerminal }: CommandInput, job: s
 }
 
 async function listModels({ client, print }: CommandInput): Promise<void> {
-  const { items } = await client.get("/v1/models?limit=500") as { items: Json[] };
-  for (const { name, versions, direction, aliases, readOnly } of items) {
+  for await (const { name, versions, direction, aliases, readOnly } of client.list("/v1/models")) {
     const names = Object.entries(aliases as Record<string, number>).map(([alias, version]) => `${alias}=${version}`);
     const about = [
       direction,

@@ -1,6 +1,8 @@
 import { assert } from "../support/assert.ts";
 import { startService } from "../support/running_service.ts";
-import { filmFile } from "../support/small_cube.ts";
+import { filmFile, smallJob, submitJob } from "../support/small_cube.ts";
+
+const MORE_THAN_A_PAGE = 101;
 
 Deno.test("the command-line client uploads, trains with progress, predicts and exports", async (t) => {
   const service = await startService();
@@ -73,6 +75,16 @@ Deno.test("the command-line client uploads, trains with progress, predicts and e
       const met = await cli(...words);
       assert.deepEqual([met.code, wanted.test(met.err), met.out], [code, true, ""], `${words.join(" ")}: ${met.err}`);
     }
+  });
+  await t.step("lists are whole, however long", async () => {
+    const ids: string[] = [];
+    for (let n = 0; n < MORE_THAN_A_PAGE; n++) {
+      ids.push(await submitJob(service, smallJob(cube, `many-${n}`, { epochs: 10_000 })));
+      await service.fetch(`/v1/jobs/${ids[n]}`, { method: "DELETE" });
+    }
+    const { out } = await cli("jobs");
+    const listed = new Set(out.split("\n").map((line) => line.split(" ")[0]));
+    assert.deepEqual(ids.filter((id) => !listed.has(id)), []);
   });
   await t.step("Ctrl-C leaves the job running and tells how to follow and to stop it", async () => {
     const args = ["run", "-q", "-A", new URL("../../routes/cli/main.ts", import.meta.url).href];
