@@ -18,23 +18,23 @@ export function dbscan(points_NL: ArrayLike<number>, { size, radius, minPoints }
   if (!(radius > 0)) throw unprocessable("bad_radius", `Radius must be above 0, met ${radius}`);
   const search = new SortedSearch(points_NL, size);
   const count = points_NL.length / size;
-  const label_N = new Int32Array(count).fill(-1), seen_N = new Uint8Array(count);
+  const label_N = new Int32Array(count).fill(-1);
   let clusters = 0;
   for (const start of search.order) {
-    if (seen_N[start]) continue;
-    const queue = search.within(start, radius);
-    if (queue.length < minPoints) continue;
-    seen_N[start] = 1;
-    label_N[start] = clusters;
-    while (queue.length > 0) {
-      const n = queue.pop()!;
-      label_N[n] = label_N[n] < 0 ? clusters : label_N[n];
-      if (seen_N[n]) continue;
-      seen_N[n] = 1;
+    if (label_N[start] >= 0) continue;
+    const queue = [start];
+    // A point is labelled as it is queued, so that it is queued once however many neighbours it has.
+    for (let n = queue.pop(); n !== undefined; n = queue.pop()) {
       const neighbours = search.within(n, radius);
-      if (neighbours.length >= minPoints) { for (const other of neighbours) if (!seen_N[other]) queue.push(other); }
+      if (neighbours.length < minPoints) continue;
+      label_N[n] = clusters;
+      for (const other of neighbours) {
+        if (label_N[other] >= 0) continue;
+        label_N[other] = clusters;
+        queue.push(other);
+      }
     }
-    clusters++;
+    if (label_N[start] >= 0) clusters++;
   }
   return bySize(label_N, clusters);
 }

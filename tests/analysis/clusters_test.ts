@@ -47,6 +47,34 @@ Deno.test("k-distances are those of comparing all pairs", () => {
   assertClose(kDistances(points, { size: 2, minPoints: 4 }), all, 1e-12);
 });
 
+Deno.test("clusters are the connected core points with what they reach, whatever the radius", () => {
+  const { points } = ringAndDisc();
+  const near = (a: number, b: number, radius: number) =>
+    Math.hypot(points[2 * a] - points[2 * b], points[2 * a + 1] - points[2 * b + 1]) <= radius;
+  const all = Array.from({ length: 310 }, (_, n) => n);
+  for (const [radius, minPoints] of [[0.2, 4], [0.5, 8], [1.5, 30], [40, 8]]) {
+    const labels = dbscan(points, { size: 2, radius, minPoints });
+    const cores = all.filter((a) => all.filter((b) => near(a, b, radius)).length >= minPoints);
+    assert.ok(cores.every((a) => labels[a] >= 0), "every core point has a cluster");
+    const joined = cores.every((a) => cores.every((b) => !near(a, b, radius) || labels[a] === labels[b]));
+    assert.ok(joined, `core points in reach of each other share a cluster at radius ${radius}`);
+    for (const n of all) {
+      const reached = cores.filter((a) => near(a, n, radius)).map((a) => labels[a]);
+      assert.ok(labels[n] < 0 ? reached.length === 0 : reached.includes(labels[n]), `point ${n} at radius ${radius}`);
+    }
+  }
+});
+
+Deno.test("a radius that holds every point takes memory for the points, not for all their pairs", async () => {
+  const source = new URL("../../lib/analysis/dbscan.ts", import.meta.url).href;
+  const points = "Float64Array.from({ length: 8000 }, (_, i) => i / 8000)";
+  const code = `import { dbscan } from "${source}";
+    console.log(dbscan(${points}, { size: 1, radius: 2, minPoints: 8 }).every((label) => label === 0));`;
+  const args = ["eval", "--no-check", "--v8-flags=--max-old-space-size=48", code];
+  const { success, stdout } = await new Deno.Command(Deno.execPath(), { args, stderr: "null" }).output();
+  assertEquals([success, new TextDecoder().decode(stdout).trim()], [true, "true"]);
+});
+
 Deno.test("duplicates have a positive radius, NaN no cluster, and bad numbers are refused", async () => {
   const same = [1, 1, 1, 1, 1, 1, 1, 1, NaN, 2];
   const radius = suggestRadius(kDistances(same, { size: 2, minPoints: 2 }));
