@@ -21,6 +21,14 @@ Deno.test("what does not vary becomes 0 and comes back", () => {
   }
 });
 
+Deno.test("a step that does not vary is scaled like those that do, so that a prediction near it stays near it", () => {
+  const values = Float32Array.of(1e-12, 0, 4e-12, 5e-12, 0, 4e-12, 3e-12, 0, 4e-12);
+  const { std } = fitStandardiser(values, 3, "perStep");
+  assertClose(std as number[], new Array(3).fill(Math.sqrt(8 / 3) * 1e-12), 1e-18);
+  const level = fitStandardiser(new Float32Array(4).fill(-2e-12), 1, "global").std as number;
+  assertClose([level], [2e-12], 1e-18);
+});
+
 Deno.test("scaling comes back within float32 rounding (property)", () => {
   const row = fc.array(fc.float({ noNaN: true, min: -1000, max: 1000 }), { minLength: 3, maxLength: 3 });
   fc.assert(
