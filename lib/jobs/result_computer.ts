@@ -48,6 +48,11 @@ export class ResultComputer {
     return found && decodeTree(found.bytes);
   }
 
+  /** Whether a result that was computed found room. */
+  isKept(request: ResultRequest, key: string): boolean {
+    return this.#options.store.results.hasFile(request.cube, key);
+  }
+
   /** Computes and keeps the result. Throws `cube_missing` when the cube was deleted meanwhile, whatever that led to. */
   async compute(
     request: ResultRequest,

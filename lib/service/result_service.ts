@@ -1,4 +1,4 @@
-import { missing, unprocessable } from "../base/errors.ts";
+import { LoopscopeError, missing, unprocessable } from "../base/errors.ts";
 import type { ResultTree } from "../base/nd_array.ts";
 import type { JobQueue } from "../jobs/job_queue.ts";
 import { isFinished } from "../jobs/job_state.ts";
@@ -54,6 +54,8 @@ export function createResultService({ store, queue, computer, quotas }: ResultSe
   function describe(request: ResultRequest) {
     const cube = store.cubes.get(request.cube);
     if (!cube) throw missing("cube_missing", `There is no cube ${request.cube}`);
+    const { imaginary } = request.parameters as { imaginary?: string };
+    if (imaginary && !store.cubes.get(imaginary)) throw missing("cube_missing", `There is no cube ${imaginary}`);
     if (request.model === undefined) return { cube, manifest: undefined, key: computer.keyOf(request, undefined) };
     const manifest = manifestOf(store, request.model);
     checkModelFitsCube(manifest, cube);
@@ -76,7 +78,8 @@ export function createResultService({ store, queue, computer, quotas }: ResultSe
     if (value !== undefined) return { kind: "ready", value, etag };
     computing.catch(() => {});
     try {
-      quotas.checkJob(caller, "result");
+      const before = store.jobs.submittedAs(key);
+      if (!before || isFinished(before.state)) quotas.checkJob(caller, "result");
       const { job } = queue.submit(request, { caller: owner, dedupeKey: key });
       // The job joins the computation that is under way, so that nothing is done twice; whoever asked wants it no longer
       // than the job does.
@@ -118,6 +121,11 @@ export function createResultService({ store, queue, computer, quotas }: ResultSe
         await workAsPromised(request, { signal, caller });
       } finally {
         told.delete(key);
+      }
+      // The same GET would make a job of it again, and again.
+      if (!computer.isKept(request, key)) {
+        const detail = "There was no room to keep the result; with Prefer: wait it is answered at once";
+        throw new LoopscopeError("unavailable", "result_not_kept", detail);
       }
     },
   };
