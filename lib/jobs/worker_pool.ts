@@ -103,7 +103,13 @@ export class WorkerPool {
     candidates.sort((a, b) => a.busy - b.busy);
     const best = candidates[0];
     if (best && (best.busy === 0 || this.#workers.size >= this.#options.size)) return best;
-    return this.#workers.size < this.#options.size ? this.#start() : best;
+    if (this.#workers.size >= this.#options.size) return best;
+    try {
+      return this.#start();
+    } catch (error) {
+      if (this.#workers.size === 0) throw error;
+      return best; // no room for one more process: those there are do it
+    }
   }
 
   #start(): WorkerProcess {
@@ -160,7 +166,14 @@ export class WorkerPool {
 
   #next(): void {
     while (this.waiting > 0 && !this.#closed) {
-      const worker = this.#free();
+      let worker: WorkerProcess | undefined;
+      try {
+        worker = this.#free();
+      } catch (error) {
+        // None is at work and none can be started: nothing would ever wake those who wait.
+        this.#shift()?.reject(error as Error);
+        continue;
+      }
       if (!worker) return;
       this.#shift()?.start(worker);
       // The call registers as busy in a microtask; one start a turn keeps the count right.

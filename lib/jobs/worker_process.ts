@@ -32,6 +32,8 @@ interface PendingCall {
 }
 
 const NICENESS = 5;
+/** A timer that is set for longer fires at once. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 /** Code of the error with which every call of a worker ends when its process has died. */
 export const WORKER_LOST = "worker_lost";
@@ -55,15 +57,11 @@ export class WorkerProcess {
   /** Resolves when the process has ended. */
   readonly ended: Promise<Deno.CommandStatus>;
 
+  /** Throws `worker_lost` where the system has no room for one more process. */
   constructor(options: WorkerOptions) {
     this.#cancelGraceMs = options.cancelGraceMs;
     this.#onFree = options.onFree;
-    this.#child = new Deno.Command(Deno.execPath(), {
-      args: workerArguments(options),
-      stdin: "piped",
-      stdout: "piped",
-      stderr: "inherit",
-    }).spawn();
+    this.#child = spawn(options);
     giveWay(this.#child.pid);
     this.#writer = new MessageWriter(this.#child.stdin);
     this.ended = this.#child.status.then((status) => {
@@ -103,7 +101,7 @@ export class WorkerProcess {
     options.signal?.addEventListener("abort", onAbort, { once: true });
     const timer = options.timeoutMs === undefined
       ? undefined
-      : setTimeout(() => cancel(timedOut(options)), options.timeoutMs);
+      : setTimeout(() => cancel(timedOut(options)), Math.min(options.timeoutMs, LONGEST_TIMER_MS));
     this.#pending.set(id, { resolve, reject, onProgress: options.onProgress });
     this.#writer.send({ type: "call", id, method, value }).catch(() => this.#fail("The worker process does not read"));
     return promise.finally(() => {
@@ -160,6 +158,15 @@ export class WorkerProcess {
     for (const timer of this.#cancelled.values()) clearTimeout(timer);
     this.#cancelled.clear();
     for (const pending of [...this.#pending.values()]) pending.reject(workerLost(reason, code));
+  }
+}
+
+function spawn(options: WorkerOptions): Deno.ChildProcess {
+  const args = workerArguments(options);
+  try {
+    return new Deno.Command(Deno.execPath(), { args, stdin: "piped", stdout: "piped", stderr: "inherit" }).spawn();
+  } catch (error) {
+    throw workerLost(`The worker process did not start: ${(error as Error).message}`);
   }
 }
 

@@ -76,6 +76,32 @@ Deno.test("a process that dies is replaced and those who wait are served", () =>
     assert.equal(pool.lost, 1);
   }));
 
+Deno.test("where no process can be started those who wait hear of it, and the next call tries anew", async () => {
+  let args: string[] = [];
+  const pool = new WorkerPool({ worker: () => ({ ...worker, args }), size: 1, callsPerWorker: 1, maxWaiting: 5 });
+  try {
+    assertEquals(await pool.call("echo", "ready"), "ready");
+    args = ["x".repeat(2 ** 20)]; // more than the system takes as an argument
+    const dying = assertFailsWith("worker_lost", () => pool.call("die", null));
+    const after = [1, 2].map((n) => assertFailsWith("worker_lost", () => pool.call("echo", n)));
+    await Promise.all([dying, ...after]);
+    await assertFailsWith("worker_lost", () => pool.call("echo", 3));
+    args = [];
+    assertEquals(await pool.call("echo", 4), 4);
+  } finally {
+    await pool.close();
+  }
+});
+
+Deno.test("where one more process cannot be started the one there is does the work", async () => {
+  let args: string[] = [];
+  const pool = new WorkerPool({ worker: () => ({ ...worker, args }), size: 2, callsPerWorker: 1, maxWaiting: 5 });
+  const first = pool.call("echo", 1);
+  args = ["x".repeat(2 ** 20)];
+  assertEquals(await Promise.all([first, pool.call("echo", 2), pool.call("echo", 3)]), [1, 2, 3]);
+  await pool.close();
+});
+
 Deno.test("a cancelled call that does not listen loses its process after the grace", async () => {
   const pool = new WorkerPool({
     worker: () => ({ ...worker, cancelGraceMs: 30 }),
