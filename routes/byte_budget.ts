@@ -2,7 +2,7 @@ import { LoopscopeError } from "../lib/base/errors.ts";
 
 /** What one request holds of a budget. */
 export interface ByteLease {
-  /** Throws `busy` (503) where the bytes do not fit now. */
+  /** Throws `busy` (503) where the bytes do not fit now, `cancelled` after the release: nobody would give them back. */
   take(bytes: number): void;
   release(): void;
 }
@@ -25,6 +25,7 @@ export function createByteBudget({ maxBytes, maxBytesPerCaller = Infinity, what 
   const byCaller = new Map<string, number>();
   return (caller = "") => {
     let mine = 0;
+    let released = false;
     const add = (bytes: number) => {
       total += bytes;
       mine += bytes;
@@ -34,12 +35,16 @@ export function createByteBudget({ maxBytes, maxBytesPerCaller = Infinity, what 
     };
     return {
       take(bytes) {
+        if (released) throw new LoopscopeError("cancelled", "cancelled", "The request has ended");
         const counted = Math.min(bytes, maxBytesPerCaller);
         demandRoom(total + counted, maxBytes, what);
         demandRoom((byCaller.get(caller) ?? 0) + counted, maxBytesPerCaller, `one caller's ${what}`);
         add(counted);
       },
-      release: () => add(-mine),
+      release() {
+        released = true;
+        add(-mine);
+      },
     };
   };
 }

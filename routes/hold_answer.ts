@@ -6,11 +6,12 @@ const SMALL_BYTES = 65_536;
 
 /**
  * Counts the arrays of a large answer among what waits in memory for its readers, until it has been read or its reader has
- * gone. Throws `busy` (503) where that is too much.
+ * gone. Throws `busy` (503) where that is too much, and what ended the request where that is over: nobody will read it.
  */
 export function holdAnswer(c: AppContext, value: ResultTree): void {
   const bytes = bytesIn(value);
   if (bytes <= SMALL_BYTES || !c.env?.onAnswered) return;
+  c.get("signal").throwIfAborted();
   const lease = c.get("unread")(c.get("callerId"));
   lease.take(bytes);
   c.env.onAnswered(lease.release);

@@ -1,6 +1,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
-import { malformed } from "../lib/base/errors.ts";
+import { LoopscopeError, malformed } from "../lib/base/errors.ts";
 import { newId } from "../lib/base/ids.ts";
 import { createTurns, type Turn } from "../lib/base/turns.ts";
 import type { ConnectionInfo } from "./context.ts";
@@ -42,7 +42,7 @@ const HEAD_CHECK_MS = 1000;
 /** Requests sent ahead on one connection. */
 const MAX_PIPELINED = 32;
 /** One for all: where a crowd goes at once, making a reason for each would hold up the others. */
-const GONE = new DOMException("The client has gone", "AbortError");
+const GONE = new LoopscopeError("cancelled", "cancelled", "The client has gone");
 
 /**
  * Listens with bounds on what strangers may hold: connections, the head's size and time, an answer that nobody reads.
@@ -123,7 +123,7 @@ async function answer(
   outgoing.once("close", () => {
     if (!outgoing.writableFinished) gone.abort(GONE);
   });
-  outgoing.on("error", () => gone.abort());
+  outgoing.on("error", () => gone.abort(GONE));
   const afterwards: (() => void)[] = [];
   try {
     await Promise.resolve(); // the parser goes on to what came with the head

@@ -10,6 +10,11 @@ const KEPT_HEADERS = [
   ...["content-type", "location", "etag", "cache-control", "x-shape", "x-dtype", "inference-header-content-length"],
   ...["content-location", "upload-offset", "upload-length", "upload-expires"],
 ];
+/** Headers that say what is asked for, as a body otherwise does. */
+const ASKING_HEADERS = [
+  ...["inference-header-content-length", "upload-length", "upload-metadata", "upload-offset"],
+  "x-http-method-override",
+];
 
 /**
  * `Idempotency-Key` on a POST: the first answer is given again to the same request, another request with the same key
@@ -91,7 +96,8 @@ function createFingerprint(c: AppContext): Fingerprint {
   const hash = createHash("sha256");
   const url = new URL(c.req.url);
   url.searchParams.sort();
-  hash.update(JSON.stringify([c.req.method, url.pathname, url.search, mediaTypeOf(c)]));
+  const asked = ASKING_HEADERS.flatMap((name) => c.req.header(name) === undefined ? [] : [[name, c.req.header(name)]]);
+  hash.update(JSON.stringify([c.req.method, url.pathname, url.search, mediaTypeOf(c), ...asked]));
   return {
     update: (bytes) => void hash.update(bytes),
     complete: c.req.raw.body === null,

@@ -147,7 +147,7 @@ type PieceRequest = Pick<RouteRequest<{ id: string }, unknown>, "c" | "params" |
 
 /** A piece may be empty: it then asks again for what comes after the last one. */
 function pieceOf(c: AppContext, { settings }: AppDeps): ReadableStream<Uint8Array> {
-  if (c.req.header("content-length") === "0") return new Blob([]).stream();
+  if (c.req.raw.body === null) return new Blob([]).stream();
   return bodyStream(c, settings, settings.maxUploadBytes);
 }
 

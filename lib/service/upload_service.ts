@@ -1,6 +1,7 @@
 import type { Clock } from "../base/clock.ts";
 import { LoopscopeError, unprocessable } from "../base/errors.ts";
 import { ingestOptionsSchema } from "../schemas/cube.ts";
+import { uploadQuerySchema } from "../schemas/queries.ts";
 import type { Store } from "../store/open_store.ts";
 import type { Quotas } from "./quotas.ts";
 import type { CubeService, UploadService } from "./services.ts";
@@ -21,6 +22,8 @@ const DAY_MS = 24 * 3600 * 1000;
 const METADATA = ["name", "filename", "dataset", "channel", "repair", "sha256"];
 /** What common clients add of themselves. */
 const BROUGHT_ALONG = ["filetype", "type", "contentType", "relativePath"];
+/** As of an upload in one piece. */
+const namedOptionsSchema = ingestOptionsSchema.extend({ name: uploadQuerySchema.shape.name });
 
 /** Uploads in pieces. The disk's space is asked for before the first byte is taken. */
 export function createUploadService(options: UploadServiceOptions): UploadService {
@@ -40,7 +43,9 @@ export function createUploadService(options: UploadServiceOptions): UploadServic
         throw new LoopscopeError("tooMany", "too_many_uploads", detail, { retryAfterS: 60 });
       }
       checkMetadata(metadata);
-      quotas.checkCube(caller, sizeBytes);
+      const mine = open.filter(({ owner }) => owner === caller.id);
+      const bytes = mine.reduce((sum, upload) => sum + upload.sizeBytes, 0);
+      quotas.checkUpload(caller, sizeBytes, { cubes: mine.length, bytes });
       // Its bytes lie on the disk twice for a moment: as pieces and as the stored file.
       store.folder.requireFree(uploads.promisedBytes + 2 * sizeBytes);
       const createdMs = clock.nowMs();
@@ -52,10 +57,14 @@ export function createUploadService(options: UploadServiceOptions): UploadServic
       const upload = uploads.get(id);
       if (end < upload.sizeBytes || upload.cube) return upload;
       return await uploads.exclusively(id, async (whole) => {
-        const { sha256, name, filename, dataset, channel, repair } = whole.metadata;
+        const { sha256, name, filename = "", dataset, channel, repair } = whole.metadata;
         const ingest = ingestOptionsSchema.parse({ dataset, channel, repair });
         try {
-          const addOptions = { ...ingest, name: name ?? filename, expectedSha256: sha256 };
+          const addOptions = {
+            ...ingest,
+            name: name ?? (filename.slice(0, 200).toWellFormed() || undefined),
+            expectedSha256: sha256,
+          };
           const { cube } = await cubes.add(await uploads.open(id), addOptions, caller);
           uploads.finish(whole, cube.id);
           return { ...whole, cube: cube.id };
@@ -82,7 +91,7 @@ function checkMetadata(metadata: Record<string, string>): void {
       `Upload-Metadata has ${unknown.join(", ")}, wanted only ${METADATA.join(", ")}`,
     );
   }
-  const parsed = ingestOptionsSchema.safeParse({ ...metadata, repair: metadata.repair });
+  const parsed = namedOptionsSchema.safeParse({ ...metadata, repair: metadata.repair });
   if (!parsed.success) {
     const [issue] = parsed.error.issues;
     throw unprocessable("bad_metadata", `Upload-Metadata: ${issue.path.join(".")}: ${issue.message}`);

@@ -62,6 +62,7 @@ export class UploadStore {
       if (offset !== upload.offset) {
         throw conflict("wrong_offset", `Upload-Offset is ${offset}, the upload has ${upload.offset} bytes`);
       }
+      if (upload.cube !== undefined) return await demandNothing(piece, upload); // its bytes are no longer here
       const path = this.#path(id, "part");
       using file = await Deno.open(path, { append: true });
       const hash = options.checksum && createHash(options.checksum.algorithm);
@@ -143,18 +144,25 @@ async function receive(piece: ReadableStream<Uint8Array>, file: Deno.FsFile, rec
   let offset = upload.offset;
   for await (const bytes of piece) {
     if (signal.aborted) throw new LoopscopeError("cancelled", "cancelled", "The upload was cut off");
-    if (offset + bytes.length > upload.sizeBytes) {
-      const message = `The upload would have ${
-        offset + bytes.length
-      } bytes, its length was given as ${upload.sizeBytes}`;
-      throw new LoopscopeError("tooLarge", "too_large", message);
-    }
+    demandRoom(upload, offset + bytes.length);
     beforeWrite(bytes.length);
     hash?.update(bytes);
     for (let at = 0; at < bytes.length;) at += await file.write(bytes.subarray(at));
     offset += bytes.length;
   }
   return offset;
+}
+
+/** Whoever did not hear what came of the last piece asks again, with an empty one. */
+async function demandNothing(piece: ReadableStream<Uint8Array>, upload: Upload): Promise<number> {
+  for await (const bytes of piece) demandRoom(upload, upload.sizeBytes + bytes.length);
+  return upload.sizeBytes;
+}
+
+function demandRoom({ sizeBytes }: Upload, wouldHave: number): void {
+  if (wouldHave <= sizeBytes) return;
+  const message = `The upload would have ${wouldHave} bytes, its length was given as ${sizeBytes}`;
+  throw new LoopscopeError("tooLarge", "too_large", message);
 }
 
 function equal(a: Uint8Array, b: Uint8Array): boolean {

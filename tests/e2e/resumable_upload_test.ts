@@ -60,6 +60,12 @@ Deno.test("a resumable upload that is cut 20 times and survives a kill -9 arrive
     const cube = await service.json(last.headers.get("content-location")!);
     assertEquals([cube.sha256, cube.sizeBytes, cube.name], [sha256, file.length, "in pieces"]);
     assert.equal(await offsetOf(service, upload), file.length);
+    // Whoever did not hear that asks again.
+    const end = { ...PIECE, "Upload-Offset": String(file.length) };
+    const again = await service.fetch(upload, { method: "PATCH", headers: end });
+    assertEquals([again.status, again.headers.get("content-location")], [204, last.headers.get("content-location")]);
+    const more = await service.fetch(upload, { method: "PATCH", headers: end, body: new Uint8Array(1) });
+    assertEquals([more.status, (await more.json()).code], [413, "too_large"]);
   } finally {
     await service.stop();
     await Deno.remove(service.dataFolder, { recursive: true });
@@ -108,6 +114,9 @@ Deno.test("resumable uploads refuse what does not fit and keep what was there", 
     await refused(await create({ ...TUS, "Upload-Length": "99999999999999" }), 413, "too_large");
     const metadata = { ...TUS, "Upload-Length": "5", "Upload-Metadata": `path ${base64("../x")}` };
     await refused(await create(metadata), 422, "bad_metadata");
+    for (const name of ["", "n".repeat(201)]) {
+      await refused(await create({ ...metadata, "Upload-Metadata": `name ${base64(name)}` }), 422, "bad_metadata");
+    }
     const pairs = ["name", "filetype", "type", "relativePath"].map((name) => `${name} ${base64("x")}`);
     const common = { ...TUS, "Upload-Length": "5", "Upload-Metadata": pairs.join(",") };
     assert.equal((await create(common)).status, 201);

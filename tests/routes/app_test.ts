@@ -1,3 +1,4 @@
+import { ndArray, type ResultTree } from "../../lib/base/nd_array.ts";
 import { assert, assertEquals } from "../support/assert.ts";
 import { postJson, testApp } from "./support/test_app.ts";
 
@@ -209,4 +210,33 @@ Deno.test("a request over its time ends with 503 and its work is told", async ()
   const problem = await app.problem(503, "/predict", postJson({ model: "mean", inputs: [[1, 2], [3, 4]] }));
   assertEquals(problem.code, "request_timeout");
   assert.ok(told?.aborted);
+});
+
+Deno.test("what comes of a body after its request's time counts for nobody", async () => {
+  const settings = { requestTimeoutMs: 20, maxBodyBytes: 1000, maxBufferedBytes: 1000 };
+  const app = testApp({ settings });
+  const { readable, writable } = new TransformStream<Uint8Array, Uint8Array>();
+  const writer = writable.getWriter();
+  const headers = { "Content-Type": "application/json" };
+  const late = app.problem(503, "/predict", { method: "POST", headers, body: readable });
+  await writer.write(new TextEncoder().encode("["));
+  assertEquals((await late).code, "request_timeout");
+  await writer.write(new Uint8Array(900).fill(32)).catch(() => {});
+  await writer.close().catch(() => {});
+  const body = JSON.stringify({ model: "mean", inputs: [[1, 2], [3, 4]] }).padEnd(900);
+  assertEquals((await app.request("/predict", { method: "POST", headers, body })).status, 200);
+});
+
+Deno.test("an answer that is ready after its request's time is not held", async () => {
+  const { predictions } = testApp().services;
+  const { promise, resolve } = Promise.withResolvers<ResultTree>();
+  const large = { ...predictions, predict: () => promise };
+  const app = testApp({ settings: { requestTimeoutMs: 20 }, services: { predictions: large } });
+  const afterwards: (() => void)[] = [];
+  const onAnswered = (run: () => void) => void afterwards.push(run);
+  const init = postJson({ model: "mean", inputs: [[1, 2], [3, 4]] });
+  assertEquals((await app.request("/predict", init, { onAnswered })).status, 503);
+  resolve({ outputs: ndArray(new Float32Array(100_000), [100_000]) });
+  await new Promise((done) => setTimeout(done, 20));
+  assertEquals(afterwards.length, 0, "nobody would give it back");
 });

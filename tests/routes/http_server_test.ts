@@ -1,3 +1,4 @@
+import { statusOf } from "../../routes/errors.ts";
 import { type HttpServer, listen } from "../../routes/http_server.ts";
 import { problemSchema } from "../../lib/schemas/problem.ts";
 import { assert, assertEquals } from "../support/assert.ts";
@@ -208,6 +209,7 @@ Deno.test("the signal of a request fires when its client goes, and not when it w
     return new Promise((answered) => {
       signal?.addEventListener("abort", () => {
         fired.push(pathname);
+        assertEquals(statusOf(signal.reason), 499, "no failure of the service's");
         answered(new Response("late"));
         resolve();
       });

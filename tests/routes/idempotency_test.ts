@@ -36,6 +36,18 @@ Deno.test("the same key with another body, path or query is 422", async () => {
   assertEquals((await (await app.request("/v1/jobs")).json()).items.length, 1);
 });
 
+Deno.test("what is asked for in headers is part of the request", async () => {
+  const app = testApp();
+  const begin = (length: string) => {
+    const headers = { "Idempotency-Key": "k", "Tus-Resumable": "1.0.0", "Upload-Length": length };
+    return { method: "POST", headers };
+  };
+  const first = await app.request("/v1/uploads", begin("10"));
+  const again = await app.request("/v1/uploads", begin("10"));
+  assertEquals([again.status, again.headers.get("location")], [201, first.headers.get("location")]);
+  assertEquals((await app.problem(422, "/v1/uploads", begin("11"))).code, "idempotency_key_reused");
+});
+
 Deno.test("another caller's key is another key", async () => {
   const app = testApp();
   const submit = (hostname: string) =>
