@@ -10,7 +10,7 @@ export interface PixelSplit {
   /** Pixel indices (row * cols + col) in ascending order. */
   train: Int32Array;
   test: Int32Array;
-  /** Patches here share pixels with training patches; neither trained on nor scored. */
+  /** Patches here share pixels with training patches, earlier ones included; neither trained on nor scored. */
   guard: Int32Array;
   /** rows x cols of PIXEL_LABEL; `outside` where no whole patch fits. */
   label_HW: Uint8Array;
@@ -32,31 +32,28 @@ export function defaultRegion(rows: number, cols: number, window: number): Regio
 /**
  * Training pixels are those of the region whose patch of `window` fits the map; test pixels are at least `window` rows or
  * columns away from every training pixel, so that no test patch shares a pixel with a training patch; what lies between
- * is guard. The patch of (i, j) covers rows i - window/2 to i + window/2 - 1 and the same columns.
+ * is guard. So is what lies as near to the pixels of `seen`, where the model to go on from has been trained. The patch of
+ * (i, j) covers rows i - window/2 to i + window/2 - 1 and the same columns.
  * Throws `window_odd`, `window_too_large`, `region_outside`, `too_few_train_pixels` and `too_few_test_pixels`.
  */
 export function splitPixels(
   shape: readonly [number, number, ...number[]],
   window: number,
   region: Region = defaultRegion(shape[0], shape[1], window),
+  seen: readonly Region[] = [],
 ): PixelSplit {
   const [rows, cols] = shape;
   checkWindow(rows, cols, window);
   checkRegion(rows, cols, region);
   const half = window / 2;
-  const core = {
-    top: Math.max(region.row, half),
-    bottom: Math.min(region.row + region.rows - 1, rows - half),
-    left: Math.max(region.col, half),
-    right: Math.min(region.col + region.cols - 1, cols - half),
-  };
+  const toTrain = distanceFrom(region, rows, cols, window);
+  const toSeen = seen.map((earlier) => distanceFrom(earlier, rows, cols, window));
   const label_HW = new Uint8Array(rows * cols);
   for (let row = half; row <= rows - half; row++) {
     for (let col = half; col <= cols - half; col++) {
-      const distance = Math.max(core.top - row, row - core.bottom, core.left - col, col - core.right);
-      label_HW[row * cols + col] = distance <= 0
+      label_HW[row * cols + col] = toTrain(row, col) <= 0
         ? PIXEL_LABEL.train
-        : distance < window
+        : toTrain(row, col) < window || toSeen.some((distance) => distance(row, col) < window)
         ? PIXEL_LABEL.guard
         : PIXEL_LABEL.test;
     }
@@ -68,8 +65,23 @@ export function splitPixels(
     guard: indicesOf(label_HW, PIXEL_LABEL.guard),
     label_HW,
   };
-  checkCounts(split, rows, cols, window);
+  checkCounts(split, seen, [rows, cols], window);
   return split;
+}
+
+/** Rows or columns from the pixels of a region whose patch fits the map: 0 or less inside, Infinity where there are none. */
+export function distanceFrom(
+  region: Region,
+  rows: number,
+  cols: number,
+  window: number,
+): (row: number, col: number) => number {
+  const half = window / 2;
+  const [top, left] = [Math.max(region.row, half), Math.max(region.col, half)];
+  const bottom = Math.min(region.row + region.rows - 1, rows - half);
+  const right = Math.min(region.col + region.cols - 1, cols - half);
+  if (top > bottom || left > right) return () => Infinity;
+  return (row, col) => Math.max(top - row, row - bottom, left - col, col - right);
 }
 
 function indicesOf(label_HW: Uint8Array, label: number): Int32Array {
@@ -98,7 +110,7 @@ function checkRegion(rows: number, cols: number, region: Region): void {
   throw unprocessable("region_outside", `Region covers ${met}, the map has ${rows} rows and ${cols} columns`);
 }
 
-function checkCounts(split: PixelSplit, rows: number, cols: number, window: number): void {
+function checkCounts(split: PixelSplit, seen: readonly Region[], [rows, cols]: number[], window: number): void {
   const where = `the ${rows} x ${cols} map with window ${window} and the region of ${split.region.rows} rows and ` +
     `${split.region.cols} columns`;
   if (split.train.length < SMALLEST_TRAIN) {
@@ -110,7 +122,10 @@ function checkCounts(split: PixelSplit, rows: number, cols: number, window: numb
   if (split.test.length < SMALLEST_TEST) {
     throw unprocessable(
       "too_few_test_pixels",
-      `Only ${split.test.length} test pixels outside the guard band of ${window - 1} pixels in ${where}, at least ` +
+      `Only ${split.test.length} test pixels outside the guard band of ${window - 1} pixels` +
+        `${
+          seen.length > 0 ? ", and as far from where the model to go on from was trained," : ""
+        } in ${where}, at least ` +
         `${SMALLEST_TEST} are wanted`,
     );
   }

@@ -78,7 +78,11 @@ export const modelManifestSchema = z.object({
   training: z.object({
     cubeSha256: z.string(),
     cubeName: z.string(),
+    /** rows, cols, points of the cube; a file can hold several. */
+    shape: z.tuple([z.int(), z.int(), z.int()]).optional(),
     region: regionSchema,
+    /** Where on the same cube the models that this one continues from were trained. */
+    seen: z.array(regionSchema).optional(),
     guard: z.int(),
     epochs: z.int(),
     bestEpoch: z.int(),

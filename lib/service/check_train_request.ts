@@ -1,10 +1,12 @@
 import { missing, unprocessable } from "../base/errors.ts";
+import { preparationOf } from "../cube/repeat_preparation.ts";
 import { splitPixels } from "../cube/split.ts";
 import { buildNetwork } from "../../models/build_network.ts";
 import type { CubeRecord } from "../schemas/cube.ts";
 import type { TrainRequest } from "../schemas/job.ts";
 import type { ModelManifest } from "../schemas/model.ts";
 import { calibrationRegion } from "../training/calibration_region.ts";
+import { seenRegions } from "../training/seen_regions.ts";
 
 /** What one training job may hold: its patches and spectra, and the activations of one mini-batch. */
 const MAX_TRAINING_BYTES = 2 ** 31;
@@ -19,10 +21,13 @@ export function checkTrainRequest(request: TrainRequest, cube: CubeRecord, from:
   const { direction, window, latent, filters, map } = request;
   const points = cube.shape[2];
   buildNetwork({ direction, window, points, latent, filters });
-  const split = splitPixels(cube.shape, window, request.region);
+  const seen = from
+    ? seenRegions(from, { ...cube, cubeSha256: cube.sha256, preparation: preparationOf(cube.provenance) })
+    : [];
+  const split = splitPixels(cube.shape, window, request.region, seen);
   if (request.members > 1) {
     const [rows, cols] = cube.shape;
-    splitPixels(cube.shape, window, calibrationRegion(split, rows, cols, window).train);
+    splitPixels(cube.shape, window, calibrationRegion(split, rows, cols, window).train, seen);
   }
   if (map !== undefined && request.imageAt !== undefined) {
     throw unprocessable("image_twice", "Wanted imageAt or map for the image side, met both");

@@ -42,7 +42,8 @@ function trainingSection({ training, members, network }: ModelManifest): string 
     `- Trained on ${training.trainPixels} pixels: rows ${region.row} to ${region.row + region.rows - 1}, columns ` +
     `${region.col} to ${region.col + region.cols - 1}, where a whole patch fits`,
     `- Tested on ${training.testPixels} pixels at least ${network.window} rows or columns from every training pixel: no ` +
-    `test patch shares a pixel with a training patch (guard band of ${training.guard} pixels)`,
+    `test patch shares a pixel with a training patch (guard band of ${training.guard} pixels)` +
+    (training.seen ? ", nor with one that the models before it in this line were trained on" : ""),
     `- ${training.epochs} epochs of Adam on the MSE, mini-batch ${training.batchSize}, learning rate ` +
     `${training.learningRate}, seed ${training.seed}${training.from ? `, from ${training.from} with its scaler` : ""}`,
     `- Weights of epoch ${training.bestEpoch}: the lowest loss on the ` +

@@ -13,6 +13,7 @@ import { evaluate } from "./evaluate.ts";
 import { makeCheck } from "./model_check.ts";
 import { createPause, type Pause } from "./pause.ts";
 import { predictAll } from "./session_loss.ts";
+import { seenRegions } from "./seen_regions.ts";
 import { thinPairs } from "./take_pairs.ts";
 import type { PairSet, TrainingData } from "./training_data.ts";
 
@@ -118,11 +119,12 @@ async function memberOutputs(
 }
 
 function manifestOf(
-  { request, cube, engine, cubeSha256, cubeName, preparation }: Context,
+  { request, cube, engine, cubeSha256, cubeName, preparation, from }: Context,
   { network, data, done, seconds }: Results,
   scores: Scores,
 ): TrainedModel["manifest"] {
   const [first] = done;
+  const seen = from ? seenRegions(from.manifest, { cubeSha256, preparation, shape: cube.shape }) : [];
   return {
     network: network.options,
     axis: cube.axes.spectral,
@@ -134,7 +136,9 @@ function manifestOf(
     training: {
       cubeSha256,
       cubeName,
+      shape: [...cube.shape],
       region: data.split.region,
+      ...(seen.length > 0 ? { seen } : {}),
       guard: request.window - 1,
       epochs: request.epochs,
       bestEpoch: first.best!.epoch,

@@ -14,6 +14,7 @@ import { finishTraining } from "./finish_training.ts";
 import type { LoadedModel, TrainedModel } from "./artifact.ts";
 import { createPause } from "./pause.ts";
 import { ridgeLoss } from "./ridge_loss.ts";
+import { seenRegions } from "./seen_regions.ts";
 import { trainMember } from "./train_member.ts";
 import { buildTrainingData, type TrainingData } from "./training_data.ts";
 
@@ -71,7 +72,8 @@ export async function* trainModel(input: TrainInput): AsyncGenerator<TrainingEve
   const { request, cube, from, nowMs } = input;
   const network = networkFor(cube, request);
   if (from) checkBase(from, network.options, cube);
-  const data = buildTrainingData(cube, request, from?.manifest.scaler);
+  const continued = from && { ...from.manifest, seen: seenRegions(from.manifest, { ...input, shape: cube.shape }) };
+  const data = buildTrainingData(cube, request, continued);
   const fingerprint = fingerprintOf(input);
   const begun: Checkpoint = input.checkpoint
     ? readCheckpoint(input.checkpoint, fingerprint)

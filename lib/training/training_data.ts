@@ -1,9 +1,10 @@
-import type { CubeReader } from "../cube/cube.ts";
+import { unprocessable } from "../base/errors.ts";
+import type { CubeReader, Region } from "../cube/cube.ts";
 import { gatherSpectra } from "../cube/gather_spectra.ts";
 import { type ImageChoice, imageSide } from "../cube/image_side.ts";
 import { cutPatches } from "../cube/patches.ts";
 import { fitStandardiser, standardise } from "../cube/scale.ts";
-import { PIXEL_LABEL, type PixelSplit, splitPixels } from "../cube/split.ts";
+import { distanceFrom, PIXEL_LABEL, type PixelSplit, splitPixels } from "../cube/split.ts";
 import type { TrainRequest } from "../schemas/job.ts";
 import type { Scaler } from "../schemas/model.ts";
 import { calibrationRegion } from "./calibration_region.ts";
@@ -14,6 +15,15 @@ export interface PairSet {
   pixels: Int32Array;
   input_NI: Float32Array;
   target_NO: Float32Array;
+}
+
+/** What a training takes over from the model that it continues from. */
+export interface Continued {
+  scaler: Scaler;
+  /** Where the request names no image side, that model's: its scaler fits no other. */
+  image?: ImageChoice;
+  /** Where on this cube that model was trained (`seenRegions`). */
+  seen: readonly Region[];
 }
 
 export interface TrainingData {
@@ -41,16 +51,18 @@ const MAX_GUARD_PIXELS = 512;
 
 /**
  * Splits a cube's pixels and cuts standardised pairs for each part. The scaler is fitted to the training part alone, or
- * taken from `scaler` (fine-tuning). Very large parts are thinned evenly so that pairs stay under 256 MiB.
- * Throws what `splitPixels` and `imageSide` throw.
+ * taken from the model that is continued from. Very large parts are thinned evenly so that pairs stay under 256 MiB.
+ * Throws what `splitPixels` and `imageSide` throw, and `calibration_seen`.
  */
-export function buildTrainingData(cube: CubeReader, request: TrainRequest, scaler?: Scaler): TrainingData {
+export function buildTrainingData(cube: CubeReader, request: TrainRequest, from?: Continued): TrainingData {
   const [rows, cols, points] = cube.shape;
   const { window, direction } = request;
-  const { image_HW, choice } = imageSide(cube, request);
-  const asked = splitPixels(cube.shape, window, request.region);
+  const unsaid = request.imageAt === undefined && request.map === undefined;
+  const { image_HW, choice } = imageSide(cube, unsaid && from?.image || request);
+  const seen = from?.seen ?? [];
+  const asked = splitPixels(cube.shape, window, request.region, seen);
   const split = request.members > 1
-    ? splitPixels(cube.shape, window, calibrationRegion(asked, rows, cols, window).train)
+    ? splitPixels(cube.shape, window, calibrationRegion(asked, rows, cols, window).train, seen)
     : asked;
   const raw = (pixels: Int32Array) => {
     const patches_NHW = cutPatches(image_HW, rows, cols, window, pixels);
@@ -60,13 +72,13 @@ export function buildTrainingData(cube: CubeReader, request: TrainRequest, scale
   const [inputSize, outputSize] = direction === "im2spec" ? [window ** 2, points] : [points, window ** 2];
   const trainPixels = thin(split.train, Math.floor(MAX_TRAIN_BYTES / 4 / (inputSize + outputSize)));
   const [trainInput, trainTarget] = raw(trainPixels);
-  const used = scaler ?? fitScaler(trainInput, trainTarget, points, request);
+  const used = from?.scaler ?? fitScaler(trainInput, trainTarget, points, request);
   const pairs = (pixels: Int32Array, [input, target] = raw(pixels)): PairSet => ({
     pixels,
     input_NI: standardise(input, used.input),
     target_NO: standardise(target, used.output),
   });
-  const guard = pairs(thin(choosingPixels(split, cols, request), MAX_GUARD_PIXELS));
+  const guard = pairs(thin(choosingPixels(split, cols, request, seen), MAX_GUARD_PIXELS));
   return {
     split,
     image: choice,
@@ -94,27 +106,20 @@ function fitScaler(input: Float32Array, target: Float32Array, points: number, re
 /**
  * Guard pixels that may choose the best epoch. im2spec: the outer half of the band, since a patch further in is mostly one
  * that was trained on. spec2im: the whole band, since its inputs are spectra that were not trained on, and since of an outer
- * patch little more than an edge is in no test patch (`guardWeights`).
+ * patch little more than an edge is in no test patch (`guardWeights`). The same holds for what was trained on before.
  */
-function choosingPixels(split: PixelSplit, cols: number, { direction, window }: TrainRequest): Int32Array {
-  if (direction === "spec2im") return split.guard;
-  const box = boundingBox(split.train, cols);
-  return split.guard.filter((pixel) => {
-    const [row, col] = [Math.floor(pixel / cols), pixel % cols];
-    return Math.max(box.top - row, row - box.bottom, box.left - col, col - box.right) >= window / 2;
-  });
-}
-
-function boundingBox(pixels: Int32Array, cols: number) {
-  const box = { top: Infinity, bottom: -Infinity, left: Infinity, right: -Infinity };
-  for (const pixel of pixels) {
-    const [row, col] = [Math.floor(pixel / cols), pixel % cols];
-    box.top = Math.min(box.top, row);
-    box.bottom = Math.max(box.bottom, row);
-    box.left = Math.min(box.left, col);
-    box.right = Math.max(box.right, col);
-  }
-  return box;
+function choosingPixels(
+  split: PixelSplit,
+  cols: number,
+  { direction, window }: TrainRequest,
+  seen: readonly Region[],
+): Int32Array {
+  const rows = split.label_HW.length / cols;
+  const distances = [split.region, ...seen].map((region) => distanceFrom(region, rows, cols, window));
+  const least = direction === "spec2im" ? 1 : window / 2;
+  return split.guard.filter((pixel) =>
+    distances.every((distance) => distance(Math.floor(pixel / cols), pixel % cols) >= least)
+  );
 }
 
 function guardWeights(
@@ -167,9 +172,17 @@ function calibrationPixels(
   window: number,
 ): Int32Array {
   const { held } = calibrationRegion(asked, rows, cols, window);
-  return asked.train.filter((pixel) => {
+  const pixels = asked.train.filter((pixel) => {
     const [row, col] = [Math.floor(pixel / cols), pixel % cols];
     const inside = row >= held.row && row < held.row + held.rows && col >= held.col && col < held.col + held.cols;
     return inside && kept.label_HW[pixel] === PIXEL_LABEL.test;
   });
+  if (pixels.length > 0) return pixels;
+  throw unprocessable(
+    "calibration_seen",
+    `The model to go on from was trained in columns ${held.col} to ${
+      held.col + held.cols - 1
+    }, on which this ensemble's ` +
+      "spread would be calibrated: wanted another region, another cube, or an ensemble to go on from",
+  );
 }

@@ -1,6 +1,9 @@
+import { createRandom } from "../../lib/base/random.ts";
 import { openReferenceEngine } from "../../lib/compute/reference/reference_engine.ts";
 import { simulateFilm } from "../../lib/cube/simulate_film.ts";
-import { loadModel, writeArtifact } from "../../lib/training/artifact.ts";
+import { createMemoryCube } from "../../lib/cube/memory_cube.ts";
+import type { TrainRequest } from "../../lib/schemas/job.ts";
+import { type LoadedModel, loadModel, type TrainedModel, writeArtifact } from "../../lib/training/artifact.ts";
 import { type TrainingEvent, trainModel } from "../../lib/training/train.ts";
 import { assert, assertEquals, assertFailsWith } from "../support/assert.ts";
 import { identity, run, tinyInput } from "./tiny_training.ts";
@@ -115,6 +118,39 @@ Deno.test("fine-tuning starts from the base's weights and keeps its scaler", asy
   assert.ok(first(tuned) < 0.8 * first(fresh), `${first(tuned)} against ${first(fresh)} from scratch`);
   const error = await assertFailsWith("from_mismatch", () => run(tinyInput({ from: "tiny@1", latent: 3 }, { from })));
   assert.match(error.message, /latent 2.*3/);
+});
+
+Deno.test("what was trained on once never tests a model that continues from it", async () => {
+  // Noise: nothing in it can be learned, only remembered.
+  const random = createRandom(5);
+  const values_HWS = Float32Array.from({ length: 20 * 30 * 8 }, () => random.normal());
+  const cube = createMemoryCube({ shape: [20, 30, 8], values_HWS });
+  const tuned = (base: LoadedModel | undefined, col: number, cols: number, change: Partial<TrainRequest> = {}) =>
+    run(tinyInput({ epochs: 1, region: { row: 0, col, rows: 20, cols }, ...change }, { cube, from: base }));
+  const loaded = async (trained: TrainedModel) => await loadModel(await writeArtifact(trained, identity));
+  const first = await tuned(undefined, 0, 8);
+  const second = await tuned(await loaded(first.trained), 12, 6);
+  const third = await tuned(await loaded(second.trained), 18, 4);
+  const seen = third.trained.manifest.training!.seen!;
+  assertEquals(seen.map(({ col, cols }) => [col, cols]), [[0, 8], [12, 6]]);
+  // Of columns 2 to 28 those from 25 on are 4 or more from all that was trained on.
+  assertEquals(third.trained.manifest.training!.testPixels, 17 * 4);
+  assertEquals(first.trained.manifest.training!.testPixels, 17 * 18);
+  const other = await run(tinyInput({ epochs: 1 }, { from: await loaded(first.trained), cube, cubeSha256: "1" }));
+  assertEquals(other.trained.manifest.training!.seen, undefined, "another cube");
+  const base = await loaded((await tuned(undefined, 0, 16)).trained);
+  const few = await assertFailsWith("too_few_test_pixels", () => tuned(base, 20, 9));
+  assert.match(few.message, /where the model to go on from was trained/);
+  await assertFailsWith("calibration_seen", () => tuned(base, 0, 16, { members: 2 }));
+});
+
+Deno.test("fine-tuning looks at the base's image side unless another is asked for", async () => {
+  const base = await run(tinyInput({ map: "topography", epochs: 1 }));
+  const from = await loadModel(await writeArtifact(base.trained, identity));
+  const tuned = await run(tinyInput({ epochs: 1 }, { from }));
+  assertEquals(tuned.trained.manifest.image, { map: "topography" });
+  const other = await run(tinyInput({ epochs: 1, imageAt: 0 }, { from }));
+  assertEquals(other.trained.manifest.image, { imageAt: 0 });
 });
 
 Deno.test("spec2im trains, too, and its guard looks at no pixel of a test patch", async () => {

@@ -46,9 +46,9 @@ export async function errorsResult(input: ResultInput): Promise<ResultTree> {
 }
 
 /** Baselines, intervals and verdict belong to the split of the training cube; another cube has none of its own. */
-function trainedScores({ model, cubeSha256 }: ResultInput): { [name: string]: ResultTree } {
+function trainedScores({ model, cubeSha256, cube }: ResultInput): { [name: string]: ResultTree } {
   const { scores } = model!.manifest;
-  if (!scores || !isTrainingCube(model!.manifest, cubeSha256)) {
+  if (!scores || !isTrainingCube(model!.manifest, cubeSha256, cube)) {
     return {
       baselines: null,
       note: "The model was not trained on this cube: all its pixels are test pixels, and no baseline is fitted to them",

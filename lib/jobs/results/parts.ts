@@ -2,9 +2,10 @@ import type { CubeReader } from "../../cube/cube.ts";
 import { PIXEL_LABEL, splitPixels } from "../../cube/split.ts";
 import type { ModelManifest } from "../../schemas/model.ts";
 
-/** Whether the model has seen this cube in training. */
-export function isTrainingCube({ training }: ModelManifest, cubeSha256: string): boolean {
-  return training?.cubeSha256 === cubeSha256;
+/** Whether the model has seen this cube in training; another cube of the same file may be of another size. */
+export function isTrainingCube({ training }: ModelManifest, cubeSha256: string, { shape }: CubeReader): boolean {
+  const [rows, cols] = training?.shape ?? shape;
+  return training?.cubeSha256 === cubeSha256 && rows === shape[0] && cols === shape[1];
 }
 
 /**
@@ -14,7 +15,10 @@ export function isTrainingCube({ training }: ModelManifest, cubeSha256: string):
 export function partLabels(cube: CubeReader, manifest: ModelManifest, cubeSha256: string): Uint8Array {
   const { window } = manifest.network;
   const [rows, cols] = cube.shape;
-  if (isTrainingCube(manifest, cubeSha256)) return splitPixels(cube.shape, window, manifest.training!.region).label_HW;
+  if (isTrainingCube(manifest, cubeSha256, cube)) {
+    const { region, seen } = manifest.training!;
+    return splitPixels(cube.shape, window, region, seen).label_HW;
+  }
   const half = window / 2;
   return Uint8Array.from({ length: rows * cols }, (_, pixel) => {
     const row = Math.floor(pixel / cols), col = pixel % cols;
