@@ -12,10 +12,25 @@ export interface SweepOptions {
   keepModelsMs: number;
 }
 
-/** Removes what visitors of a public demo left longer ago than it is kept; what a job still uses waits for the next sweep. */
-export async function sweepExpired({ store, cubes, clock, log, keepModelsMs }: SweepOptions): Promise<void> {
+/**
+ * Removes what visitors of a public demo left longer ago than it is kept, and uploads that were never finished; what a job
+ * still uses waits for the next sweep. Never throws: what could not be done is in the log.
+ */
+export async function sweepExpired(options: SweepOptions): Promise<void> {
+  try {
+    await sweep(options);
+  } catch (error) {
+    options.log.error("sweep_failed", { error: String(error) });
+  }
+}
+
+async function sweep({ store, cubes, clock, log, keepModelsMs }: SweepOptions): Promise<void> {
   const nowMs = clock.nowMs();
+  const uploads = store.uploads.expire(nowMs);
+  if (uploads > 0) log.info("uploads_expired", { count: uploads });
   for (const id of store.cubes.expired(nowMs)) {
+    // While others were removed it may have been uploaded again.
+    if (!store.cubes.isExpired(id, nowMs)) continue;
     await settle(() => cubes.remove(id), (removed, reason) => log.info("cube_expired", { cube: id, removed, reason }));
   }
   for (const { name, version } of store.models.madeByCallers("visitor:", nowMs - keepModelsMs)) {

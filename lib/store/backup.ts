@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { conflict } from "../base/errors.ts";
+import { ARCHIVE_NAMES } from "./archive_names.ts";
 import { Database } from "./database.ts";
 import { asStoreError } from "./disk_error.ts";
 import { exists, removeIfThere, syncFolder } from "./durable.ts";
@@ -46,10 +47,15 @@ export async function backupStore(store: Store, target: string): Promise<BackupR
 function holdFiles(store: Store, work: string): { files: string[]; cubes: number; models: number } {
   const snapshot = new Database(`${work}/loopscope.db`);
   const files: string[] = [];
-  const hold = (names: string[]) => linkAll(store.folder.root, work, names) && files.push(...names) > 0;
+  const hold = (names: Iterable<string>) => {
+    const held = linkAll(store.folder.root, work, names);
+    files.push(...held);
+    return held.length > 0;
+  };
   let cubes = 0, models = 0;
   const known = new Set<string>();
-  for (const { id, sha256 } of snapshot.all<{ id: string; sha256: string }>("SELECT id, sha256 FROM cubes")) {
+  const rows = "SELECT id, sha256, record FROM cubes";
+  for (const { id, sha256, record } of snapshot.all<{ id: string; sha256: string; record: string }>(rows)) {
     const blob = `blobs/${sha256.slice(0, 2)}/${sha256}`;
     const hasBytes = known.has(blob) || hold([blob]);
     if (hasBytes) known.add(blob);
@@ -57,6 +63,9 @@ function holdFiles(store: Store, work: string): { files: string[]; cubes: number
     const isThere = hasBytes || store.db.get("SELECT 1 FROM cubes WHERE id = ?", id) !== undefined;
     if (isThere && hold(cubeFiles(store, id))) cubes++;
     else snapshot.run("DELETE FROM cubes WHERE id = ?", id);
+    // An image channel was added meanwhile: whoever opens the restored folder makes the files what the snapshot says.
+    const now = store.db.get<{ record: string }>("SELECT record FROM cubes WHERE id = ?", id);
+    if (now?.record !== record) snapshot.run("UPDATE cubes SET changing = 1 WHERE id = ?", id);
   }
   const versions = snapshot.all<{ name: string; version: number }>("SELECT name, version FROM model_versions");
   for (const { name, version } of versions) {
@@ -75,36 +84,38 @@ function holdFiles(store: Store, work: string): { files: string[]; cubes: number
   return { files, cubes, models };
 }
 
-/** `cube.json` first: what it names is there for good. */
-function cubeFiles(store: Store, id: string): string[] {
-  const rest = filesIn(store.folder.root, `cubes/${id}`).filter((name) => !name.endsWith("/cube.json"));
-  return [`cubes/${id}/cube.json`, ...rest];
+/** `cube.json` is held before the rest is looked for: what it names is there for good. */
+function* cubeFiles(store: Store, id: string): Generator<string> {
+  const first = `cubes/${id}/cube.json`;
+  yield first;
+  for (const name of filesIn(store.folder.root, `cubes/${id}`)) if (name !== first) yield name;
 }
 
-function filesIn(root: string, folder: string): string[] {
-  if (!exists(`${root}/${folder}`)) return [];
-  return [...Deno.readDirSync(`${root}/${folder}`)].flatMap((entry) => {
+/** What a backup holds of a folder: not what is half written, and no stranger's files. */
+function* filesIn(root: string, folder: string): Generator<string> {
+  for (const entry of Deno.readDirSync(`${root}/${folder}`)) {
     const name = `${folder}/${entry.name}`;
-    return entry.isDirectory ? filesIn(root, name) : entry.name.endsWith(".part") ? [] : [name];
-  });
+    if (entry.isDirectory) yield* filesIn(root, name);
+    else if (ARCHIVE_NAMES.test(name)) yield name;
+  }
 }
 
-/** False, and nothing linked, when one of them is not there. */
-function linkAll(root: string, work: string, names: string[]): boolean {
+/** Links each as it is named; none of them when one is not there (any more). */
+function linkAll(root: string, work: string, names: Iterable<string>): string[] {
   const done: string[] = [];
-  for (const name of names) {
-    const place = `${work}/${name}`;
-    Deno.mkdirSync(place.slice(0, place.lastIndexOf("/")), { recursive: true });
-    try {
+  try {
+    for (const name of names) {
+      const place = `${work}/${name}`;
+      Deno.mkdirSync(place.slice(0, place.lastIndexOf("/")), { recursive: true });
       Deno.linkSync(`${root}/${name}`, place);
-      done.push(place);
-    } catch (error) {
-      if (!(error instanceof Deno.errors.NotFound)) throw error;
-      done.forEach(removeIfThere);
-      return false;
+      done.push(name);
     }
+    return done;
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+    for (const name of done) removeIfThere(`${work}/${name}`);
+    return [];
   }
-  return names.length > 0;
 }
 
 /** All files, their digests, and the records last: a restore that is cut off has no records. */

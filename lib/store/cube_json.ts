@@ -50,11 +50,15 @@ export function replaceCubeJson(folder: string, meta: CubeFile, commit: () => vo
 /** Makes a cube's files what its record says of image channels, whatever was being written. */
 export function settleImages(folder: string, maps: MapInfo[]): void {
   const met = readCubeJson(folder);
-  if (JSON.stringify(met.maps) !== JSON.stringify(maps)) replaceCubeJson(folder, { ...met, maps }, () => {});
-  for (const end of ["part", "next", "next.part"]) removeIfThere(`${folder}/cube.json.${end}`);
   const whole = new Set(maps.map((_, i) => imagePath(folder, i)));
+  const isWhole = (name: string) => !name.startsWith("maps/") || whole.has(`${folder}/${name}`);
+  if (JSON.stringify(met.maps) !== JSON.stringify(maps)) {
+    const digests = met.digests && Object.fromEntries(Object.entries(met.digests).filter(([name]) => isWhole(name)));
+    replaceCubeJson(folder, { ...met, maps, digests }, () => {});
+  }
+  for (const end of ["part", "next", "next.part"]) removeIfThere(`${folder}/cube.json.${end}`);
   for (const { name } of entriesIn(`${folder}/maps`)) {
-    if (!whole.has(`${folder}/maps/${name}`)) removeIfThere(`${folder}/maps/${name}`);
+    if (!isWhole(`maps/${name}`)) removeIfThere(`${folder}/maps/${name}`);
   }
 }
 

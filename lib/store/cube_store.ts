@@ -24,7 +24,7 @@ export interface Usage {
 
 /** Records of cubes with their folders. A folder is whole before its record is there, and gone after it. */
 export interface CubeStore {
-  /** Takes the finished folder over; `created` is false (and the folder removed) when the cube is there already. */
+  /** Takes the finished folder over; when the cube is there already, it is renewed, and the folder removed. */
   add(
     finishedFolder: string,
     record: CubeRecord,
@@ -44,6 +44,7 @@ export interface CubeStore {
   usage(owner?: string): Usage;
   ownerOf(id: string): string | undefined;
   expired(nowMs: number): string[];
+  isExpired(id: string, nowMs: number): boolean;
   /** A cube that expires was uploaded again: it is kept for longer, or for good. */
   renew(id: string, admission: { owner: string; expiresMs?: number }): void;
 }
@@ -66,12 +67,15 @@ export class DiskCubeStore implements CubeStore {
     syncFolder(`${this.folder.root}/cubes`);
     try {
       if (this.#insert(record, admission)) return { cube: record, created: true };
+      // Before anything else comes in between, a removal above all.
+      const cube = this.findByContent(record.sha256, admission.optionsKey)!;
+      this.renew(cube.id, admission);
+      await this.folder.discard(path);
+      return { cube, created: false };
     } catch (error) {
       await this.folder.discard(path);
       throw error;
     }
-    await this.folder.discard(path);
-    return { cube: this.findByContent(record.sha256, admission.optionsKey)!, created: false };
   }
 
   get(id: string): CubeRecord | undefined {
@@ -157,6 +161,10 @@ export class DiskCubeStore implements CubeStore {
 
   expired(nowMs: number): string[] {
     return this.db.all<{ id: string }>("SELECT id FROM cubes WHERE expires_ms <= ?", nowMs).map((row) => row.id);
+  }
+
+  isExpired(id: string, nowMs: number): boolean {
+    return this.db.get("SELECT 1 FROM cubes WHERE id = ? AND expires_ms <= ?", id, nowMs) !== undefined;
   }
 
   #insert(record: CubeRecord, { optionsKey, owner, expiresMs }: CubeAdmission): boolean {

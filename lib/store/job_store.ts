@@ -79,7 +79,10 @@ export interface JobStore {
   /** Finished jobs whose webhook has not been told (or given up on). */
   unnotified(): JobRecord[];
   markNotified(id: string, nowMs: number): void;
-  /** Removes jobs that finished before a time, and the oldest finished beyond `keep`; returns their ids. */
+  /**
+   * Removes jobs that finished before a time, and the oldest finished beyond `keep`; returns their ids. What made a
+   * visitor's model stays as long as that: it says when the model's time is over.
+   */
   prune(options: { finishedBeforeMs: number; keep: number }): string[];
 }
 
@@ -205,13 +208,16 @@ export class SqliteJobStore implements JobStore {
   }
 
   activeUsing({ cube, model }: { cube?: string; model?: string }): string[] {
-    const sql = "SELECT id FROM jobs WHERE state IN ('queued', 'running') AND (cube = ? OR model = ?)";
-    return this.db.all<{ id: string }>(sql, cube ?? null, model ?? null).map((row) => row.id);
+    const sql = `SELECT id FROM jobs WHERE state IN ('queued', 'running')
+      AND (model = ? OR ? IN (cube, request ->> '$.parameters.imaginary'))`;
+    return this.db.all<{ id: string }>(sql, model ?? null, cube ?? null).map((row) => row.id);
   }
 
   prune({ finishedBeforeMs, keep }: { finishedBeforeMs: number; keep: number }): string[] {
-    const sql = `DELETE FROM jobs WHERE finished_ms < ? OR seq IN (
-      SELECT seq FROM jobs WHERE finished_ms IS NOT NULL ORDER BY seq DESC LIMIT -1 OFFSET ?) RETURNING id`;
+    const sql = `DELETE FROM jobs WHERE (finished_ms < ? OR seq IN (
+      SELECT seq FROM jobs WHERE finished_ms IS NOT NULL ORDER BY seq DESC LIMIT -1 OFFSET ?))
+      AND NOT (substr(caller, 1, 8) = 'visitor:' AND EXISTS (
+        SELECT 1 FROM model_versions WHERE made_by = jobs.id AND digests IS NOT NULL)) RETURNING id`;
     return this.db.all<{ id: string }>(sql, finishedBeforeMs, keep).map((row) => row.id);
   }
 

@@ -1,18 +1,12 @@
 import { createHash } from "node:crypto";
 import { conflict, LoopscopeError } from "../base/errors.ts";
+import { ARCHIVE_NAMES } from "./archive_names.ts";
 import { DataFolder, FOLDERS, RESTORING } from "./data_folder.ts";
 import { Database } from "./database.ts";
 import { asStoreError } from "./disk_error.ts";
 import { entriesIn, exists, removeIfThere, syncFolder, syncTree, writeFileDurably } from "./durable.ts";
 import { readTar, type TarEntry } from "./tar.ts";
 
-/** All that a backup holds: an archive cannot name anything else. */
-const NAMES = new RegExp(
-  "^(?:blobs/[0-9a-f]{2}/[0-9a-f]{64}" +
-    "|cubes/[a-z0-9_]+/(?:cube\\.json|values\\.f32|mask\\.u8|maps/[0-9]+\\.f32)" +
-    "|models/[a-z0-9][a-z0-9._-]{0,63}/[1-9][0-9]*/[a-z0-9_][a-z0-9._-]*" +
-    "|jobs/[a-z0-9_]+/checkpoint|hmac\\.key|demo-added|SHA256SUMS|loopscope\\.db)$",
-);
 const DATABASE = "loopscope.db";
 const FILES = ["hmac.key", "demo-added", `${DATABASE}-wal`, `${DATABASE}-shm`];
 /** Some two million files. */
@@ -67,7 +61,7 @@ async function extract(file: Deno.FsFile, root: string, database: string): Promi
   const met = new Map<string, string>();
   let wanted: string | undefined;
   for await (const entry of readTar(file)) {
-    if (!NAMES.test(entry.name)) throw damaged(`has an entry named ${JSON.stringify(entry.name)}`);
+    if (!ARCHIVE_NAMES.test(entry.name)) throw damaged(`has an entry named ${JSON.stringify(entry.name)}`);
     if (met.has(entry.name)) throw damaged(`has ${entry.name} twice`);
     if (entry.name === "SHA256SUMS") wanted = await textOf(entry);
     else met.set(entry.name, await extractEntry(entry, entry.name === DATABASE ? database : `${root}/${entry.name}`));

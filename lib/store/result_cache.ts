@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import type { DataFolder } from "./data_folder.ts";
 import { isDiskFull, onDisk } from "./disk_error.ts";
-import { entriesIn, removeIfThere } from "./durable.ts";
+import { entriesIn, exists, removeIfThere } from "./durable.ts";
 
 export interface CachedResult {
   bytes: Uint8Array<ArrayBuffer>;
@@ -107,8 +107,10 @@ export class DiskResultCache implements ResultCache {
   hasFile(scope: string, key: string): boolean {
     const path = this.#path(scope, key);
     const size = this.#entries.get(path);
-    if (size !== undefined) this.#remember(path, size);
-    return size !== undefined;
+    if (size === undefined) return false;
+    if (exists(path)) this.#remember(path, size);
+    else this.#forget(path); // by hand: the cache may be deleted at any time
+    return this.#entries.has(path);
   }
 
   keepFile(scope: string, key: string): void {

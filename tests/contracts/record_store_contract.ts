@@ -4,6 +4,7 @@ import { openCubeFile } from "../../lib/store/cube_file.ts";
 import type { Store } from "../../lib/store/open_store.ts";
 import { assert, assertEquals, assertFailsWith } from "../support/assert.ts";
 import { addCube } from "../support/stored_cube.ts";
+import { writeModel } from "../support/stored_model.ts";
 import type { TestClock } from "../support/temporary_store.ts";
 
 export type StoreUnderTest = Store & AsyncDisposable & { clock: TestClock };
@@ -52,6 +53,16 @@ function cubeTests(test: Test): void {
     assertEquals((await addCube(store, { id: "cube_3", optionsKey: "other" })).created, true);
     assertEquals([...Deno.readDirSync(`${store.folder.root}/cubes`)].length, 2);
     assertEquals([...Deno.readDirSync(`${store.folder.root}/tmp`)].length, 0);
+  });
+
+  test("the same bytes that arrive together give one cube: the first, whatever becomes of it, kept for longer", async (store) => {
+    const first = await addCube(store, { id: "cube_1", owner: "visitor:1", expiresMs: 1000 });
+    const adding = addCube(store, { id: "cube_2", owner: "key:a" });
+    assertEquals([store.cubes.ownerOf("cube_1"), store.cubes.expired(9999)], ["key:a", []]);
+    const removing = store.cubes.remove("cube_1");
+    assertEquals(await adding, { cube: first.cube, created: false });
+    assertEquals(await removing, true);
+    assertEquals([...Deno.readDirSync(`${store.folder.root}/cubes`)], []);
   });
 
   test("cubes are paged newest first, each once, also when one is deleted between pages", async (store) => {
@@ -207,6 +218,9 @@ function jobTests(test: Test): void {
     assertEquals(jobs.activeUsing({ model: "film@2" }), ["job_1"]);
     assertEquals(jobs.activeUsing({ model: "film@1" }), []);
     assertEquals(jobs.countActive("key:a"), 1);
+    const sho = { kind: "result", result: "sho", cube: "cube_3", parameters: { imaginary: "cube_4" } } as const;
+    jobs.insert("job_3", sho, admission);
+    for (const cube of ["cube_3", "cube_4"]) assertEquals(jobs.activeUsing({ cube }), ["job_3"]);
   });
 
   test("old finished jobs are pruned with their events, unfinished ones never", ({ jobs }) => {
@@ -219,6 +233,18 @@ function jobTests(test: Test): void {
     assertEquals(jobs.list({ limit: 10 }).items.map((job) => job.id), ["job_4", "job_3"]);
     assertEquals(jobs.list({ limit: 10, state: "queued" }).items.map((job) => job.id), ["job_4"]);
     assertEquals(jobs.eventsAfter("job_1", 0), []);
+  });
+
+  test("the job that made a visitor's model is known for as long as the model is there", async ({ jobs, models }) => {
+    for (const [id, caller] of [["job_v", "visitor:1"], ["job_k", "key:a"]]) {
+      jobs.insert(id, trainRequest(), { ...admission, caller });
+      jobs.update(id, "queued", { state: "succeeded", finishedMs: 100 });
+      await models.add("film", (folder, version) => writeModel(folder, "film", version), { madeBy: id });
+    }
+    assertEquals(jobs.prune({ finishedBeforeMs: 0, keep: 0 }), ["job_k"]);
+    assertEquals(models.madeByCallers("visitor:", 101).map(({ version }) => version), [1]);
+    await models.removeVersion("film", 1);
+    assertEquals(jobs.prune({ finishedBeforeMs: 0, keep: 0 }), ["job_v"]);
   });
 }
 

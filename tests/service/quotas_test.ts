@@ -3,7 +3,7 @@ import { parseSettings } from "../../lib/schemas/settings.ts";
 import { Quotas } from "../../lib/service/quotas.ts";
 import type { Caller, CubeService } from "../../lib/service/services.ts";
 import { sweepExpired } from "../../lib/service/sweep_expired.ts";
-import type { Store } from "../../lib/store/open_store.ts";
+import { openStore, type Store } from "../../lib/store/open_store.ts";
 import { trainRequest } from "../contracts/record_store_contract.ts";
 import { assert, assertEquals, assertFailsWith } from "../support/assert.ts";
 import { addCube } from "../support/stored_cube.ts";
@@ -122,6 +122,36 @@ Deno.test("one caller's uploads leave room for others, and their places come fre
   assertEquals(await quotas.uploading(visitor, () => Promise.resolve(6)), 6);
 });
 
+const log = { info() {}, warn() {}, error() {} };
+
+Deno.test("a cube that is uploaded again while others expire is kept, and unfinished uploads expire by themselves", async () => {
+  const clock = testClock();
+  await using store = await temporaryStore({ clock });
+  const nowMs = clock.nowMs();
+  for (const id of ["cube_1", "cube_2"]) await addCube(store, { id, optionsKey: id, expiresMs: nowMs });
+  const upload = { sizeBytes: 5, metadata: {}, owner: visitor.id, createdMs: nowMs - 10 };
+  const old = store.uploads.create({ ...upload, expiresMs: nowMs });
+  const young = store.uploads.create({ ...upload, expiresMs: nowMs + 1 });
+  const cubes = { remove: async (id: string) => void await store.cubes.remove(id) } as CubeService;
+  const sweeping = sweepExpired({ store, cubes, clock, log, keepModelsMs: HOUR_MS });
+  store.cubes.renew("cube_2", { owner: visitor.id, expiresMs: nowMs + HOUR_MS });
+  await sweeping;
+  assertEquals(store.cubes.list({ limit: 9 }).items.map(({ id }) => id), ["cube_2"]);
+  assertEquals(store.uploads.list().map(({ id }) => id), [young.id]);
+  await assertFailsWith("upload_missing", () => store.uploads.get(old.id));
+});
+
+Deno.test("a sweep that the service's stop cuts off is no failure of the service", async () => {
+  const root = await Deno.makeTempDir();
+  const store = await openStore({ root, zooPath: "" });
+  store.close();
+  const failures: unknown[] = [];
+  const told = { ...log, error: (event: string) => void failures.push(event) };
+  await sweepExpired({ store, cubes: {} as CubeService, clock: testClock(), log: told, keepModelsMs: 1 });
+  assertEquals(failures, ["sweep_failed"]);
+  await Deno.remove(root, { recursive: true });
+});
+
 Deno.test("what visitors left is removed when its time is over, and nothing else", async () => {
   const clock = testClock();
   await using store = await temporaryStore({ clock });
@@ -149,7 +179,6 @@ Deno.test("what visitors left is removed when its time is over, and nothing else
       await store.cubes.remove(id);
     },
   } as CubeService;
-  const log = { info() {}, warn() {}, error() {} };
   const sweep = () => sweepExpired({ store, cubes, clock, log, keepModelsMs: 3 * HOUR_MS });
   const left = () => [
     store.cubes.list({ limit: 9 }).items.map(({ id }) => id).sort(),

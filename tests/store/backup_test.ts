@@ -96,6 +96,43 @@ Deno.test("what is deleted while a backup runs is left out with its record", () 
     restored.close();
   }));
 
+const IMAGE = { name: "phase", quantity: "phase", unit: "rad", values_HW: new Float32Array(6).fill(2) };
+
+Deno.test("an image channel added while a backup runs is left out whole, and can be added to the restored cube", () =>
+  withFolder(async (folder) => {
+    await using store = await temporaryStore();
+    await fill(store);
+    const before = store.cubes.list({ limit: 9 });
+    const copyTo = store.db.copyTo.bind(store.db);
+    store.db.copyTo = (path) => {
+      copyTo(path);
+      for (const id of ["cube_1", "cube_2"]) store.cubes.addImage(id, IMAGE);
+    };
+    await backupStore(store, `${folder}/backup.tar`);
+    await restoreStore(`${folder}/backup.tar`, `${folder}/new`);
+    const restored = await openStore({ root: `${folder}/new`, zooPath: "" });
+    assertEquals(await Array.fromAsync(checkDataFolder(restored, { deep: true })), []);
+    assertEquals(restored.cubes.list({ limit: 9 }), before);
+    restored.cubes.addImage("cube_2", IMAGE);
+    assertEquals(await Array.fromAsync(checkDataFolder(restored, { deep: true })), []);
+    restored.close();
+  }));
+
+Deno.test("what is half written beside a cube or a model, or is not of this program, is not in a backup", () =>
+  withFolder(async (folder) => {
+    await using store = await temporaryStore();
+    await fill(store);
+    for (const name of ["cubes/cube_1/cube.json.next", "cubes/cube_1/.DS_Store", "models/film/1/Notes.txt"]) {
+      Deno.writeTextFileSync(`${store.folder.root}/${name}`, "{}");
+    }
+    const report = await backupStore(store, `${folder}/backup.tar`);
+    assertEquals([report.cubes, report.models], [2, 2]);
+    await restoreStore(`${folder}/backup.tar`, `${folder}/new`);
+    const restored = await openStore({ root: `${folder}/new`, zooPath: "" });
+    assertEquals(await Array.fromAsync(checkDataFolder(restored, { deep: true })), []);
+    restored.close();
+  }));
+
 Deno.test("an archive that is cut off or changed anywhere is refused, and leaves no records", () =>
   withFolder(async (folder) => {
     await using store = await temporaryStore();

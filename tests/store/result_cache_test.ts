@@ -25,6 +25,21 @@ Deno.test("the least recently used results go when the bound is reached", () =>
     assertEquals(await cache.get("cube", "large"), undefined);
   }));
 
+Deno.test("a file that was deleted by hand is made again, not promised", () =>
+  withFolder((folder) => {
+    const cache = new DiskResultCache(folder, 10_000);
+    const path = cache.filePath("cube", "applied");
+    Deno.writeFileSync(path, result(100, 7));
+    cache.keepFile("cube", "applied");
+    assertEquals([cache.hasFile("cube", "applied"), cache.sizeBytes], [true, 100]);
+    Deno.removeSync(`${folder.resultsPath}/cube`, { recursive: true });
+    assertEquals([cache.hasFile("cube", "applied"), cache.sizeBytes], [false, 0]);
+    Deno.writeFileSync(cache.filePath("cube", "applied"), result(50, 7));
+    cache.keepFile("cube", "applied");
+    assertEquals([cache.hasFile("cube", "applied"), cache.sizeBytes], [true, 50]);
+    return Promise.resolve();
+  }));
+
 Deno.test("results outlive the process, damaged ones and ones deleted by hand do not count", () =>
   withFolder(async (folder) => {
     const cache = new DiskResultCache(folder, 10_000);
