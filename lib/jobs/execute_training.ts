@@ -1,5 +1,5 @@
 import { type Clock, toTimestamp } from "../base/clock.ts";
-import { missing } from "../base/errors.ts";
+import { LoopscopeError, missing } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
 import { isNdArray, ndArray, type ResultTree } from "../base/nd_array.ts";
 import { sleep } from "../base/waiting.ts";
@@ -32,6 +32,7 @@ export async function executeTraining(
 ): Promise<{ model: string; version: number }> {
   const made = store.models.madeBy(job.id);
   if (made) return { model: made.name, version: made.version };
+  if (context.draining.aborted) throw new LoopscopeError("unavailable", "draining", "The service is stopping");
   // What stops and saves is the training itself, after its epoch; the signal would throw that epoch away.
   const drain = () => void compute.call("drain", null, { promised: true }).catch(() => {});
   context.draining.addEventListener("abort", drain, { once: true });

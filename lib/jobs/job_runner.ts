@@ -5,7 +5,7 @@ import type { JobRecord, JobRequest } from "../schemas/job.ts";
 import type { CheckpointStore } from "../store/checkpoint_store.ts";
 import type { JobStore } from "../store/job_store.ts";
 import type { JobQueue } from "./job_queue.ts";
-import type { JobAction } from "./job_state.ts";
+import { isFinished, type JobAction } from "./job_state.ts";
 import { type JobContext, RunningJob } from "./running_job.ts";
 
 /**
@@ -138,21 +138,28 @@ export class JobRunner {
     }
     if (running.isCutOff) return;
     await running.checkpointSettled();
-    const { state, error } = await this.#record(running, action, result);
-    if (state === "running" || state === "queued") return;
+    const ended = await this.#record(running, action, result);
+    if (ended && !isFinished(ended.state)) return;
     await this.options.checkpoints.remove(job.id);
-    this.options.log.info("job_ended", { job: job.id, state, error });
+    this.options.log.info("job_ended", { job: job.id, state: ended?.state ?? "removed", error: ended?.error });
   }
 
-  /** The job as it ended, tried until the disk takes it: a job that ended must not be done again. */
-  async #record(running: RunningJob, action: JobAction, result: JobRecord["result"]): Promise<JobRecord> {
-    const { queue, log } = this.options;
+  /**
+   * The job as it ended, tried until the disk takes it: a job that ended must not be done again. Undefined when it was
+   * cancelled and its record has been removed since.
+   */
+  async #record(
+    running: RunningJob,
+    action: JobAction,
+    result: JobRecord["result"],
+  ): Promise<JobRecord | undefined> {
+    const { queue, store, log } = this.options;
     const { id } = running;
     while (true) {
       try {
         running.flush();
         // Undefined when it was cancelled meanwhile: the record has said so since then.
-        return queue.apply(id, action, result) ?? queue.get(id, { bare: true });
+        return queue.apply(id, action, result) ?? store.get(id, { bare: true });
       } catch (error) {
         log.error("job_not_recorded", { job: id, error: String(error) });
         if (this.#stop.signal.aborted) throw error;

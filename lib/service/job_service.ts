@@ -38,8 +38,13 @@ export function createJobService({ store, queue, checkWebhook, quotas, stopping 
     get: (id, options) => queue.get(id, options),
     owns: (id, caller) => store.jobs.callerOf(queue.get(id, { bare: true }).id) === quotas.ownerOf(caller),
     list: (page) => queue.list(page),
-    // deno-lint-ignore require-await
-    cancel: async (id) => queue.cancel(id),
+    async cancel(id) {
+      const { state } = queue.get(id, { bare: true });
+      const job = queue.cancel(id);
+      // One that runs is still being saved, perhaps: whoever runs it removes its checkpoint.
+      if (state === "queued") await store.checkpoints.remove(id);
+      return job;
+    },
     events: (id, afterSequence, signal) => queue.events(id, afterSequence, AbortSignal.any([signal, stopping])),
     waitFor: (id, timeoutMs, signal) => queue.waitFor(id, timeoutMs, AbortSignal.any([signal, stopping])),
   };

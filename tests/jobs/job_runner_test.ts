@@ -130,6 +130,25 @@ Deno.test("cancelling stops the work, gives its place free and removes its check
   assertEquals(files(`${under.store.folder.root}/jobs`), []);
 });
 
+Deno.test("a cancelled job whose record is removed before its work has stopped gives its place free", async () => {
+  const begun = Promise.withResolvers<void>(), release = Promise.withResolvers<void>();
+  await using under = await open(async (job) => {
+    if (job.request.kind === "train" && job.request.saveAs === "next") return {};
+    begun.resolve();
+    await release.promise;
+    return {};
+  });
+  under.start();
+  const id = under.submit();
+  await begun.promise;
+  await under.store.checkpoints.save(id, new Uint8Array(10));
+  under.queue.cancel(id);
+  assertEquals(under.store.jobs.prune({ finishedBeforeMs: Infinity, keep: 0 }), [id]);
+  release.resolve();
+  assertEquals((await under.ended(under.submit("next"))).state, "succeeded");
+  assertEquals(files(`${under.store.folder.root}/jobs`), []);
+});
+
 Deno.test("draining lets a job save its checkpoint, and the next start goes on from it", async () => {
   const contexts: JobContext[] = [];
   await using under = await open(async (_job, context) => {
