@@ -1,14 +1,14 @@
+import { LoopscopeError } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
 import { ndArray, type ResultTree } from "../base/nd_array.ts";
 import type { CubeRecord } from "../schemas/cube.ts";
-import { isDiskFull } from "../store/disk_error.ts";
 import { exists, writeFileDurably } from "../store/durable.ts";
 import type { Runtime } from "./runtime.ts";
 
 /** Written into a data folder that has had the demo cube: whoever deletes the cube does not get it back. */
 const MARK = "demo-added";
 
-/** Gives a new data folder the simulated film, by the same way as any upload; on a full disk a later start does. */
+/** Gives a new data folder the simulated film, by the same way as any upload; where it is refused, a later start does. */
 export async function addDemoCube(runtime: Runtime, log: Log): Promise<void> {
   const mark = `${runtime.store.folder.root}/${MARK}`;
   if (exists(mark)) return;
@@ -17,8 +17,8 @@ export async function addDemoCube(runtime: Runtime, log: Log): Promise<void> {
     writeFileDurably(mark, cube.id + "\n");
     log.info("demo_cube_added", { cube: cube.id });
   } catch (error) {
-    if (!isDiskFull(error)) throw error;
-    log.warn("demo_cube_missing", { reason: (error as Error).message });
+    if (!(error instanceof LoopscopeError)) throw error;
+    log.warn("demo_cube_missing", { reason: error.message });
   }
 }
 
