@@ -6,7 +6,7 @@ export interface ManifoldGrid {
   /** Values along the first and the second dimension, ascending. */
   z0: Float64Array;
   z1: Float64Array;
-  /** The latents of every node, steps x steps x L with z0 along rows. */
+  /** The latents of every node, z0 x z1 x L with z0 along rows. */
   latents_NL: Float32Array;
 }
 
@@ -15,7 +15,7 @@ export interface ManifoldOptions {
   size: number;
   /** Nodes along each dimension. */
   steps: number;
-  /** Which two latent variables are varied; one latent variable alone is varied along z0 with z1 of one value. */
+  /** Which two latent variables are varied. A single one (`0, 1` then) is varied along z0, with z1 the one value 0. */
   dims: readonly [number, number];
 }
 
@@ -28,7 +28,7 @@ const TAIL = 0.01;
  */
 export function manifoldGrid(latents_NL: ArrayLike<number>, { size, steps, dims }: ManifoldOptions): ManifoldGrid {
   const [first, second] = dims;
-  const inside = (dim: number) => Number.isInteger(dim) && dim >= 0 && dim < size;
+  const inside = (dim: number) => Number.isInteger(dim) && dim >= 0 && dim < Math.max(2, size);
   if (!inside(first) || !inside(second) || first === second) {
     throw unprocessable(
       "dims_outside_latent",
@@ -44,13 +44,18 @@ export function manifoldGrid(latents_NL: ArrayLike<number>, { size, steps, dims 
       (_, i) => steps === 1 ? (low + high) / 2 : low + (high - low) * i / (steps - 1),
     );
   };
-  const z0 = line(first), z1 = line(second);
+  const z0 = line(size === 1 ? 0 : first), z1 = size === 1 ? new Float64Array(1) : line(second);
   const medians = columns.map((column) => quantile(column, 0.5));
-  const grid_NL = new Float32Array(steps * steps * size);
-  for (let n = 0; n < steps * steps; n++) {
+  const nodes = z0.length * z1.length;
+  const grid_NL = new Float32Array(nodes * size);
+  for (let n = 0; n < nodes; n++) {
     grid_NL.set(medians, n * size);
-    grid_NL[n * size + first] = z0[Math.floor(n / steps)];
-    grid_NL[n * size + second] = z1[n % steps];
+    const along = Math.floor(n / z1.length);
+    if (size === 1) grid_NL[n] = z0[along];
+    else {
+      grid_NL[n * size + first] = z0[along];
+      grid_NL[n * size + second] = z1[n % z1.length];
+    }
   }
   return { z0, z1, latents_NL: grid_NL };
 }

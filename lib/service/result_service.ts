@@ -153,7 +153,7 @@ function checkParameters(request: ResultRequest, cube: CubeRecord, manifest: Mod
     throw unprocessable("window_too_large", `Window is ${window}, the map is only ${rows} x ${cols} pixels`);
   }
   const latent = manifest?.network.latent ?? 0;
-  if (manifest && Array.isArray(dims) && dims.some((dim: number) => dim >= latent)) {
+  if (manifest && Array.isArray(dims) && dims.some((dim: number) => dim >= Math.max(2, latent))) {
     throw unprocessable("dims_outside", `Dimensions are ${dims}, the latent space has 0 to ${latent - 1}`);
   }
 }

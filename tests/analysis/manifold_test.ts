@@ -24,6 +24,13 @@ Deno.test("dims outside the latent, twice the same or not whole are refused with
   await assertFailsWith("too_few_points", () => manifoldGrid([NaN, 1], { size: 2, steps: 4, dims: [0, 1] }));
 });
 
+Deno.test("a single latent variable is varied along z0 alone", () => {
+  const { z0, z1, latents_NL } = manifoldGrid([4, 0, 2, 1, 3], { size: 1, steps: 3, dims: [0, 1] });
+  assertClose(z0, [0.04, 2, 3.96], 1e-12);
+  assertEquals([...z1], [0]);
+  assertClose(latents_NL, z0, 1e-6);
+});
+
 Deno.test("nearest points come nearest first, without those that are NaN", () => {
   assertEquals([...nearestPoints(LATENTS, [50.2, 100.4, 2520], 3)], [50, 51, 49]);
   assertEquals(nearestPoints(LATENTS, [0, 0, 0], 500).length, 101);
