@@ -4,6 +4,7 @@ import type { StoredAnswer } from "../lib/schemas/idempotency.ts";
 import type { AppContext, AppDeps } from "./context.ts";
 import { boundaryOf, readMultipart } from "./multipart.ts";
 import { mediaTypeOf, sentStream } from "./request_body.ts";
+import { takeIfSmall } from "./take_if_small.ts";
 
 const MAX_STORED_BYTES = 8 * 2 ** 20;
 const KEPT_HEADERS = [
@@ -19,7 +20,7 @@ const ASKING_HEADERS = [
 /**
  * `Idempotency-Key` on a POST: the first answer is given again to the same request, another request with the same key
  * is refused (422), and while the first is being answered the second is a conflict. Errors are not kept: after one the
- * key is free, since the request changed nothing. The request's fingerprint is hashed as its body streams by; of a form, the names and contents count, not the boundary.
+ * key is free, since the request changed nothing; nor are large answers, which only predictions have. The request's fingerprint is hashed as its body streams by; of a form, the names and contents count, not the boundary.
  */
 export async function answerOnce(c: AppContext, deps: AppDeps, answer: () => Promise<Response>): Promise<Response> {
   const key = c.req.header("idempotency-key");
@@ -60,9 +61,9 @@ async function answerAndKeep({ c, deps, caller, key, hash }: Claimed, answer: ()
   try {
     tap(c, hash);
     const response = await answer();
-    const body = new Uint8Array(await response.arrayBuffer());
+    const body = await takeIfSmall(response.body, { maxBytes: MAX_STORED_BYTES, turn: c.get("turn") });
     const { status, headers } = response;
-    if (!hash.complete || status >= 400 || body.length > MAX_STORED_BYTES) {
+    if (!hash.complete || status >= 400 || body instanceof ReadableStream) {
       await deps.idempotency.abandon(caller, key);
     } else {
       const kept = KEPT_HEADERS.flatMap((name) => headers.has(name) ? [[name, headers.get(name)!]] : []);
@@ -81,7 +82,7 @@ function replay({ status, headers, body }: StoredAnswer): Response {
 }
 
 /** 204 has no body, not even an empty one. */
-function bodyOf(status: number, body: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> | null {
+function bodyOf<T>(status: number, body: T): T | null {
   return status === 204 ? null : body;
 }
 

@@ -1,3 +1,4 @@
+import { Buffer } from "node:buffer";
 import { encodeNpy } from "../../lib/formats/npy.ts";
 import { ndArray } from "../../lib/base/nd_array.ts";
 import { assert, assertEquals } from "../support/assert.ts";
@@ -101,5 +102,22 @@ Deno.test("a key must be short and printable", async () => {
   for (const key of ["", "a b", "x".repeat(256), "é"]) {
     const problem = await app.problem(400, "/v1/jobs", postJson(TRAIN, { "Idempotency-Key": key }));
     assertEquals(problem.code, "invalid_idempotency_key");
+  }
+});
+
+Deno.test("a large answer is whole and not kept", async () => {
+  const { predictions } = testApp().services;
+  const wanted = Float32Array.from({ length: 2_200_000 }, (_, i) => i + 0.5); // 8.8 MB
+  const predict = () => Promise.resolve({ outputs: ndArray(wanted, [wanted.length]) });
+  const app = testApp({ services: { predictions: { ...predictions, predict } } });
+  const headers = { "Accept": "application/x-npy" };
+  const ask = (more: Record<string, string>) =>
+    app.request("/predict", postJson({ model: "mean", inputs: [[1]] }, { ...headers, ...more }));
+  const plain = Buffer.from(await (await ask({})).bytes());
+  assert.ok(plain.length > 2 ** 23);
+  for (let time = 0; time < 2; time++) {
+    const answer = await ask({ "Idempotency-Key": "k" });
+    assertEquals([answer.status, answer.headers.get("idempotency-replayed")], [200, null]);
+    assert.ok(plain.equals(await answer.bytes()));
   }
 });
