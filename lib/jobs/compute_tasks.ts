@@ -28,6 +28,8 @@ const PIECE_SAMPLES = 256;
 const LARGE_VALUES = 2 ** 22;
 /** For so long a training waits for predictions before it takes its next slice; under a steady crowd it still goes on. */
 const GIVE_WAY_MS = 150;
+/** Code of an engine's error where its memory does not reach. */
+const OUT_OF_MEMORY = "out_of_memory";
 
 export interface ApplyTask {
   modelFolder: string;
@@ -116,7 +118,7 @@ export class ComputeTasks {
 
   /** Applies a model to a whole cube into a file that `readAppliedFile` reads. */
   apply({ modelFolder, cubeFolder, draft, file }: ApplyTask, signal: AbortSignal): Promise<ResultTree> {
-    return this.#shelf.use(modelFolder, async (model) => {
+    return this.#use(modelFolder, async (model) => {
       const { row0, col0, rows, cols, latent_HWL, output_HWO, spread_HWO } = await withCube(
         cubeFolder,
         (cube) => {
@@ -137,12 +139,12 @@ export class ComputeTasks {
     context: { signal: AbortSignal; progress(value: ResultTree): void },
   ): Promise<ResultTree> {
     const { request, cubeName, cubeSha256 } = task;
+    let checkpoint = task.checkpoint?.data;
     const run = (from?: Parameters<typeof trainModel>[0]["from"]) =>
       withCube(task.cubeFolder, async (cube) => {
         const events = trainModel({
-          ...{ cube, request, cubeName, cubeSha256, from, engine: this.engine, signal: context.signal },
+          ...{ cube, request, cubeName, cubeSha256, from, checkpoint, engine: this.engine, signal: context.signal },
           preparation: preparationOf(cube.meta.provenance),
-          checkpoint: task.checkpoint?.data,
           nowMs: () => performance.now(),
           isDraining: () => this.#draining,
           giveWay: () => this.#predicting.quiet(GIVE_WAY_MS),
@@ -150,19 +152,23 @@ export class ComputeTasks {
         while (true) {
           const { done, value } = await events.next();
           if (done) return trainedModelTree(value);
-          if (value.kind === "checkpoint") context.progress({ checkpoint: ndArray(value.bytes, [value.bytes.length]) });
-          else {
+          if (value.kind === "checkpoint") {
+            checkpoint = value.bytes;
+            context.progress({ checkpoint: ndArray(value.bytes, [value.bytes.length]) });
+          } else {
             const { kind: _, ...epoch } = value;
             context.progress({ epoch });
           }
         }
       });
-    return task.fromFolder ? await this.#shelf.use(task.fromFolder, (model) => run(model.loaded)) : await run();
+    const { fromFolder } = task;
+    return fromFolder ? await this.#use(fromFolder, (model) => run(model.loaded)) : await this.#withRoom(() => run());
   }
 
   async import({ network, axis, scaler, weights }: ImportTask): Promise<ResultTree> {
+    const { engine } = this;
     return trainedModelTree(
-      await importCheckpoint({ network, axis, scaler, weights: weights.data, engine: this.engine }),
+      await this.#withRoom(() => importCheckpoint({ network, axis, scaler, weights: weights.data, engine })),
     );
   }
 
@@ -177,7 +183,7 @@ export class ComputeTasks {
     run: (model: ShelvedModel) => Promise<ResultTree>,
   ): Promise<ResultTree> {
     return this.#predicting.with(() =>
-      this.#shelf.use(folder, (model) => {
+      this.#use(folder, (model) => {
         const begin = () => {
           throwIfCancelled(signal);
           return run(model);
@@ -186,6 +192,21 @@ export class ComputeTasks {
         return isLarge ? this.#large.run(begin) : begin();
       })
     );
+  }
+
+  #use<T>(folder: string, run: (model: ShelvedModel) => Promise<T>): Promise<T> {
+    return this.#withRoom(() => this.#shelf.use(folder, run));
+  }
+
+  /** What finds no room on the engine is done once more without the models that nobody uses now. */
+  async #withRoom<T>(run: () => Promise<T>): Promise<T> {
+    try {
+      return await run();
+    } catch (error) {
+      if ((error as { code?: string }).code !== OUT_OF_MEMORY) throw error;
+      await this.#shelf.clear();
+      return await run();
+    }
   }
 
   /** From now on training stops after the epoch that runs, with a checkpoint and the error `draining`. */
