@@ -37,7 +37,7 @@ export function createUploadService(options: UploadServiceOptions): UploadServic
         throw new LoopscopeError("tooLarge", "too_large", detail);
       }
       if (sizeBytes === 0) throw unprocessable("empty_body", "Upload-Length is 0, wanted a file");
-      const open = uploads.list().filter(({ cube }) => cube === undefined);
+      const open = uploads.unfinished();
       if (open.length >= maxOpen) {
         const detail = `${open.length} uploads are unfinished, the limit is ${maxOpen}: finish or remove some`;
         throw new LoopscopeError("tooMany", "too_many_uploads", detail, { retryAfterS: 60 });

@@ -4,7 +4,7 @@ import { newId } from "../base/ids.ts";
 import { type Upload, uploadSchema } from "../schemas/upload.ts";
 import type { DataFolder } from "./data_folder.ts";
 import { asStoreError, onDisk } from "./disk_error.ts";
-import { exists, removeIfThere, writeFileDurably } from "./durable.ts";
+import { entriesIn, exists, removeIfThere, writeFileDurably } from "./durable.ts";
 
 export interface AppendOptions {
   signal: AbortSignal;
@@ -12,8 +12,12 @@ export interface AppendOptions {
   checksum?: { algorithm: "sha1" | "sha256"; digest: Uint8Array };
 }
 
-/** What this upload may still take, beside the bytes it has. */
+/** What is noted of an upload; its offset is the length of its bytes. */
 type Stored = Omit<Upload, "offset">;
+
+const storedSchema = uploadSchema.omit({ offset: true });
+/** Uploads that have ended, which are remembered for those who did not hear of it. */
+const ENDED_KEPT = 1024;
 
 /**
  * Uploads that come in pieces and survive cuts and restarts: `uploads/ID.json` and the bytes so far in `uploads/ID.part`,
@@ -21,12 +25,14 @@ type Stored = Omit<Upload, "offset">;
  */
 export class UploadStore {
   readonly #busy = new Set<string>();
+  /** As on the disk, oldest first; read once, since no other process changes them meanwhile. */
+  #read?: Map<string, Stored>;
 
-  constructor(private readonly folder: DataFolder) {}
+  constructor(private readonly folder: DataFolder, private readonly endedKept = ENDED_KEPT) {}
 
   /** Sum of what the uploads under way will take. */
   get promisedBytes(): number {
-    return this.list().reduce((sum, { sizeBytes, cube }) => sum + (cube ? 0 : sizeBytes), 0);
+    return this.unfinished().reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
   }
 
   create(upload: Omit<Upload, "id" | "offset">): Upload {
@@ -43,14 +49,14 @@ export class UploadStore {
 
   /** Throws `upload_missing`, also for one that has expired. */
   get(id: string): Upload {
-    if (!/^upload_[0-9a-z]{26}$/.test(id) || !exists(this.#path(id, "json"))) throw gone(id);
-    const stored = uploadSchema.omit({ offset: true }).parse(JSON.parse(Deno.readTextFileSync(this.#path(id, "json"))));
-    return { ...stored, offset: stored.cube ? stored.sizeBytes : Deno.statSync(this.#path(id, "part")).size };
+    const stored = this.#stored.get(id);
+    if (stored?.cube !== undefined) return { ...stored, offset: stored.sizeBytes };
+    if (!stored || !exists(this.#path(id, "part"))) throw gone(id);
+    return { ...stored, offset: Deno.statSync(this.#path(id, "part")).size };
   }
 
-  list(): Upload[] {
-    const names = [...Deno.readDirSync(`${this.folder.root}/uploads`)].map(({ name }) => name);
-    return names.filter((name) => name.endsWith(".json")).map((name) => this.get(name.slice(0, -5)));
+  unfinished(): Stored[] {
+    return [...this.#stored.values()].filter(({ cube }) => cube === undefined);
   }
 
   /**
@@ -85,20 +91,24 @@ export class UploadStore {
     return (await Deno.open(this.#path(id, "part"))).readable;
   }
 
-  /** Remembers what it became; its own bytes are no longer needed. */
+  /** Remembers what it became, in place of the one that ended longest ago; its own bytes are no longer needed. */
   finish(upload: Upload, cube: string): void {
     this.#save({ ...upload, cube });
     removeIfThere(this.#path(upload.id, "part"));
+    const ended = [...this.#stored.values()].filter(({ cube }) => cube !== undefined);
+    for (const { id } of ended.slice(0, Math.max(0, ended.length - this.endedKept))) this.remove(id);
   }
 
   remove(id: string): void {
     removeIfThere(this.#path(id, "json"));
     removeIfThere(this.#path(id, "part"));
+    this.#stored.delete(id);
   }
 
   /** Removes uploads whose time is over; returns how many. */
   expire(nowMs: number): number {
-    const old = this.list().filter(({ id, expiresMs }) => expiresMs <= nowMs && !this.#busy.has(id));
+    const all = [...this.#stored.values()];
+    const old = all.filter(({ id, expiresMs }) => expiresMs <= nowMs && !this.#busy.has(id));
     for (const { id } of old) this.remove(id);
     return old.length;
   }
@@ -124,11 +134,30 @@ export class UploadStore {
 
   #save({ offset: _, ...stored }: Stored & { offset?: number }): void {
     writeFileDurably(this.#path(stored.id, "json"), new TextEncoder().encode(JSON.stringify(stored)));
+    this.#stored.delete(stored.id); // to the end: one that ended counts from then
+    this.#stored.set(stored.id, stored);
+  }
+
+  get #stored(): Map<string, Stored> {
+    return this.#read ??= new Map(readAll(`${this.folder.root}/uploads`).map((upload) => [upload.id, upload]));
   }
 
   #path(id: string, kind: "json" | "part"): string {
     return `${this.folder.root}/uploads/${id}.${kind}`;
   }
+}
+
+/** By age; what cannot be read is for the doctor. */
+function readAll(folder: string): Stored[] {
+  return entriesIn(folder).flatMap(({ name }) => {
+    if (!/^upload_[0-9a-z]{26}\.json$/.test(name)) return [];
+    try {
+      const stored = storedSchema.parse(JSON.parse(Deno.readTextFileSync(`${folder}/${name}`)));
+      return `${stored.id}.json` === name ? [stored] : [];
+    } catch {
+      return [];
+    }
+  });
 }
 
 interface Receiving {

@@ -137,7 +137,7 @@ Deno.test("a cube that is uploaded again while others expire is kept, and unfini
   store.cubes.renew("cube_2", { owner: visitor.id, expiresMs: nowMs + HOUR_MS });
   await sweeping;
   assertEquals(store.cubes.list({ limit: 9 }).items.map(({ id }) => id), ["cube_2"]);
-  assertEquals(store.uploads.list().map(({ id }) => id), [young.id]);
+  assertEquals(store.uploads.unfinished().map(({ id }) => id), [young.id]);
   await assertFailsWith("upload_missing", () => store.uploads.get(old.id));
 });
 
