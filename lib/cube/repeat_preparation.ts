@@ -35,6 +35,37 @@ export function repeatPreparation(
   throw unprocessable("preparation_mismatch", detail);
 }
 
+/** The steps that lie behind the cube that `repeatPreparation` gives. */
+export function preparationAfter(
+  done: readonly Preparation[],
+  wanted: readonly Preparation[] = [],
+): readonly Preparation[] {
+  return withoutCrops(done).length > 0 ? done : [...done, ...withoutCrops(wanted)];
+}
+
+/**
+ * Where the first pixel of a cube prepared in one way lies on the same cube prepared in another, in pixels of both: crops
+ * move it. Undefined where the sizes of their pixels differ.
+ */
+export function pixelShift(
+  own: readonly Preparation[] = [],
+  other: readonly Preparation[] = [],
+): { row: number; col: number } | undefined {
+  const [a, b] = [originOf(own), originOf(other)];
+  if (a.size !== b.size) return undefined;
+  return { row: (a.row - b.row) / a.size, col: (a.col - b.col) / a.size };
+}
+
+/** The first pixel and the size of a pixel, both in pixels of the cube as it was uploaded. */
+function originOf(steps: readonly Preparation[]): { row: number; col: number; size: number } {
+  let [row, col, size] = [0, 0, 1];
+  for (const { step, parameters } of steps) {
+    if (step === "binPixels") size *= parameters.factor;
+    if (step === "crop") [row, col] = [row + size * parameters.row, col + size * parameters.col];
+  }
+  return { row, col, size };
+}
+
 function withoutCrops(steps: readonly Preparation[]): Preparation[] {
   return steps.filter(({ step }) => step !== "crop");
 }

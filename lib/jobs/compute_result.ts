@@ -1,7 +1,7 @@
 import { LoopscopeError } from "../base/errors.ts";
 import { isNdArray, type ResultTree } from "../base/nd_array.ts";
 import { openEngine } from "../compute/choose_engine.ts";
-import { preparationOf, repeatPreparation, samePreparation } from "../cube/repeat_preparation.ts";
+import { preparationAfter, preparationOf, repeatPreparation } from "../cube/repeat_preparation.ts";
 import type { ModelManifest } from "../schemas/model.ts";
 import { openCubeFile } from "../store/cube_file.ts";
 import { loadModel } from "../training/artifact.ts";
@@ -40,9 +40,8 @@ export async function computeResult(
     const { preparation } = model?.input.manifest ?? {};
     const done = preparationOf(cube.meta.provenance);
     const prepared = model ? repeatPreparation(cube, done, preparation) : cube;
-    // The same bytes prepared in another way are another cube: training pixels would be sought in the wrong place.
-    const sha256 = samePreparation(done, preparation) || !model ? cubeSha256 : `${cubeSha256} prepared differently`;
-    const input = { cube: prepared, cubeSha256: sha256, parameters, model: model?.input, imaginary };
+    const steps = preparationAfter(done, preparation);
+    const input = { cube: prepared, cubeSha256, preparation: steps, parameters, model: model?.input, imaginary };
     return await compute({ ...input, signal, progress });
   } finally {
     cube.close();

@@ -22,7 +22,7 @@ export function checkTrainRequest(request: TrainRequest, cube: CubeRecord, from:
   const points = cube.shape[2];
   buildNetwork({ direction, window, points, latent, filters });
   const seen = from
-    ? seenRegions(from, { ...cube, cubeSha256: cube.sha256, preparation: preparationOf(cube.provenance) })
+    ? seenRegions(from, { ...cube, cubeSha256: cube.sha256, preparation: preparationOf(cube.provenance) }, window)
     : [];
   const split = splitPixels(cube.shape, window, request.region, seen);
   if (request.members > 1) {

@@ -124,7 +124,7 @@ function manifestOf(
   scores: Scores,
 ): TrainedModel["manifest"] {
   const [first] = done;
-  const seen = from ? seenRegions(from.manifest, { cubeSha256, preparation, shape: cube.shape }) : [];
+  const seen = from ? seenRegions(from.manifest, { cubeSha256, preparation, shape: cube.shape }, request.window) : [];
   return {
     network: network.options,
     axis: cube.axes.spectral,

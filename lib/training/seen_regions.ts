@@ -1,29 +1,76 @@
 import type { Region } from "../cube/cube.ts";
-import { samePreparation } from "../cube/repeat_preparation.ts";
+import { pixelShift } from "../cube/repeat_preparation.ts";
+import { distanceFrom, PIXEL_LABEL } from "../cube/split.ts";
 import type { ModelManifest } from "../schemas/model.ts";
 import type { Preparation } from "../schemas/preparation.ts";
 
-/** What a training learns from: a cube by its bytes, its size and how it was prepared. */
+/** A cube by its bytes, its size and how it was prepared. */
 export interface TrainingSource {
   cubeSha256: string;
   shape: readonly [number, number, number];
   preparation?: readonly Preparation[];
 }
 
-/** Whether a model was trained on this cube: on the same bytes, prepared in the same way, with as many pixels. */
-export function isTrainedOn(
-  { training, preparation }: Pick<ModelManifest, "training" | "preparation">,
+type Trained = Pick<ModelManifest, "training" | "preparation">;
+
+/**
+ * Where a cube's first pixel lies on the cube that a model was trained on, and whether the two have the same pixels.
+ * Undefined for another cube: other bytes, or, uncropped, another size (a file can hold several cubes).
+ */
+export function placeOnTrained(
+  { training, preparation }: Trained,
   source: TrainingSource,
-): boolean {
-  if (training?.cubeSha256 !== source.cubeSha256 || !samePreparation(preparation, source.preparation)) return false;
+): { row: number; col: number; whole: boolean } | undefined {
+  if (training?.cubeSha256 !== source.cubeSha256) return undefined;
+  const shift = pixelShift(source.preparation, preparation);
+  if (!shift) return undefined;
   const [rows, cols] = training.shape ?? source.shape;
-  return rows === source.shape[0] && cols === source.shape[1];
+  const whole = rows === source.shape[0] && cols === source.shape[1] && shift.row === 0 && shift.col === 0;
+  const isCropped = [source.preparation, preparation].some((steps) => steps?.some(({ step }) => step === "crop"));
+  return whole || isCropped ? { ...shift, whole } : undefined;
 }
 
 /**
- * Where on this cube a model, and those that it continues from, have been trained: pixels that no longer can test what is
- * trained from it.
+ * Where on this cube a model, and those that it continues from, have been trained: pixels that can no longer test what is
+ * trained from it. On a crop, with the guard band around them, since what they were trained on may lie outside.
  */
-export function seenRegions(from: Pick<ModelManifest, "training" | "preparation">, source: TrainingSource): Region[] {
-  return isTrainedOn(from, source) ? [...from.training!.seen ?? [], from.training!.region] : [];
+export function seenRegions(from: Trained, source: TrainingSource, window: number): Region[] {
+  const place = placeOnTrained(from, source);
+  if (!place) return [];
+  const { region, seen = [] } = from.training!;
+  if (place.whole) return [...seen, region];
+  const [rows, cols] = source.shape;
+  return [...seen, region].flatMap((trained) => {
+    const [top, left] = [trained.row - place.row - window + 1, trained.col - place.col - window + 1].map(Math.floor);
+    const [row, col] = [Math.max(0, top), Math.max(0, left)];
+    const part = {
+      row,
+      col,
+      rows: Math.min(rows, top + trained.rows + 2 * window) - row,
+      cols: Math.min(cols, left + trained.cols + 2 * window) - col,
+    };
+    return part.rows > 0 && part.cols > 0 ? [part] : [];
+  });
+}
+
+/**
+ * What each pixel of a cube was for in a model's training (PIXEL_LABEL), a crop of the training cube included: as
+ * `splitPixels` has it, but without its demand for enough pixels of each kind.
+ */
+export function trainedLabels(manifest: Trained, source: TrainingSource, window: number): Uint8Array {
+  const [rows, cols] = source.shape;
+  const place = placeOnTrained(manifest, source);
+  const { region, seen = [], shape = source.shape } = manifest.training ?? {};
+  const toTrain = place && region ? distanceFrom(region, shape[0], shape[1], window) : () => Infinity;
+  const toSeen = place ? seen.map((earlier) => distanceFrom(earlier, shape[0], shape[1], window)) : [];
+  const { row: down, col: across } = place ?? { row: 0, col: 0 };
+  const half = window / 2, label_HW = new Uint8Array(rows * cols);
+  for (let row = half; row <= rows - half; row++) {
+    for (let col = half; col <= cols - half; col++) {
+      const distance = toTrain(row + down, col + across);
+      const isNear = distance < window || toSeen.some((of) => of(row + down, col + across) < window);
+      label_HW[row * cols + col] = distance <= 0 ? PIXEL_LABEL.train : isNear ? PIXEL_LABEL.guard : PIXEL_LABEL.test;
+    }
+  }
+  return label_HW;
 }

@@ -72,7 +72,8 @@ export async function* trainModel(input: TrainInput): AsyncGenerator<TrainingEve
   const { request, cube, from, nowMs } = input;
   const network = networkFor(cube, request);
   if (from) checkBase(from, network.options, cube);
-  const continued = from && { ...from.manifest, seen: seenRegions(from.manifest, { ...input, shape: cube.shape }) };
+  const continued = from &&
+    { ...from.manifest, seen: seenRegions(from.manifest, { ...input, shape: cube.shape }, request.window) };
   const data = buildTrainingData(cube, request, continued);
   const fingerprint = fingerprintOf(input);
   const begun: Checkpoint = input.checkpoint

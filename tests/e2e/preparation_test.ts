@@ -19,6 +19,11 @@ Deno.test("a model trained on a prepared cube repeats the preparation on the raw
   const [own, repeated] = [await service.json(at(binned.id)), await service.json(at(raw.id))];
   assert.ok((own.latents as { data: number[] }).data.length > 0);
   assertEquals(repeated.latents, own.latents);
+  // The raw cube with the model's steps repeated is the cube it was trained on: no training pixel may pass for a test.
+  const errorsOn = async (cube: unknown) => await service.json(at(cube).replace("latents", "errors"));
+  const [onOwn, onRaw] = [await errorsOn(binned.id), await errorsOn(raw.id)];
+  assert.ok((onOwn.scores as { train: object | null }).train !== null);
+  assertEquals([onRaw.part, onRaw.scores], [onOwn.part, onOwn.scores]);
 
   await service.stop();
   await Deno.remove(service.dataFolder, { recursive: true });

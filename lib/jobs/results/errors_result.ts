@@ -6,7 +6,7 @@ import { createPause } from "../../training/pause.ts";
 import { positionErrors } from "./error_maps.ts";
 import { positionsOf, toMap } from "./map_pixels.ts";
 import { type MeasuredPairs, measuredPairs } from "./pairs.ts";
-import { isTrainingCube, partLabels } from "./parts.ts";
+import { partLabels, trainingPart } from "./parts.ts";
 import { modelOf, type ResultInput } from "./result_input.ts";
 
 /**
@@ -14,7 +14,7 @@ import { modelOf, type ResultInput } from "./result_input.ts";
  * patch fits. `isTrain` is 1 in training, 0 elsewhere; `part` tells guard from test. `ssim` holds 1 - SSIM.
  */
 export async function errorsResult(input: ResultInput): Promise<ResultTree> {
-  const { cube, cubeSha256, progress } = input;
+  const { cube, progress } = input;
   const model = modelOf(input);
   const { manifest, prediction } = model;
   const pause = createPause(input.signal, () => performance.now());
@@ -23,7 +23,7 @@ export async function errorsResult(input: ResultInput): Promise<ResultTree> {
   const errors = positionErrors(cube, manifest, prediction.output_HWO, pairs);
   progress(0.7);
   await pause();
-  const labels = partLabels(cube, manifest, cubeSha256);
+  const labels = partLabels(input);
   const own = Float32Array.from(pairs.pixels, (pixel) => labels[pixel]);
   const map = (values: Float64Array | undefined) => values ? toMap(cube, prediction, values) : null;
   const scoreOfPart = (label: number) => scorePart(pairs, prediction.output_HWO, labels, label, cube.shape[1]);
@@ -45,15 +45,18 @@ export async function errorsResult(input: ResultInput): Promise<ResultTree> {
   };
 }
 
+const NOTES = {
+  none: "The model was not trained on this cube: all its pixels are test pixels, and no baseline is fitted to them",
+  cropped:
+    "This cube and the one that the model was trained on are parts of the same measurement: parts are those of " +
+    "its training, and no baseline is fitted to these pixels",
+};
+
 /** Baselines, intervals and verdict belong to the split of the training cube; another cube has none of its own. */
-function trainedScores({ model, cubeSha256, cube }: ResultInput): { [name: string]: ResultTree } {
-  const { scores } = model!.manifest;
-  if (!scores || !isTrainingCube(model!.manifest, cubeSha256, cube)) {
-    return {
-      baselines: null,
-      note: "The model was not trained on this cube: all its pixels are test pixels, and no baseline is fitted to them",
-    };
-  }
+function trainedScores(input: ResultInput): { [name: string]: ResultTree } {
+  const { scores } = modelOf(input).manifest;
+  const part = trainingPart(input);
+  if (!scores || part !== "whole") return { baselines: null, note: NOTES[part === "cropped" ? "cropped" : "none"] };
   const { baselines, byBlock, intervals, verdict, coverage } = scores;
   return { baselines, byBlock, intervals, verdict, coverage } as { [name: string]: ResultTree };
 }

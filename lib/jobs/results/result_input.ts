@@ -1,5 +1,6 @@
 import type { ResultTree } from "../../base/nd_array.ts";
 import type { CubeReader } from "../../cube/cube.ts";
+import type { Preparation } from "../../schemas/preparation.ts";
 import type { ModelManifest } from "../../schemas/model.ts";
 import type { AppliedModel } from "../../training/apply.ts";
 
@@ -16,6 +17,8 @@ export interface ResultInput {
   cube: CubeReader;
   /** Of the cube's bytes: whether the model was trained on this cube. */
   cubeSha256: string;
+  /** The steps that lie behind the cube as it is here: its own, and the model's where they were repeated. */
+  preparation?: readonly Preparation[];
   parameters: Record<string, unknown>;
   model?: ResultModel;
   /** The imaginary part of a complex response, on the same grid and axis, where the cube is the real part. */

@@ -17,11 +17,11 @@ type Rule = "error" | "uncertainty" | "novelty" | "diversity";
  * ensemble's band, or Mahalanobis distance from the training latents.
  */
 export function suggestResult(input: ResultInput): Promise<ResultTree> {
-  const { cube, cubeSha256 } = input;
-  const { manifest, prediction } = modelOf(input);
+  const { cube } = input;
+  const { prediction } = modelOf(input);
   const [rows, cols] = cube.shape;
   const { count, by } = input.parameters as { count: number; by: Rule };
-  const labels = partLabels(cube, manifest, cubeSha256);
+  const labels = partLabels(input);
   const measured = (pixel: number) => labels[pixel] === PIXEL_LABEL.train;
   const forbidden = (pixel: number) => labels[pixel] === PIXEL_LABEL.outside;
   const options = { count, rows, cols, measured, forbidden };
