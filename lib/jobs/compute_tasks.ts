@@ -61,6 +61,7 @@ export class ComputeTasks {
   readonly #shelf: ModelShelf;
   readonly #predicting = new Crowd();
   readonly #large = new OneAtATime();
+  readonly #applying = new OneAtATime();
   #draining = false;
 
   constructor(private readonly engine: Engine) {
@@ -116,21 +117,15 @@ export class ComputeTasks {
     });
   }
 
-  /** Applies a model to a whole cube into a file that `readAppliedFile` reads. */
-  apply({ modelFolder, cubeFolder, draft, file }: ApplyTask, signal: AbortSignal): Promise<ResultTree> {
-    return this.#use(modelFolder, async (model) => {
-      const { row0, col0, rows, cols, latent_HWL, output_HWO, spread_HWO } = await withCube(
-        cubeFolder,
-        (cube) => {
-          const { preparation } = model.loaded.manifest;
-          const prepared = repeatPreparation(cube, preparationOf(cube.meta.provenance), preparation);
-          return applyModel(prepared, model, { signal });
-        },
-      );
-      const arrays = { latent: flat(latent_HWL), output: flat(output_HWO), spread: spread_HWO && flat(spread_HWO) };
-      await writeLargeFileDurably(file, encodeTree({ row0, col0, rows, cols, ...arrays }), draft);
-      return null;
-    });
+  /**
+   * Applies a model to a whole cube into a file that `readAppliedFile` reads. Of large ones only one is being made at a
+   * time: all of it is held until it is whole.
+   */
+  async apply(task: ApplyTask, signal: AbortSignal): Promise<ResultTree> {
+    const [rows, cols] = await withCube(task.cubeFolder, (cube) => Promise.resolve(cube.shape));
+    const size = await this.#use(task.modelFolder, ({ loaded }) => Promise.resolve(sizeOf(loaded, "output")));
+    const begin = () => this.#use(task.modelFolder, (model) => applyToFile(task, model, signal));
+    return rows * cols * size > LARGE_VALUES ? await this.#applying.run(begin, signal) : await begin();
   }
 
   /** Trains; progress is `{epoch}` or `{checkpoint}`. Returns what `writeTrainedModel` takes. */
@@ -184,12 +179,10 @@ export class ComputeTasks {
   ): Promise<ResultTree> {
     return this.#predicting.with(() =>
       this.#use(folder, (model) => {
-        const begin = () => {
-          throwIfCancelled(signal);
-          return run(model);
-        };
+        const begin = () => run(model);
         const isLarge = count * sizeOf(model.loaded, "output") > LARGE_VALUES;
-        return isLarge ? this.#large.run(begin) : begin();
+        throwIfCancelled(signal);
+        return isLarge ? this.#large.run(begin, signal) : begin();
       })
     );
   }
@@ -217,6 +210,21 @@ export class ComputeTasks {
   totals(): ResultTree {
     return { ...this.#shelf.totals };
   }
+}
+
+async function applyToFile(
+  { cubeFolder, draft, file }: ApplyTask,
+  model: ShelvedModel,
+  signal: AbortSignal,
+): Promise<ResultTree> {
+  const { row0, col0, rows, cols, latent_HWL, output_HWO, spread_HWO } = await withCube(cubeFolder, (cube) => {
+    const { preparation } = model.loaded.manifest;
+    const prepared = repeatPreparation(cube, preparationOf(cube.meta.provenance), preparation);
+    return applyModel(prepared, model, { signal });
+  });
+  const arrays = { latent: flat(latent_HWL), output: flat(output_HWO), spread: spread_HWO && flat(spread_HWO) };
+  await writeLargeFileDurably(file, encodeTree({ row0, col0, rows, cols, ...arrays }), draft);
+  return null;
 }
 
 async function withCube<T>(folder: string, run: (cube: ReturnType<typeof openCubeFile>) => Promise<T>): Promise<T> {

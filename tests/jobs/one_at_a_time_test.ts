@@ -1,5 +1,5 @@
 import { OneAtATime } from "../../lib/jobs/one_at_a_time.ts";
-import { assert, assertEquals } from "../support/assert.ts";
+import { assert, assertEquals, assertFailsWith } from "../support/assert.ts";
 
 Deno.test("work is done in order, never two at a time, and a failure is its own affair", async () => {
   const line = new OneAtATime();
@@ -17,4 +17,18 @@ Deno.test("work is done in order, never two at a time, and a failure is its own 
   assertEquals(all.map(({ status }) => status), ["fulfilled", "rejected", "fulfilled"]);
   assertEquals(done, [0, 2]);
   await assert.rejects(line.run(work(1)), /one/);
+});
+
+Deno.test("work whose caller goes leaves the line before its turn", async () => {
+  const line = new OneAtATime();
+  const release = Promise.withResolvers<void>();
+  const first = line.run(() => release.promise);
+  const gone = new AbortController();
+  const second = line.run(() => assert.fail("begun for one who has gone"), gone.signal);
+  const third = line.run(() => Promise.resolve(3));
+  gone.abort();
+  await assertFailsWith("cancelled", () => second);
+  release.resolve();
+  await first;
+  assertEquals(await third, 3);
 });
