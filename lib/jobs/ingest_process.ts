@@ -45,7 +45,7 @@ export class IngestProcesses {
 
   /** Resolves when `cube.json` is whole in the folder; throws the parser's own error, or `parse_timeout`, `parse_crashed`. */
   async run(task: IngestTask): Promise<void> {
-    if (this.#running >= this.#limits.concurrency) await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    if (this.#running >= this.#limits.concurrency) await this.#wait(task.signal);
     this.#running++;
     try {
       await this.#parse(task);
@@ -53,6 +53,23 @@ export class IngestProcesses {
       this.#running--;
       this.#waiting.shift()?.();
     }
+  }
+
+  /** Rejects when the signal fires: who has gone leaves the line. */
+  #wait(signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted();
+    return new Promise((resolve, reject) => {
+      const begin = () => {
+        signal.removeEventListener("abort", leave);
+        resolve();
+      };
+      const leave = () => {
+        this.#waiting.splice(this.#waiting.indexOf(begin), 1);
+        reject(cancelled());
+      };
+      this.#waiting.push(begin);
+      signal.addEventListener("abort", leave, { once: true });
+    });
   }
 
   async #parse(task: IngestTask): Promise<void> {
@@ -127,7 +144,7 @@ function throwUnlessOk(
   reason: StopReason | undefined,
   limits: IngestLimits,
 ): void {
-  if (reason === "cancelled") throw new LoopscopeError("cancelled", "cancelled", "The upload was cancelled");
+  if (reason === "cancelled") throw cancelled();
   if (reason === "timeout") {
     const detail = `Reading the file took more than ${limits.timeoutMs / 1000} s, the limit of this service`;
     throw new LoopscopeError("unprocessable", "parse_timeout", detail);
@@ -143,6 +160,10 @@ function throwUnlessOk(
     `The reader ended with ${status.signal ?? `code ${status.code}`} on this file: it is damaged, or needs ` +
     `more than ${Math.round(limits.memoryBytes / 2 ** 20)} MiB of memory`;
   throw new LoopscopeError("unprocessable", "parse_crashed", detail);
+}
+
+function cancelled(): LoopscopeError {
+  return new LoopscopeError("cancelled", "cancelled", "The upload was cancelled");
 }
 
 function parsed(line: string): { ok: boolean; error?: ErrorJson } | undefined {

@@ -78,3 +78,24 @@ Deno.test("a reader that stands still is given up before the whole limit", async
     assert.match(error.message, /stood still for 0.001 s/);
   });
 });
+
+Deno.test("an upload whose client goes while others are read leaves the line", async () => {
+  await inFolder(async (file, folder, base) => {
+    await Deno.writeFile(file, encodeNpy(CUBE));
+    await Deno.mkdir(`${base}/last`);
+    const processes = new IngestProcesses({ ...LIMITS, concurrency: 1 });
+    const gone = new AbortController();
+    const run = (folder: string, { signal } = new AbortController()) =>
+      processes.run({ file, folder, options: { repair: "robust" }, signal });
+    let isRead = false;
+    const first = run(folder).then(() => void (isRead = true));
+    const second = run(`${base}/none`, gone);
+    const third = run(`${base}/last`);
+    gone.abort();
+    await assertFailsWith("cancelled", () => second);
+    assert.ok(!isRead, "it did not wait for its turn");
+    await first;
+    await third;
+    openCubeFile(`${base}/last`).close();
+  });
+});
