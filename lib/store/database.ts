@@ -6,6 +6,9 @@ import { MIGRATIONS } from "./migrations.ts";
 
 /** The index of the log grows by so much. */
 const INDEX_BYTES = 32 * 1024;
+/** For so long another process may hold the file. */
+const LOCKED_MS = 5000;
+const LOOK_MS = 20;
 
 /** SQLite in WAL mode; a commit is on the disk when the call returns. Statements are prepared once. */
 export class Database {
@@ -15,11 +18,10 @@ export class Database {
 
   /** Opens and migrates. Throws `schema_too_new` (conflict) for a folder that a later version has written. */
   constructor(readonly path: string, private readonly migrations: readonly string[] = MIGRATIONS) {
-    this.#db = this.#onDisk(() => new DatabaseSync(path, { timeout: 5000 }));
+    this.#db = this.#onDisk(() => new DatabaseSync(path, { timeout: LOCKED_MS }));
     try {
-      this.#onDisk(() =>
-        this.#db.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON")
-      );
+      const modes = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON";
+      this.#onDisk(() => whenUnlocked(() => this.#db.exec(modes)));
       this.#onDisk(() => this.#migrate());
     } catch (error) {
       this.#db.close();
@@ -122,6 +124,18 @@ export class Database {
       for (const step of this.migrations.slice(met)) this.#db.exec(step);
       this.#db.exec(`PRAGMA user_version = ${this.migrations.length}`);
     });
+  }
+}
+
+/** While another process opens a new file, SQLite does not wait as it does later. */
+function whenUnlocked(run: () => void): void {
+  for (let waitedMs = 0;; waitedMs += LOOK_MS) {
+    try {
+      return run();
+    } catch (error) {
+      if (waitedMs >= LOCKED_MS || !(error as Error).message.includes("database is locked")) throw error;
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, LOOK_MS);
+    }
   }
 }
 

@@ -57,6 +57,11 @@ export class SqliteKeyStore implements KeyVerifier {
 
   /** Makes `hmac.key` on first use. Throws `hmac_key_lost` (conflict). The secret is shown this once. */
   add(name: string, scopes: readonly Scope[]): { key: ApiKey; secret: string } {
+    // Of two processes that add the first keys at once, one waits for the other's `hmac.key`.
+    return this.db.transaction(() => this.#add(name, scopes));
+  }
+
+  #add(name: string, scopes: readonly Scope[]): { key: ApiKey; secret: string } {
     if (this.lost) throw conflict("hmac_key_lost", `${this.#path} is missing or damaged: see \`deno task doctor\``);
     if (!this.#findKey()) this.#makeHmacKey();
     const id = randomBytes(6).toString("hex");

@@ -116,8 +116,9 @@ export class ModelStore {
     const draft = this.folder.makeTmpFolder("model");
     try {
       await write(draft, version);
+      // From here on nothing comes in between: what made the model cannot be cancelled meanwhile.
       const manifest = readManifest(draft, name, version);
-      checkWeights(manifest, "weights.safetensors", await Deno.readFile(`${draft}/weights.safetensors`));
+      checkWeights(manifest, "weights.safetensors", Deno.readFileSync(`${draft}/weights.safetensors`));
       syncTree(draft);
       this.#keep(draft, place);
       this.folder.spare.use(() => this.accept(name, version));

@@ -23,6 +23,17 @@ async function open() {
   };
 }
 
+Deno.test("nothing comes between the last look of what writes a version and its being there", async () => {
+  await using store = await open();
+  let others = false;
+  await store.models.add("film", (folder, version) => {
+    writeModel(folder, "film", version);
+    setTimeout(() => others = true, 0);
+  });
+  assertEquals(others, false);
+  await new Promise((resolve) => setTimeout(resolve, 1));
+});
+
 Deno.test("shipped and trained models are listed together", async () => {
   await using store = await open();
   assertEquals(await store.add("loops"), 1);
