@@ -53,7 +53,10 @@ export class ResultComputer {
     return this.#options.store.results.hasFile(request.cube, key);
   }
 
-  /** Computes and keeps the result. Throws `cube_missing` when the cube was deleted meanwhile, whatever that led to. */
+  /**
+   * Computes and keeps the result. Throws `cube_missing` or `version_missing` when a cube or the model was deleted
+   * meanwhile, whatever that led to.
+   */
   async compute(
     request: ResultRequest,
     manifest: ModelManifest | undefined,
@@ -63,6 +66,9 @@ export class ResultComputer {
       return await this.#compute(request, manifest, context);
     } catch (error) {
       this.#requireCube(request.cube);
+      const { imaginary } = request.parameters as { imaginary?: string };
+      if (imaginary) this.#requireCube(imaginary);
+      if (manifest) this.#options.store.models.folderOf(manifest.name, manifest.version);
       throw error;
     }
   }

@@ -10,6 +10,7 @@ import { parseSettings } from "../../lib/schemas/settings.ts";
 import { Quotas } from "../../lib/service/quotas.ts";
 import { createResultService } from "../../lib/service/result_service.ts";
 import { assert, assertEquals, assertFailsWith } from "../support/assert.ts";
+import { writeModel } from "../support/stored_model.ts";
 import { addCube } from "../support/stored_cube.ts";
 import { temporaryStore, testClock } from "../support/temporary_store.ts";
 
@@ -98,4 +99,23 @@ Deno.test("what is derived from two cubes is gone with either", async () => {
   assertEquals((await ask()).kind, "ready");
   await store.cubes.remove("cube_2");
   await assertFailsWith("cube_missing", ask);
+});
+
+Deno.test("where the model is deleted while its result waits, that is what is said", async () => {
+  await using under = await open();
+  const { store, pool, results } = under;
+  const version = await store.models.add("film", (folder, version) => {
+    writeModel(folder, "film", version);
+    const manifest = JSON.parse(Deno.readTextFileSync(`${folder}/model.json`));
+    Object.assign(manifest.network, { window: 2, points: 4 });
+    Deno.writeTextFileSync(`${folder}/model.json`, JSON.stringify(manifest));
+  });
+  const busy = new AbortController();
+  const held = assertFailsWith("cancelled", () => pool.call("forever", null, { signal: busy.signal }));
+  const asked = results.ofModel("errors", { name: "film", version: "latest" }, "cube_1", {}, 60_000, caller);
+  const gone = assertFailsWith("version_missing", () => asked);
+  while (pool.waiting === 0) await new Promise((resolve) => setTimeout(resolve, 1));
+  await store.models.removeVersion("film", version);
+  busy.abort();
+  await Promise.all([held, gone]);
 });
