@@ -17,8 +17,8 @@ export interface PixelSplit {
 }
 
 /** Fewer training or test pixels than these are refused: nothing could be learned or told from them. */
-const SMALLEST_TRAIN = 32;
-const SMALLEST_TEST = 4;
+export const SMALLEST_TRAIN = 32;
+export const SMALLEST_TEST = 4;
 
 /**
  * The left 72 % of the columns, or fewer where a large window's guard band would leave less than 5 % of them for testing.

@@ -2,9 +2,17 @@ import { unprocessable } from "../base/errors.ts";
 import type { CubeReader, Region } from "../cube/cube.ts";
 import { gatherSpectra } from "../cube/gather_spectra.ts";
 import { type ImageChoice, imageSide } from "../cube/image_side.ts";
+import { measuredPixels } from "../cube/measured_pixels.ts";
 import { cutPatches } from "../cube/patches.ts";
 import { fitStandardiser, standardise } from "../cube/scale.ts";
-import { distanceFrom, PIXEL_LABEL, type PixelSplit, splitPixels } from "../cube/split.ts";
+import {
+  distanceFrom,
+  PIXEL_LABEL,
+  type PixelSplit,
+  SMALLEST_TEST,
+  SMALLEST_TRAIN,
+  splitPixels,
+} from "../cube/split.ts";
 import type { TrainRequest } from "../schemas/job.ts";
 import type { Scaler } from "../schemas/model.ts";
 import { calibrationRegion } from "./calibration_region.ts";
@@ -51,8 +59,8 @@ const MAX_GUARD_PIXELS = 512;
 
 /**
  * Splits a cube's pixels and cuts standardised pairs for each part. The scaler is fitted to the training part alone, or
- * taken from the model that is continued from. Very large parts are thinned evenly so that pairs stay under 256 MiB.
- * Throws what `splitPixels` and `imageSide` throw, and `calibration_seen`.
+ * taken from the model that is continued from. Pixels that were not measured (`measuredPixels`) are in no part. Very large parts are thinned evenly so that pairs stay under 256 MiB.
+ * Throws what `splitPixels` and `imageSide` throw, `calibration_seen` and `too_few_measured_pixels`.
  */
 export function buildTrainingData(cube: CubeReader, request: TrainRequest, from?: Continued): TrainingData {
   const [rows, cols, points] = cube.shape;
@@ -70,7 +78,15 @@ export function buildTrainingData(cube: CubeReader, request: TrainRequest, from?
     return direction === "im2spec" ? [patches_NHW, spectra_NS] : [spectra_NS, patches_NHW];
   };
   const [inputSize, outputSize] = direction === "im2spec" ? [window ** 2, points] : [points, window ** 2];
-  const trainPixels = thin(split.train, Math.floor(MAX_TRAIN_BYTES / 4 / (inputSize + outputSize)));
+  const measured_HW = measuredPixels(cube);
+  const measured = (pixels: Int32Array) => pixels.filter((pixel) => measured_HW[pixel] === 1);
+  const [trainable, testable] = [measured(split.train), measured(asked.test)];
+  checkMeasured("training", trainable, SMALLEST_TRAIN);
+  checkMeasured("test", testable, SMALLEST_TEST);
+  const isEnsemble = request.members > 1;
+  const calibration = isEnsemble ? measured(calibrationPixels(asked, split, rows, cols, window)) : new Int32Array();
+  if (isEnsemble) checkMeasured("calibration", calibration, 1);
+  const trainPixels = thin(trainable, Math.floor(MAX_TRAIN_BYTES / 4 / (inputSize + outputSize)));
   const [trainInput, trainTarget] = raw(trainPixels);
   const used = from?.scaler ?? fitScaler(trainInput, trainTarget, points, request);
   const pairs = (pixels: Int32Array, [input, target] = raw(pixels)): PairSet => ({
@@ -78,7 +94,8 @@ export function buildTrainingData(cube: CubeReader, request: TrainRequest, from?
     input_NI: standardise(input, used.input),
     target_NO: standardise(target, used.output),
   });
-  const guard = pairs(thin(choosingPixels(split, cols, request, seen), MAX_GUARD_PIXELS));
+  const choosing = choosingPixels(split, cols, request, seen);
+  const guard = pairs(thin(measured(choosing).length > 0 ? measured(choosing) : choosing, MAX_GUARD_PIXELS));
   return {
     split,
     image: choice,
@@ -86,11 +103,20 @@ export function buildTrainingData(cube: CubeReader, request: TrainRequest, from?
     inputSize,
     outputSize,
     train: pairs(trainPixels, [trainInput, trainTarget]),
-    test: pairs(thin(asked.test, Math.min(MAX_TEST_PIXELS, Math.floor(MAX_TEST_VALUES / inputSize)))),
+    test: pairs(thin(testable, Math.min(MAX_TEST_PIXELS, Math.floor(MAX_TEST_VALUES / inputSize)))),
     guard,
     guardWeight_NO: guardWeights(guard.pixels, asked, cols, request, outputSize),
-    calibration: pairs(request.members > 1 ? calibrationPixels(asked, split, rows, cols, window) : new Int32Array()),
+    calibration: pairs(calibration),
   };
+}
+
+function checkMeasured(part: string, pixels: Int32Array, least: number): void {
+  if (pixels.length >= least) return;
+  throw unprocessable(
+    "too_few_measured_pixels",
+    `Only ${pixels.length} ${part} pixels were measured (of the others more than half of the spectrum was replaced), at ` +
+      `least ${least} are wanted: choose another region or crop the cube`,
+  );
 }
 
 /** Patches are standardised with one mean and deviation (their pixels are alike), spectra as asked. */

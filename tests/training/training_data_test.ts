@@ -1,9 +1,10 @@
+import { createMemoryCube } from "../../lib/cube/memory_cube.ts";
 import { simulateFilm } from "../../lib/cube/simulate_film.ts";
 import { splitPixels } from "../../lib/cube/split.ts";
 import { unstandardise } from "../../lib/cube/scale.ts";
 import { type TrainRequest, trainRequestSchema } from "../../lib/schemas/job.ts";
 import { buildTrainingData } from "../../lib/training/training_data.ts";
-import { assert, assertClose, assertEquals } from "../support/assert.ts";
+import { assert, assertClose, assertEquals, assertFailsWith } from "../support/assert.ts";
 
 const [ROWS, COLS, WINDOW] = [24, 30, 4];
 const { cube } = simulateFilm({ rows: ROWS, cols: COLS, points: 8, seed: 2 });
@@ -35,6 +36,25 @@ Deno.test("the scaler sees the training part alone", () => {
     const variance = values.reduce((sum, v) => sum + v * v, 0) / values.length;
     assertClose([mean, variance], [0, 1], 1e-4);
   }
+});
+
+Deno.test("pixels of which most was filled in are neither trained on nor scored", async () => {
+  const points = 8, values_HWS = cube.readBlock({ row: 0, col: 0, rows: ROWS, cols: COLS });
+  const cutOffAt = (row: number) => {
+    const mask_HWS = new Uint8Array(values_HWS.length).fill(1, row * COLS * points);
+    return createMemoryCube({ shape: cube.shape, axes: cube.axes, values_HWS, mask_HWS });
+  };
+  const [all, half] = [cutOffAt(ROWS), cutOffAt(12)].map((one) => buildTrainingData(one, request({})));
+  for (const part of ["train", "test", "guard"] as const) {
+    const kept = all[part].pixels.filter((pixel) => pixel < 12 * COLS);
+    assertEquals(half[part].pixels, kept, part);
+    assert.ok(kept.length < all[part].pixels.length);
+  }
+  const some = new Uint8Array(values_HWS.length).map((_, i) => i % points < points / 2 ? 1 : 0);
+  const halves = createMemoryCube({ shape: cube.shape, axes: cube.axes, values_HWS, mask_HWS: some });
+  assertEquals(buildTrainingData(halves, request({})).train.pixels, all.train.pixels, "half of a spectrum is enough");
+  const few = await assertFailsWith("too_few_measured_pixels", () => buildTrainingData(cutOffAt(3), request({})));
+  assert.match(few.message, /^Only 19 training pixels.*32 are wanted/);
 });
 
 Deno.test("the guard of spec2im looks at no pixel of any test patch, and at some pixels", () => {

@@ -1,4 +1,5 @@
 import { ndArray, type ResultTree } from "../../base/nd_array.ts";
+import { measuredPixels } from "../../cube/measured_pixels.ts";
 import { PIXEL_LABEL } from "../../cube/split.ts";
 import type { Score } from "../../schemas/model.ts";
 import { blockSums, scoreOf } from "../../training/block_scores.ts";
@@ -24,9 +25,12 @@ export async function errorsResult(input: ResultInput): Promise<ResultTree> {
   progress(0.7);
   await pause();
   const labels = partLabels(input);
-  const own = Float32Array.from(pairs.pixels, (pixel) => labels[pixel]);
   const map = (values: Float64Array | undefined) => values ? toMap(cube, prediction, values) : null;
-  const scoreOfPart = (label: number) => scorePart(pairs, prediction.output_HWO, labels, label, cube.shape[1]);
+  // What was never measured, only filled in, cannot tell how good a prediction is.
+  const measured_HW = measuredPixels(cube);
+  const scored_HW = labels.map((label, pixel) => measured_HW[pixel] ? label : PIXEL_LABEL.outside);
+  const own = Float32Array.from(pairs.pixels, (pixel) => scored_HW[pixel]);
+  const scoreOfPart = (label: number) => scorePart(pairs, prediction.output_HWO, scored_HW, label, cube.shape[1]);
   const im2spec = manifest.network.direction === "im2spec";
   return {
     positions: positionsOf(prediction),
