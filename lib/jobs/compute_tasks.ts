@@ -28,8 +28,8 @@ const PIECE_SAMPLES = 256;
 const LARGE_VALUES = 2 ** 22;
 /** For so long a training waits for predictions before it takes its next slice; under a steady crowd it still goes on. */
 const GIVE_WAY_MS = 150;
-/** Code of an engine's error where its memory does not reach. */
-const OUT_OF_MEMORY = "out_of_memory";
+/** Codes of the engines' errors where their memory does not reach. */
+const OUT_OF_MEMORY = ["out_of_memory", "gpu_memory"];
 
 export interface ApplyTask {
   modelFolder: string;
@@ -196,7 +196,7 @@ export class ComputeTasks {
     try {
       return await run();
     } catch (error) {
-      if ((error as { code?: string }).code !== OUT_OF_MEMORY) throw error;
+      if (!OUT_OF_MEMORY.includes((error as { code: string }).code)) throw error;
       await this.#shelf.clear();
       return await run();
     }

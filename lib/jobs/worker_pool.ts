@@ -28,6 +28,9 @@ interface Waiting {
   reject(error: Error): void;
 }
 
+/** Where no process could be started it is tried again after this, for what was promised. */
+const START_RETRY_MS = 1000;
+
 /** Code of the error of a call for which there was no place. */
 export const BUSY = "busy";
 
@@ -44,6 +47,7 @@ export class WorkerPool {
   readonly #waiting = new FairQueue<Waiting>();
   readonly #promised = new FairQueue<Waiting>();
   #closed = false;
+  #later?: ReturnType<typeof setTimeout>;
   /** Processes that ended unasked since the pool was made. */
   lost = 0;
 
@@ -61,7 +65,7 @@ export class WorkerPool {
 
   async call(method: string, value: ResultTree, options: PoolCallOptions = {}): Promise<ResultTree> {
     while (true) {
-      const worker = (this.waiting === 0 && this.#free()) || await this.#wait(options);
+      const worker = (this.waiting === 0 && this.#freeFor(options)) || await this.#wait(options);
       try {
         return await worker.call(method, value, options);
       } catch (error) {
@@ -86,6 +90,7 @@ export class WorkerPool {
 
   async close(graceMs?: number): Promise<void> {
     this.#closed = true;
+    clearTimeout(this.#later);
     for (let waiting = this.#shift(); waiting; waiting = this.#shift()) waiting.reject(stopping());
     await Promise.all([...this.#workers].map((worker) => worker.close(graceMs)));
   }
@@ -93,6 +98,24 @@ export class WorkerPool {
   /** Kills every process: what they were doing fails with `worker_lost`, and the next call starts new ones. */
   killAll(): void {
     for (const worker of this.#workers) worker.kill();
+  }
+
+  /** As `#free`; what was promised waits where no process can be started. */
+  #freeFor({ promised }: PoolCallOptions): WorkerProcess | undefined {
+    try {
+      return this.#free();
+    } catch (error) {
+      if (this.#closed || !promised) throw error;
+      this.#tryLater();
+      return undefined;
+    }
+  }
+
+  #tryLater(): void {
+    this.#later ??= setTimeout(() => {
+      this.#later = undefined;
+      this.#next();
+    }, START_RETRY_MS);
   }
 
   #free(): WorkerProcess | undefined {
@@ -171,8 +194,10 @@ export class WorkerPool {
         worker = this.#free();
       } catch (error) {
         // None is at work and none can be started: nothing would ever wake those who wait.
-        this.#shift()?.reject(error as Error);
-        continue;
+        for (let waiting = this.#waiting.shift(); waiting; waiting = this.#waiting.shift()) {
+          waiting.reject(error as Error);
+        }
+        return this.waiting > 0 ? this.#tryLater() : undefined;
       }
       if (!worker) return;
       this.#shift()?.start(worker);

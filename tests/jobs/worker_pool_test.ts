@@ -86,8 +86,11 @@ Deno.test("where no process can be started those who wait hear of it, and the ne
     const after = [1, 2].map((n) => assertFailsWith("worker_lost", () => pool.call("echo", n)));
     await Promise.all([dying, ...after]);
     await assertFailsWith("worker_lost", () => pool.call("echo", 3));
+    const promised = pool.call("echo", 4, { promised: true });
+    await assertFailsWith("worker_lost", () => pool.call("echo", 5));
     args = [];
-    assertEquals(await pool.call("echo", 4), 4);
+    assertEquals(await promised, 4);
+    assertEquals(await pool.call("echo", 6), 6);
   } finally {
     await pool.close();
   }
