@@ -27,7 +27,8 @@ function toFieldIssues(issue: z.core.$ZodIssue): FieldIssue[] {
   }
   const wanted = issue.message.replace(/^Invalid input: expected (.*?)(, received \w+)?$/, "wanted $1")
     .replace(/^Too (small|big): expected \w+ to (be|have) /, "wanted ")
-    .replace(/^Invalid option: expected /, "wanted ");
+    .replace(/^Invalid option: expected /, "wanted ")
+    .replace(/^wanted nonoptional$/, "wanted a value");
   return [{ path, message: `met ${show(issue.input)}, ${wanted}` }];
 }
 

@@ -55,7 +55,7 @@ export function mountUploads(app: App, deps: AppDeps): void {
       header("Upload-Metadata", "Names and base64 values, separated by commas"),
     ],
     answers: { 201: { description: "Begun: `Location` takes the pieces", headers: STATE } },
-    errors: [412, 413],
+    errors: [409, 412, 413],
   }, ({ c, caller }) => {
     demandTus(c);
     const upload = uploads.create(lengthOf(c), metadataOf(c), caller);

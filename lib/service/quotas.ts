@@ -1,7 +1,6 @@
 import { conflict, LoopscopeError, unprocessable } from "../base/errors.ts";
 import type { JobRequest, TrainRequest } from "../schemas/job.ts";
 import type { Settings } from "../schemas/settings.ts";
-import type { Usage } from "../store/cube_store.ts";
 import type { Store } from "../store/open_store.ts";
 import type { Caller } from "./services.ts";
 
@@ -19,8 +18,8 @@ export const VISITOR_MODELS = "visitor-";
 const VISITOR_PRIORITY = 5;
 const UPLOADS_AT_ONCE = 32;
 const UPLOADS_AT_ONCE_EACH = 4;
-/** Uploads in pieces; all together may leave four times as many. */
-const UNFINISHED_EACH = 64;
+/** Uploads in pieces; all together may leave eight times as many. */
+const UNFINISHED_EACH = 32;
 const HOUR_MS = 3600 * 1000;
 /** Batch x filters^2 x places of one training step: 64 patches of 16 x 16, or spectra of 512 points, with 64 filters. */
 const VISITOR_STEP = 64 * 64 ** 2 * 512;
@@ -56,31 +55,31 @@ export class Quotas {
   }
 
   /** Throws `quota_exceeded` (409) where one more cube of so many bytes is too much, beside what is on its way. */
-  checkCube(caller: Caller, bytes: number, coming: Usage = { cubes: 0, bytes: 0 }): void {
+  checkCube(caller: Caller, bytes: number, unfinishedBytes = 0): void {
     const quota = this.#quotaOf(caller.id);
     if (!quota) return;
-    const there = this.store.cubes.usage(this.ownerOf(caller));
-    const met = { cubes: there.cubes + coming.cubes, bytes: there.bytes + coming.bytes };
-    const all = coming.cubes > 0 ? ", unfinished uploads among them" : "";
-    const more = `delete some first${caller.id.startsWith("key:") ? "" : ", they expire by themselves, too"}`;
+    const met = this.store.cubes.usage(this.ownerOf(caller));
+    const more = "delete some first" + (caller.id.startsWith("key:") ? "" : ", they expire by themselves, too");
     if (met.cubes + 1 > quota.cubes) {
-      throw conflict("quota_exceeded", `You have ${met.cubes} cubes${all}, the limit is ${quota.cubes}: ${more}`);
+      throw conflict("quota_exceeded", `You have ${met.cubes} cubes, the limit is ${quota.cubes}: ${more}`);
     }
-    if (met.bytes + bytes > quota.bytes) {
+    if (met.bytes + unfinishedBytes + bytes > quota.bytes) {
+      const unfinished = unfinishedBytes > 0 ? ` and ${unfinishedBytes} of unfinished uploads` : "";
       const detail =
-        `You have ${met.bytes} bytes${all}, this cube needs ${bytes}, the limit is ${quota.bytes}: ${more}`;
+        `You have ${met.bytes} bytes${unfinished}, this cube needs ${bytes}, the limit is ${quota.bytes}: ` +
+        more;
       throw conflict("quota_exceeded", detail);
     }
   }
 
   /**
-   * As `checkCube`, for an upload in pieces: what is unfinished counts like what is there, and is a share of what all may
-   * leave unfinished. Throws `too_many_uploads` (429).
+   * As `checkCube`, for an upload in pieces: the bytes of unfinished ones count like what is there, and their number is a
+   * share of what all may leave unfinished. Throws `too_many_uploads` (429).
    */
-  checkUpload(caller: Caller, bytes: number, unfinished: Usage): void {
-    this.checkCube(caller, bytes, unfinished);
-    if (!this.#quotaOf(caller.id) || unfinished.cubes < UNFINISHED_EACH) return;
-    const detail = `You have ${unfinished.cubes} unfinished uploads, the limit is ${UNFINISHED_EACH}: ` +
+  checkUpload(caller: Caller, bytes: number, unfinished: { count: number; bytes: number }): void {
+    this.checkCube(caller, bytes, unfinished.bytes);
+    if (!this.#quotaOf(caller.id) || unfinished.count < UNFINISHED_EACH) return;
+    const detail = `You have ${unfinished.count} unfinished uploads, the limit is ${UNFINISHED_EACH}: ` +
       "finish or remove some";
     throw new LoopscopeError("tooMany", "too_many_uploads", detail, { retryAfterS: 60 });
   }

@@ -45,7 +45,7 @@ export function createUploadService(options: UploadServiceOptions): UploadServic
       checkMetadata(metadata);
       const mine = open.filter(({ owner }) => owner === caller.id);
       const bytes = mine.reduce((sum, upload) => sum + upload.sizeBytes, 0);
-      quotas.checkUpload(caller, sizeBytes, { cubes: mine.length, bytes });
+      quotas.checkUpload(caller, sizeBytes, { count: mine.length, bytes });
       // Its bytes lie on the disk twice for a moment: as pieces and as the stored file.
       store.folder.requireFree(uploads.promisedBytes + 2 * sizeBytes);
       const createdMs = clock.nowMs();

@@ -8,6 +8,7 @@ const DEMO = {
   LOOPSCOPE_PUBLIC_UPLOADS: "true",
   LOOPSCOPE_PUBLIC_TRAINING: "true",
   LOOPSCOPE_TRUST_PROXY: "true",
+  LOOPSCOPE_VISITOR_BYTES: String(2 ** 24),
   LOOPSCOPE_WEBHOOK_HOSTS: "127.0.0.1:9",
   LOOPSCOPE_WEBHOOK_SECRET: "a secret of the test's",
 };
@@ -90,4 +91,17 @@ Deno.test("where a job's webhook goes is told to its owner and to an admin only"
     assertEquals((await service.fetch(`/v1/jobs/${job}`, { headers: holder(others) })).status, 403);
     const own = await service.fetch(`/v1/jobs/${job}`, { method: "DELETE", headers: holder(mine) });
     assertEquals((await own.json()).request.webhook, webhook);
+  }));
+
+Deno.test("one visitor's unfinished uploads leave room for others, in number and in bytes", () =>
+  withDemo(async (service) => {
+    const begin = async (address: string, bytes: number) => {
+      const headers = { "tus-resumable": "1.0.0", "upload-length": String(bytes), ...visitor(address) };
+      const answer = await service.fetch("/v1/uploads", { method: "POST", headers });
+      return answer.ok ? answer.status : (await answer.json()).code;
+    };
+    assertEquals([await begin("10.0.0.1", 2 ** 24 - 100), await begin("10.0.0.1", 101)], [201, "quota_exceeded"]);
+    assertEquals(await begin("10.0.0.1", 100), 201);
+    for (let count = 0; count < 32; count++) assertEquals(await begin("10.0.0.2", 5), 201);
+    assertEquals([await begin("10.0.0.2", 5), await begin("10.0.0.3", 5)], ["too_many_uploads", 201]);
   }));

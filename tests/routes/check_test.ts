@@ -23,3 +23,9 @@ Deno.test("a body that is wrong in many places is told of twenty", () => {
     assert.throws(() => check(schema, value, "body"), (error: LoopscopeError) => error.issues?.length === 20);
   }
 });
+
+Deno.test("what is missing is said in words", () => {
+  for (const schema of [z.strictObject({ inputs: z.unknown() }), z.strictObject({ inputs: z.string() })]) {
+    assert.throws(() => check(schema, {}, "body"), /inputs: met nothing, wanted (a value|string)$/);
+  }
+});

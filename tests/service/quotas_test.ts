@@ -63,16 +63,14 @@ Deno.test("cubes and their bytes are counted for each address and key", async ()
   assert.ok(cube);
 });
 
-Deno.test("unfinished uploads count like what is there, and nobody takes the places of all", async () => {
+Deno.test("the bytes of unfinished uploads count like what is there, and nobody takes the places of all", async () => {
   await using store = await temporaryStore();
-  const roomy = parseSettings({ LOOPSCOPE_VISITOR_CUBES: "1000", LOOPSCOPE_VISITOR_BYTES: "1000" });
-  const quotas = new Quotas(store, roomy, false);
-  quotas.checkUpload(visitor, 100, { cubes: 63, bytes: 900 });
-  await assertFailsWith("quota_exceeded", () => quotas.checkUpload(visitor, 101, { cubes: 63, bytes: 900 }));
-  await assertFailsWith("too_many_uploads", () => quotas.checkUpload(visitor, 1, { cubes: 64, bytes: 64 }));
-  const few = new Quotas(store, settings, false);
-  await assertFailsWith("quota_exceeded", () => few.checkUpload(visitor, 1, { cubes: 2, bytes: 2 }));
-  new Quotas(store, settings, true).checkUpload(visitor, 1, { cubes: 200, bytes: 1e12 });
+  const quotas = new Quotas(store, settings, false);
+  quotas.checkUpload(visitor, 100, { count: 31, bytes: 900 });
+  await assertFailsWith("quota_exceeded", () => quotas.checkUpload(visitor, 101, { count: 31, bytes: 900 }));
+  await assertFailsWith("too_many_uploads", () => quotas.checkUpload(visitor, 1, { count: 32, bytes: 32 }));
+  await assertFailsWith("too_many_uploads", () => quotas.checkUpload(holder, 1, { count: 32, bytes: 32 }));
+  new Quotas(store, settings, true).checkUpload(visitor, 1, { count: 200, bytes: 1e12 });
 });
 
 Deno.test("unfinished jobs and training are counted for each address and key", async () => {
