@@ -1,7 +1,8 @@
 import { type CubeRecord, cubeRecordSchema, ingestedCubeSchema } from "../schemas/cube.ts";
+import type { CubeFile } from "../schemas/cube_file.ts";
 import { openCubeFile } from "./cube_file.ts";
 import { readCubeJson, writeCubeJson } from "./cube_json.ts";
-import { entriesIn, sha256OfFile } from "./durable.ts";
+import { entriesIn, exists, sha256OfFile } from "./durable.ts";
 import { type CheckOptions, errorAbout, type Finding, problemOf } from "./finding.ts";
 import type { Store } from "./open_store.ts";
 
@@ -19,7 +20,7 @@ export function* checkCubes(store: Store, { deep, live }: CheckOptions): Generat
   for (let row = store.db.get<CubeRow>(next, 0); row; row = store.db.get<CubeRow>(next, row.seq)) {
     for (const finding of checkCube(store, row, deep ?? false)) {
       // A running service may have deleted or changed it between two looks.
-      const now = live ? store.db.get<CubeRow>("SELECT * FROM cubes WHERE id = ?", row.id) : row;
+      const now = live ? store.db.get<CubeRow>("SELECT * FROM cubes WHERE id = ? AND changing = 0", row.id) : row;
       if (now?.record === row.record) yield finding;
     }
   }
@@ -31,11 +32,11 @@ function* checkCube(store: Store, row: CubeRow, deep: boolean): Generator<Findin
   const cube = readRecord(row);
   if (typeof cube === "string") return yield error("cube_record_invalid", cube, takeOut);
   const folder = store.cubes.folderOf(row.id);
-  const problem = fileProblem(folder, cube) ?? (deep ? digestProblem(folder) : undefined);
-  if (problem) return yield error("cube_damaged", problem, takeOut);
-  if (described(readCubeJson(folder)) !== described(cube)) {
+  const files = readFiles(folder, cube, deep);
+  if (typeof files === "string") return yield error("cube_damaged", files, takeOut);
+  if (described(files) !== described(cube)) {
     const repair = () => writeCubeJson(folder, { ...readCubeJson(folder), ...ingestedCubeSchema.parse(cube) });
-    const code = sameMaps(folder, cube) ? "cube_json_differs" : "cube_maps_differ";
+    const code = JSON.stringify(files.maps) === JSON.stringify(cube.maps) ? "cube_json_differs" : "cube_maps_differ";
     yield error(code, "cube.json says something else than the record", repair);
   }
   const [rows, cols, points] = cube.shape;
@@ -75,13 +76,15 @@ function readRecord(row: CubeRow): CubeRecord | string {
   }
 }
 
-function fileProblem(folder: string, cube: CubeRecord): string | undefined {
+/** What the files say, or what is wrong with them. */
+function readFiles(folder: string, cube: CubeRecord, deep: boolean): CubeFile | string {
   const link = ["", "/values.f32", "/mask.u8", "/cube.json", ...mapFiles(folder)].find((name) => isOdd(folder + name));
   if (link !== undefined) return `Met something else than a file or a folder at ${folder}${link}`;
   try {
     const reader = openCubeFile(folder);
     reader.close();
-    return String(reader.shape) === String(cube.shape) ? undefined : `The files have shape ${reader.shape}`;
+    if (String(reader.shape) !== String(cube.shape)) return `The files have shape ${reader.shape}`;
+    return digestProblem(folder, reader.meta, deep) ?? reader.meta;
   } catch (error) {
     return problemOf(error);
   }
@@ -102,20 +105,19 @@ function isOdd(path: string): boolean {
   }
 }
 
-/** Files written since digests are kept are compared with theirs. */
-function digestProblem(folder: string): string | undefined {
-  for (const [name, wanted] of Object.entries(readCubeJson(folder).digests ?? {})) {
-    const met = sha256OfFile(`${folder}/${name}`);
+/** Files written since digests are kept must be there; `deep` compares them with theirs. */
+function digestProblem(folder: string, { digests = {}, maps }: CubeFile, deep: boolean): string | undefined {
+  for (const [name, wanted] of Object.entries(digests)) {
+    // Of an image channel that was never acknowledged.
+    if (name.startsWith("maps/") && !maps.some((_, i) => name === `maps/${i}.f32`)) continue;
+    if (!exists(`${folder}/${name}`)) return `The stored cube's ${name} is not there`;
+    const met = deep ? sha256OfFile(`${folder}/${name}`) : wanted;
     if (met !== wanted) return `The stored cube's ${name} has SHA-256 ${met}, wanted ${wanted}`;
   }
 }
 
 function described(cube: unknown): string {
   return JSON.stringify(ingestedCubeSchema.parse(cube));
-}
-
-function sameMaps(folder: string, cube: CubeRecord): boolean {
-  return JSON.stringify(readCubeJson(folder).maps) === JSON.stringify(cube.maps);
 }
 
 /** The files and the uploaded bytes, which can make the cube again, are kept in `damaged/`. */

@@ -40,7 +40,8 @@ async function* checkVersion(
   const error = errorAbout(`${name}@${version}`);
   const isShipped = !exists(place);
   if (problem && isShipped) {
-    if (store.models.find(name)?.versions.includes(version)) {
+    // Otherwise a running service has deleted it between two looks.
+    if (exists(`${store.models.zooPath}/${name}/${version}`)) {
       yield error("model_damaged", `${problem}. It is shipped: install the program again`);
     }
     return;

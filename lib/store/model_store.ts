@@ -191,9 +191,10 @@ export class ModelStore {
     return this.db.get(sql, name, version) !== undefined;
   }
 
-  /** From now on a version may be missing: it was removed. */
+  /** From now on a version may be missing: it was removed. What made it would make another. */
   forget(name: string, version: number): void {
-    this.db.run("UPDATE model_versions SET digests = NULL WHERE name = ? AND version = ?", name, version);
+    const sql = "UPDATE model_versions SET digests = NULL, made_by = NULL WHERE name = ? AND version = ?";
+    this.db.run(sql, name, version);
   }
 
   /** Moves what is damaged to `damaged/`. */

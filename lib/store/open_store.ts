@@ -85,7 +85,7 @@ async function openIn(folder: DataFolder, db: Database, options: StoreOptions): 
     models: new ModelStore(db, folder, zooPath),
     idempotency: new SqliteIdempotencyStore(db, clock),
     keys: new SqliteKeyStore(db, folder, clock),
-    results: new DiskResultCache(folder, options.resultBytes ?? 4 * 2 ** 30),
+    results: new DiskResultCache(folder, options.resultBytes ?? 4 * 2 ** 30, { shared }),
     uploads,
     close() {
       db.close();

@@ -35,7 +35,17 @@ export class DiskResultCache implements ResultCache {
   readonly #entries = new Map<string, number>();
   #sizeBytes = 0;
 
-  constructor(private readonly folder: DataFolder, private readonly maxBytes: number) {
+  /** `shared`: beside the service whose cache it is, which takes files away at any time: none are looked at. */
+  constructor(
+    private readonly folder: DataFolder,
+    private readonly maxBytes: number,
+    { shared = false }: { shared?: boolean } = {},
+  ) {
+    if (!shared) this.#readFolder();
+  }
+
+  #readFolder(): void {
+    const { folder } = this;
     const found: { path: string; size: number; usedMs: number }[] = [];
     for (const scope of entriesIn(folder.resultsPath)) {
       for (const file of entriesIn(`${folder.resultsPath}/${scope.name}`)) {

@@ -265,6 +265,43 @@ Deno.test("nothing is found in a sound data folder, nor after a deletion", async
   assertEquals(said(await find(store, { deep: true })), []);
 });
 
+function addDigest(store: Opened, name: string): void {
+  const path = `${store.folder.cubePath("cube_1")}/cube.json`;
+  const meta = JSON.parse(Deno.readTextFileSync(path));
+  Deno.writeTextFileSync(path, JSON.stringify({ ...meta, digests: { ...meta.digests, [name]: "ab".repeat(32) } }));
+}
+
+Deno.test("a mask that is gone is damage, what an image channel left that was never acknowledged is none", async () => {
+  await using store = await open();
+  addDigest(store, "maps/0.f32");
+  for (const deep of [false, true]) assertEquals(said(await find(store, { deep })), []);
+  addDigest(store, "mask.u8");
+  for (const deep of [false, true]) {
+    const [finding, ...more] = await find(store, { deep });
+    assertEquals([finding.code, finding.message, more], [
+      "cube_damaged",
+      "The stored cube's mask.u8 is not there",
+      [],
+    ]);
+  }
+});
+
+Deno.test("what a running service deletes or changes while it is looked at is not reported", async () => {
+  await using store = await open();
+  const beside = await openStore({ root: store.folder.root, zooPath: store.zooPath, shared: true });
+  const look = () => Array.fromAsync(checkDataFolder(beside, { deep: true, live: true }));
+  assertEquals(said(await look()), []);
+  store.models.aliases.remove("film", "stable");
+  await store.models.removeVersion("film", 1); // the one beside has listed it
+  const path = `${store.folder.cubePath("cube_1")}/cube.json`;
+  const json = Deno.readTextFileSync(path);
+  store.cubes.addImage("cube_1", { name: "height", quantity: "height", unit: "m", values_HW: new Float32Array(6) });
+  store.db.run("UPDATE cubes SET changing = 1");
+  Deno.writeTextFileSync(path, json); // as between the record and the rename
+  assertEquals(said(await look()), []);
+  beside.close();
+});
+
 Deno.test("what a repair takes out is kept in damaged/, the uploaded bytes with it", async () => {
   await using store = await open();
   flip(`${store.folder.cubePath("cube_1")}/values.f32`);

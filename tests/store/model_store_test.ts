@@ -77,6 +77,9 @@ Deno.test("a version's number is never used again", async () => {
   await store.models.removeVersion("film", 3);
   assertEquals(store.models.get("film").versions, [1, 2]);
   assertEquals(await store.add("film"), 4);
+  assertEquals(await store.add("film", "submission"), 5);
+  await store.models.removeVersion("film", 5);
+  assertEquals(await store.add("film", "submission"), 6, "also when the same was asked for again");
 });
 
 Deno.test("a job adds its version once, however often it is run", async () => {

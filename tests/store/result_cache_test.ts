@@ -1,6 +1,8 @@
 import { DataFolder } from "../../lib/store/data_folder.ts";
 import { DiskResultCache } from "../../lib/store/result_cache.ts";
+import { openStore } from "../../lib/store/open_store.ts";
 import { assert, assertEquals } from "../support/assert.ts";
+import { temporaryStore } from "../support/temporary_store.ts";
 
 async function withFolder(run: (folder: DataFolder) => Promise<void>): Promise<void> {
   const root = await Deno.makeTempDir();
@@ -39,6 +41,14 @@ Deno.test("a file that was deleted by hand is made again, not promised", () =>
     assertEquals([cache.hasFile("cube", "applied"), cache.sizeBytes], [true, 50]);
     return Promise.resolve();
   }));
+
+Deno.test("whoever opens the folder beside a service leaves its results alone", async () => {
+  await using store = await temporaryStore();
+  await store.results.put("cube", "r", result(100, 7));
+  const beside = await openStore({ root: store.folder.root, zooPath: "", shared: true, resultBytes: 10 });
+  beside.close();
+  assertEquals((await store.results.get("cube", "r"))?.bytes, result(100, 7));
+});
 
 Deno.test("results outlive the process, damaged ones and ones deleted by hand do not count", () =>
   withFolder(async (folder) => {
