@@ -63,7 +63,7 @@ function holdFiles(store: Store, work: string): { files: string[]; cubes: number
     const isThere = hasBytes || store.db.get("SELECT 1 FROM cubes WHERE id = ?", id) !== undefined;
     if (isThere && hold(cubeFiles(store, id))) cubes++;
     else snapshot.run("DELETE FROM cubes WHERE id = ?", id);
-    // An image channel was added meanwhile: whoever opens the restored folder makes the files what the snapshot says.
+    // An image channel was added meanwhile: the restore makes the files what the snapshot says.
     const now = store.db.get<{ record: string }>("SELECT record FROM cubes WHERE id = ?", id);
     if (now?.record !== record) snapshot.run("UPDATE cubes SET changing = 1 WHERE id = ?", id);
   }

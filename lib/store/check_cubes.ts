@@ -12,16 +12,18 @@ interface CubeRow {
   sha256: string;
   stored_bytes: number;
   record: string;
+  changing: number;
 }
 
 /** Every cube's record, files and uploaded bytes. */
 export function* checkCubes(store: Store, { deep, live }: CheckOptions): Generator<Finding> {
-  const next = "SELECT seq, id, sha256, stored_bytes, record FROM cubes WHERE seq > ? ORDER BY seq LIMIT 1";
+  const next = "SELECT * FROM cubes WHERE seq > ? ORDER BY seq LIMIT 1";
   for (let row = store.db.get<CubeRow>(next, 0); row; row = store.db.get<CubeRow>(next, row.seq)) {
     for (const finding of checkCube(store, row, deep ?? false)) {
       // A running service may have deleted or changed it between two looks.
-      const now = live ? store.db.get<CubeRow>("SELECT * FROM cubes WHERE id = ? AND changing = 0", row.id) : row;
-      if (now?.record === row.record) yield finding;
+      const now = live ? store.db.get<CubeRow>("SELECT * FROM cubes WHERE id = ?", row.id) : row;
+      const isAdding = live && now?.changing === 1 && finding.code === "cube_maps_differ";
+      if (now?.record === row.record && !isAdding) yield finding;
     }
   }
 }

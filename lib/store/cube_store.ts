@@ -1,4 +1,4 @@
-import { missing } from "../base/errors.ts";
+import { conflict, missing } from "../base/errors.ts";
 import type { ImageChannel } from "../cube/cube.ts";
 import type { CubeRecord } from "../schemas/cube.ts";
 import { imagePath, readCubeJson, replaceCubeJson, settleImages, writeImage } from "./cube_json.ts";
@@ -8,6 +8,9 @@ import type { DataFolder } from "./data_folder.ts";
 import { isDiskFull, onDisk } from "./disk_error.ts";
 import { removeIfThere, syncFolder } from "./durable.ts";
 import { type Listing, type ListingRequest, parseCursor, toListing } from "./paging.ts";
+
+/** Image channels count for no quota, and every listing names them all. */
+const MAX_MAPS = 256;
 
 export interface CubeAdmission {
   /** What was asked of the parser, canonical: together with the bytes it is the cube's identity. */
@@ -37,7 +40,7 @@ export interface CubeStore {
   list(page: ListingRequest): Listing<CubeRecord>;
   /** The record first, then the files and the bytes that no other cube needs. False when there is none. */
   remove(id: string): Promise<boolean>;
-  /** Adds a separate image channel. Throws `map_exists`, `grid_mismatch`, `cube_missing`. */
+  /** Adds a separate image channel. Throws `map_exists`, `grid_mismatch`, `too_many_maps`, `cube_missing`. */
   addImage(id: string, channel: ImageChannel): CubeRecord;
   /** For `openCubeFile`. */
   folderOf(id: string): string;
@@ -113,6 +116,9 @@ export class DiskCubeStore implements CubeStore {
   addImage(id: string, channel: ImageChannel): CubeRecord {
     const record = this.get(id);
     if (!record) throw missing("cube_missing", `There is no cube ${id}`);
+    if (record.maps.length >= MAX_MAPS) {
+      throw conflict("too_many_maps", `Cube ${id} has ${record.maps.length} maps, more than ${MAX_MAPS} are not added`);
+    }
     const path = this.folder.cubePath(id);
     // The record is the truth: a channel that only the file knows was never acknowledged and is written over.
     const meta = { ...readCubeJson(path), maps: [...record.maps] };
@@ -132,11 +138,18 @@ export class DiskCubeStore implements CubeStore {
     }
   }
 
-  /** After a start: where the addition of an image channel was cut off, the files follow the record. */
+  /**
+   * After a start: where the addition of an image channel was cut off, the files follow the record. A cube that is damaged
+   * beside that is left to the doctor.
+   */
   settleImages(): void {
     for (const row of this.db.all<CubeRow & { id: string }>("SELECT id, seq, record FROM cubes WHERE changing = 1")) {
-      this.folder.spare.use(() => settleImages(this.folder.cubePath(row.id), read(row)!.maps));
-      this.#settled(row.id);
+      try {
+        this.folder.spare.use(() => settleImages(this.folder.cubePath(row.id), read(row)!.maps));
+        this.#settled(row.id);
+      } catch (error) {
+        if ((error as { code?: string }).code !== "cube_damaged") throw error;
+      }
     }
   }
 

@@ -1,6 +1,8 @@
 import { createHash } from "node:crypto";
 import { conflict, LoopscopeError } from "../base/errors.ts";
 import { ARCHIVE_NAMES } from "./archive_names.ts";
+import { DiskBlobStore } from "./blob_store.ts";
+import { DiskCubeStore } from "./cube_store.ts";
 import { DataFolder, FOLDERS, RESTORING } from "./data_folder.ts";
 import { Database } from "./database.ts";
 import { asStoreError } from "./disk_error.ts";
@@ -27,7 +29,7 @@ export async function restoreStore(archive: string, root: string): Promise<void>
     writeFileDurably(`${root}/${RESTORING}`, "");
     clear(root);
     await extract(file, root, database);
-    checkRecords(database);
+    checkRecords(database, folder);
     syncTree(root);
     Deno.renameSync(database, `${root}/${DATABASE}`);
     syncFolder(root);
@@ -74,12 +76,16 @@ async function extract(file: Deno.FsFile, root: string, database: string): Promi
   if (lines.size !== met.size) throw damaged(`has ${met.size} files, wanted ${lines.size}`);
 }
 
-/** The records of a later version are refused here, not at the next start. */
-function checkRecords(path: string): void {
+/** The records of a later version are refused here, not at the next start; image channels that came too late are taken away. */
+function checkRecords(path: string, folder: DataFolder): void {
   const records = new Database(path);
-  const [problem] = records.problems();
-  records.close();
-  if (problem) throw damaged(`has damaged records: ${problem}`);
+  try {
+    const [problem] = records.problems();
+    if (problem) throw damaged(`has damaged records: ${problem}`);
+    new DiskCubeStore(records, folder, new DiskBlobStore(folder, () => true)).settleImages();
+  } finally {
+    records.close();
+  }
 }
 
 /** Writes one file durably and returns its SHA-256. */

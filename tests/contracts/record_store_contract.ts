@@ -115,6 +115,14 @@ function cubeTests(test: Test): void {
     await assertFailsWith("map_exists", () => store.cubes.addImage("cube_1", channel));
     await assertFailsWith("cube_missing", () => store.cubes.addImage("cube_2", channel));
   });
+
+  test("image channels, which no quota counts, are not added without end", async (store) => {
+    await addCube(store, { id: "cube_1" });
+    const maps = Array.from({ length: 256 }, (_, i) => ({ name: `map ${i}`, quantity: "", unit: "" }));
+    store.db.run("UPDATE cubes SET record = json_set(record, '$.maps', json(?))", JSON.stringify(maps));
+    const channel = { name: "one more", quantity: "", unit: "", values_HW: new Float32Array(6) };
+    await assertFailsWith("too_many_maps", () => store.cubes.addImage("cube_1", channel));
+  });
 }
 
 function jobTests(test: Test): void {

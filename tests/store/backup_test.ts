@@ -110,6 +110,9 @@ Deno.test("an image channel added while a backup runs is left out whole, and can
     };
     await backupStore(store, `${folder}/backup.tar`);
     await restoreStore(`${folder}/backup.tar`, `${folder}/new`);
+    const beside = await openStore({ root: `${folder}/new`, zooPath: "", shared: true });
+    assertEquals(await Array.fromAsync(checkDataFolder(beside, { deep: true })), [], "before the first start");
+    beside.close();
     const restored = await openStore({ root: `${folder}/new`, zooPath: "" });
     assertEquals(await Array.fromAsync(checkDataFolder(restored, { deep: true })), []);
     assertEquals(restored.cubes.list({ limit: 9 }), before);

@@ -97,6 +97,21 @@ Deno.test("an image channel that was cut off between its record and its files is
   await Deno.remove(root, { recursive: true });
 });
 
+Deno.test("a cube that was damaged while an image channel was being added holds up no start", async () => {
+  const root = await Deno.makeTempDir();
+  const before = await openStore({ root, zooPath: "" });
+  await addCube(before, { id: "cube_1" });
+  before.db.run("UPDATE cubes SET changing = 1");
+  Deno.writeTextFileSync(`${before.folder.cubePath("cube_1")}/cube.json`, "{");
+  before.close();
+  const after = await openStore({ root, zooPath: "" });
+  for (const live of [false, true]) {
+    assertEquals(await Array.fromAsync(checkDataFolder(after, { live }), ({ code }) => code), ["cube_damaged"]);
+  }
+  after.close();
+  await Deno.remove(root, { recursive: true });
+});
+
 Deno.test("what a resumable upload left when it was cut off at its begin or end is gone after the next start", async () => {
   const root = await Deno.makeTempDir();
   const options = { sizeBytes: 10, metadata: {}, owner: "a", createdMs: 0, expiresMs: 1e15 };
