@@ -4,6 +4,7 @@ import type { ResultTree } from "../base/nd_array.ts";
 import { SharedWork } from "../base/shared_work.ts";
 import type { ResultRequest } from "../schemas/job.ts";
 import type { ModelManifest } from "../schemas/model.ts";
+import { exists } from "../store/durable.ts";
 import type { Store } from "../store/open_store.ts";
 import { resultKey } from "./result_key.ts";
 import { decodeTree, encodeTree } from "./worker_channel.ts";
@@ -24,6 +25,9 @@ export interface ComputeContext {
   /** Told fractions of the analysis. */
   progress?: (fraction: number) => void;
 }
+
+/** How often a model is applied for one result, where the cache does not keep it for so long. */
+const MOST_ATTEMPTS = 3;
 
 type PoolContext = Omit<ComputeContext, "progress">;
 
@@ -77,6 +81,7 @@ export class ResultComputer {
     request: ResultRequest,
     manifest: ModelManifest | undefined,
     { progress, ...context }: ComputeContext,
+    attempt = 1,
   ): Promise<ResultTree> {
     const { store, analysis } = this.#options;
     const model = manifest && await this.#modelInput(request.cube, manifest, context);
@@ -91,7 +96,14 @@ export class ResultComputer {
       model,
     };
     const onProgress = (value: ResultTree) => progress?.(Number(value));
-    const value = await analysis.call("result", task, { ...context, onProgress });
+    let value: ResultTree;
+    try {
+      value = await analysis.call("result", task, { ...context, onProgress });
+    } catch (error) {
+      // While it waited the cache gave that file's place to others.
+      if (!model || exists(model.applied) || attempt === MOST_ATTEMPTS) throw error;
+      return await this.#compute(request, manifest, { progress, ...context }, attempt + 1);
+    }
     // The cube may have been deleted meanwhile: what is derived from it must not outlive it.
     if (store.cubes.get(request.cube)) {
       await store.results.put(request.cube, this.keyOf(request, manifest), joinBytes(encodeTree(value)));
@@ -117,7 +129,7 @@ export class ResultComputer {
   async #apply(cube: string, key: string, modelFolder: string, context: PoolContext): Promise<string> {
     const { store, compute } = this.#options;
     const file = store.results.filePath(cube, key);
-    if (store.results.hasFile(cube, key)) return file;
+    if (store.results.hasFile(cube, key) && exists(file)) return file;
     const draft = store.folder.tmpPath("applied");
     await compute.call("apply", { modelFolder, cubeFolder: store.cubes.folderOf(cube), draft, file }, context);
     store.results.keepFile(cube, key);
