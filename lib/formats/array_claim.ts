@@ -6,6 +6,7 @@ import type { DescribedAxis } from "./described_array.ts";
 import type { Hdf5Claim, Hdf5Context } from "./hdf5_dialect.ts";
 import type { Hdf5Dataset } from "./hdf5_file.ts";
 import { hdf5Images } from "./hdf5_images.ts";
+import { type Hdf5Packing, packingOf } from "./hdf5_packing.ts";
 import { imagesOnGrid } from "./image_channels.ts";
 import { wordsForShape } from "./words_for_shape.ts";
 
@@ -48,9 +49,16 @@ export function arrayClaim(context: Hdf5Context, dataset: Hdf5Dataset, options: 
     otherwise: readable && isCube(array) ? undefined : words,
     open(channel) {
       if (!readable) refuse(dataset);
-      return arrayCube(array, channel, limits);
+      const packing = packingOf(file, path);
+      const notes = packing ? [...array.notes, wordsForPacking(packing)] : array.notes;
+      return arrayCube({ ...array, notes }, channel, limits);
     },
   };
+}
+
+function wordsForPacking({ scale, offset, missing }: Hdf5Packing): string {
+  const none = missing.length > 0 ? `, ${missing.join(" and ")} for none` : "";
+  return `Values are stored packed: stored x ${scale} + ${offset}${none}`;
 }
 
 function refuse({ path, element }: Hdf5Dataset): never {

@@ -2,21 +2,26 @@ import { unprocessable } from "../base/errors.ts";
 import { sizeOf } from "../base/nd_array.ts";
 import { displayName } from "./display_name.ts";
 import type { Hdf5Dataset, Hdf5File } from "./hdf5_file.ts";
+import { packingOf, unpacked } from "./hdf5_packing.ts";
 import type { NdSource } from "./nd_cube.ts";
 import { decodeRun, type FloatArray, type ScalarType } from "./scalar_type.ts";
 
 const MAX_SMALL_VALUES = 2 ** 25;
 
-/** The numbers of a dataset, or of one field of its records, as an array outside memory. */
+/** The numbers of a dataset (unpacked), or of one field of its records, as an array outside memory. */
 export function hdf5Array(file: Hdf5File, dataset: Hdf5Dataset, field?: string): NdSource {
   const { type, offset: fieldOffset } = numbersOf(dataset, field);
   const { shape, chunk, element } = dataset;
-  const read = (offset: readonly number[], count: readonly number[]): FloatArray =>
+  const stored = (offset: readonly number[], count: readonly number[]): FloatArray =>
     file.withRaw(dataset, [offset, count], (view) => {
       const out = newFloats(type, sizeOf(count));
       decodeRun(view, type, { offset: fieldOffset, stride: element.bytes, count: out.length }, out);
       return out;
     });
+  const read = (offset: readonly number[], count: readonly number[]): FloatArray => {
+    const packing = field === undefined ? packingOf(file, dataset.path) : undefined;
+    return packing ? unpacked(stored(offset, count), packing) : stored(offset, count);
+  };
   return { shape, chunk, read };
 }
 
