@@ -78,6 +78,7 @@ async function serve(
       maxUploadBytes: settings.LOOPSCOPE_MAX_UPLOAD_BYTES,
       ratePerMinute: settings.LOOPSCOPE_RATE_PER_MINUTE,
       keyRatePerMinute: settings.LOOPSCOPE_KEY_RATE_PER_MINUTE,
+      maxRequestsPerCaller: connectionsEach(settings),
       trustProxy: settings.LOOPSCOPE_TRUST_PROXY,
       publicRead: settings.LOOPSCOPE_PUBLIC_READ,
       publicUploads: settings.LOOPSCOPE_PUBLIC_UPLOADS,
@@ -95,7 +96,7 @@ async function serve(
     hostname: settings.LOOPSCOPE_HOST,
     port: settings.LOOPSCOPE_PORT,
     maxConnections: settings.LOOPSCOPE_MAX_CONNECTIONS,
-    maxConnectionsPerAddress: Math.ceil(settings.LOOPSCOPE_MAX_CONNECTIONS / 4),
+    maxConnectionsPerAddress: connectionsEach(settings),
     ...CONNECTION_TIMES,
   });
   const name = server.hostname.includes(":") ? `[${server.hostname}]` : server.hostname;
@@ -107,6 +108,11 @@ async function serve(
     read: server.connections,
   });
   return server;
+}
+
+/** One's share of what may be open at a time. */
+function connectionsEach({ LOOPSCOPE_MAX_CONNECTIONS: all }: Settings): number {
+  return Math.ceil(all / 4);
 }
 
 /** `keys`, `doctor`, `backup`, `restore`: what the service's owner does beside it. */

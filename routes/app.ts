@@ -4,6 +4,7 @@ import { cors } from "hono/cors";
 import { LoopscopeError, missing } from "../lib/base/errors.ts";
 import { identify } from "./access.ts";
 import { allowedMethods } from "./allowed_methods.ts";
+import { boundCallers } from "./bound_callers.ts";
 import { guardBrowsers } from "./browser_guard.ts";
 import type { AppContext, AppDeps, AppEnv } from "./context.ts";
 import { mountCubes } from "./cubes.ts";
@@ -30,6 +31,7 @@ export function createApp(deps: AppDeps): App {
   app.use("*", guardBrowsers(deps));
   if (deps.settings.corsOrigin) app.use("*", allowOrigin(deps.settings.corsOrigin));
   app.use("*", identify(deps, createRateLimit(deps.clock)));
+  app.use("*", boundCallers(deps));
   app.use("*", refuseWhileStopping(deps));
   mountSystem(app, deps, metrics);
   mountCubes(app, deps);

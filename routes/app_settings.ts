@@ -27,6 +27,8 @@ export interface AppSettings {
   ratePerMinute: number;
   /** The same for one key. */
   keyRatePerMinute: number;
+  /** Requests of one key or address that are answered at one time, while keys are configured. */
+  maxRequestsPerCaller: number;
   /** A public demo: reads and predictions without a key. */
   publicRead: boolean;
   publicUploads: boolean;
@@ -55,6 +57,7 @@ export function appSettings(given: Partial<AppSettings> & { version: string }): 
     heartbeatMs: 15_000,
     ratePerMinute: 600,
     keyRatePerMinute: 6000,
+    maxRequestsPerCaller: 250,
     publicRead: false,
     publicUploads: false,
     publicTraining: false,

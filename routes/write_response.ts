@@ -99,6 +99,7 @@ async function end(outgoing: ServerResponse, options: WriteOptions, last?: Uint8
 }
 
 async function inTime(done: Promise<void>, { signal, timeoutMs }: WriteOptions): Promise<void> {
+  if (signal.aborted) throw signal.reason; // nothing tells of the end of what has gone
   const { promise: stopped, reject } = Promise.withResolvers<never>();
   const leave = () => reject(signal.reason);
   signal.addEventListener("abort", leave, { once: true });

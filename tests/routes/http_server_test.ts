@@ -254,6 +254,27 @@ Deno.test("an answer's end is told, whether it was read or its reader has gone",
   assertEquals(ended, ["/read", "/left"]);
 });
 
+Deno.test("the end of a stream is told at once when its reader has gone", () => {
+  const { promise: told, resolve } = Promise.withResolvers<void>();
+  return withServer((_request, { onAnswered, signal }) => {
+    onAnswered!(resolve);
+    // As event streams do: they end by themselves when their client goes.
+    const body = new ReadableStream({
+      start(controller) {
+        controller.enqueue(new Uint8Array(10));
+        signal!.addEventListener("abort", () => controller.close());
+      },
+    });
+    return new Response(body);
+  }, async ({ port }) => {
+    const connection = await Deno.connect({ hostname: "127.0.0.1", port });
+    await connection.write(new TextEncoder().encode(`GET / HTTP/1.1\r\n${HEAD}\r\n`));
+    await connection.read(new Uint8Array(1000));
+    connection.close();
+    await told;
+  }, { writeTimeoutMs: 2 ** 31 - 1 });
+});
+
 Deno.test("an answer that breaks off does not look whole", () =>
   withServer(() => {
     let sent = 0;
