@@ -2,7 +2,7 @@ import { jobRecordSchema } from "../schemas/job.ts";
 import { checkCubes } from "./check_cubes.ts";
 import { checkModels } from "./check_models.ts";
 import { type CheckOptions, errorAbout, type Finding } from "./finding.ts";
-import { sha256OfFile } from "./durable.ts";
+import { sha256IfThere } from "./durable.ts";
 import { findLeftOvers } from "./find_left_overs.ts";
 import type { Store } from "./open_store.ts";
 
@@ -98,18 +98,8 @@ async function* checkCheckpoints({ checkpoints }: Store): AsyncGenerator<Finding
 
 function* checkBytes(store: Store): Generator<Finding> {
   for (const { sha256, path } of store.blobs.list()) {
-    const met = digestOf(path);
+    const met = sha256IfThere(path);
     if (met === undefined || met === sha256) continue;
     yield errorAbout(sha256)("blob_damaged", `The bytes have SHA-256 ${met}`, () => store.folder.setAside(path));
-  }
-}
-
-/** Undefined when the file has gone meanwhile. */
-function digestOf(path: string): string | undefined {
-  try {
-    return sha256OfFile(path);
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return undefined;
-    throw error;
   }
 }

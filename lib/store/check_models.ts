@@ -41,14 +41,14 @@ async function* checkVersion(
   const isShipped = !exists(place);
   if (problem && isShipped) {
     // Otherwise a running service has deleted it between two looks.
-    if (exists(`${store.models.zooPath}/${name}/${version}`)) {
+    if (isShippedVersion(store, name, version)) {
       yield error("model_damaged", `${problem}. It is shipped: install the program again`);
     }
     return;
   }
   const repair = () => store.models.setAside(name, version);
   if (problem) yield error("model_damaged", problem, repair);
-  else if (store.models.changedFiles(name, version).includes("card.md")) {
+  else if (store.models.changedFiles(name, version).includes("card.md") && exists(place)) {
     const message = "card.md is not as it was written; the model is. A repair takes it as it is now";
     yield error("card_changed", message, () => store.models.accept(name, version));
   }
@@ -56,11 +56,17 @@ async function* checkVersion(
 
 function* danglingAliases(store: Store, name: string): Generator<Finding> {
   for (const [alias, version] of Object.entries(store.models.aliases.of(name))) {
-    if (store.models.find(name)?.versions.includes(version)) continue;
+    // Looked for once more, and the alias too: a running service may have moved it to what was not listed before.
+    if (exists(`${store.folder.modelsPath}/${name}/${version}/model.json`)) continue;
+    if (isShippedVersion(store, name, version) || store.models.aliases.of(name)[alias] !== version) continue;
     const message = `Alias ${alias} points to version ${version}, which is not there`;
     const repair = () => store.models.aliases.remove(name, alias);
     yield errorAbout(name)("alias_dangling", message, repair);
   }
+}
+
+function isShippedVersion({ models }: Store, name: string, version: number): boolean {
+  return exists(`${models.zooPath}/${name}/${version}/model.json`);
 }
 
 async function versionProblem(

@@ -96,6 +96,16 @@ export function sha256OfFile(path: string): string {
   return hash.digest("hex");
 }
 
+/** Undefined where there is no file (any more): another process may remove it at any time. */
+export function sha256IfThere(path: string): string | undefined {
+  try {
+    return sha256OfFile(path);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    throw error;
+  }
+}
+
 /** Removes a file or a folder tree; one that is not there is fine. */
 export function removeIfThere(path: string): void {
   try {

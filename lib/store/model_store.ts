@@ -5,7 +5,7 @@ import { AliasTable } from "./alias_table.ts";
 import type { Database } from "./database.ts";
 import type { DataFolder } from "./data_folder.ts";
 import { asStoreError } from "./disk_error.ts";
-import { exists, removeIfThere, sha256OfFile, syncFolder, syncTree } from "./durable.ts";
+import { exists, removeIfThere, sha256IfThere, syncFolder, syncTree } from "./durable.ts";
 
 export interface StoredModel {
   name: string;
@@ -265,8 +265,10 @@ function parentOf(path: string): string {
 const SMALL_FILES = ["model.json", "check.json", "card.md"];
 
 function digestsOf(path: string): Record<string, string> {
-  const there = SMALL_FILES.filter((file) => exists(`${path}/${file}`));
-  return Object.fromEntries(there.map((file) => [file, sha256OfFile(`${path}/${file}`)]));
+  return Object.fromEntries(SMALL_FILES.flatMap((file) => {
+    const digest = sha256IfThere(`${path}/${file}`);
+    return digest === undefined ? [] : [[file, digest]];
+  }));
 }
 
 function namesIn(root: string): string[] {

@@ -291,8 +291,9 @@ Deno.test("what a running service deletes or changes while it is looked at is no
   const beside = await openStore({ root: store.folder.root, zooPath: store.zooPath, shared: true });
   const look = () => Array.fromAsync(checkDataFolder(beside, { deep: true, live: true }));
   assertEquals(said(await look()), []);
-  store.models.aliases.remove("film", "stable");
-  await store.models.removeVersion("film", 1); // the one beside has listed it
+  await store.models.add("film", (folder, version) => writeModel(folder, "film", version));
+  store.models.setAlias("film", "stable", 2);
+  await store.models.removeVersion("film", 1); // the one beside has listed it, and not the other
   const path = `${store.folder.cubePath("cube_1")}/cube.json`;
   const json = Deno.readTextFileSync(path);
   store.cubes.addImage("cube_1", { name: "height", quantity: "height", unit: "m", values_HW: new Float32Array(6) });
