@@ -1,3 +1,4 @@
+import type { Region } from "../../lib/cube/cube.ts";
 import { isNdArray, type NdArray, type ResultTree } from "../../lib/base/nd_array.ts";
 import { polygonArea } from "../../lib/analysis/polygon.ts";
 import { requireRoom } from "../../lib/jobs/results/manifold_result.ts";
@@ -86,6 +87,25 @@ for (const direction of ["im2spec", "spec2im"] as const) {
         assertClose([child(tree.scores, "test", "r2") as number], [test.r2!], 1e-4, "r2");
         assertEquals(child(tree.scores, "baselines"), baselines);
         assert.ok(child(tree.scores, "guard", "mse") as number > 0);
+      });
+
+      await t.step("errors: pixels that were only filled in are in no score", async () => {
+        const filledFrom = (row: number) => ({
+          ...cube,
+          readMask: (region: Region) =>
+            new Uint8Array(region.rows * region.cols * POINTS)
+              .map((_, i) => region.row + Math.floor(i / region.cols / POINTS) >= row ? 1 : 0),
+        });
+        const tree = await compute("errors", { ...input(), cube: filledFrom(10) });
+        const mse = array(tree.mse, [ROWS, COLS]).data, part = array(tree.part, [ROWS, COLS]).data;
+        const isTest = (_: number, pixel: number) => part[pixel] === 3 && pixel < 10 * COLS;
+        const measured = Array.from(mse).filter(isTest);
+        const mean = measured.reduce((a, b) => a + b, 0) / measured.length;
+        assertClose([child(tree.scores, "test", "mse") as number], [mean], 1e-4 * mean);
+        const isTrain = array(tree.isTrain, [ROWS, COLS]).data;
+        assertEquals([isTrain[9 * COLS + 5], isTrain[10 * COLS + 5]], [1, 0]);
+        const none = await compute("errors", { ...input(), cube: filledFrom(0) });
+        assertEquals(child(none.scores, "test"), null);
       });
 
       await t.step("errors on another cube: every pixel is a test pixel and there are no baselines", async () => {
