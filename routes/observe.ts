@@ -1,7 +1,7 @@
 import type { MiddlewareHandler } from "hono";
 import { newId } from "../lib/base/ids.ts";
 import { createTurns } from "../lib/base/turns.ts";
-import { createByteBudget } from "./byte_budget.ts";
+import { type ByteLease, createByteBudget } from "./byte_budget.ts";
 import type { AppDeps, AppEnv } from "./context.ts";
 import type { Metrics } from "./metrics.ts";
 import { beginSpan } from "./trace_request.ts";
@@ -11,8 +11,13 @@ import { setSecurityHeaders } from "./security_headers.ts";
 const METHODS = new Set(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]);
 
 /** Outermost: request id, one log line, metrics, security headers, and the return of what the request held. */
-export function observe({ log, settings, clock }: AppDeps, metrics: Metrics): MiddlewareHandler<AppEnv> {
-  const lease = createByteBudget({ maxBytes: settings.maxBufferedBytes, what: "request bodies" });
+export function observe({ log, settings, clock, keys }: AppDeps, metrics: Metrics): MiddlewareHandler<AppEnv> {
+  const { maxBufferedBytes } = settings;
+  const bodies = createByteBudget({
+    maxBytes: maxBufferedBytes,
+    maxBytesPerCaller: keys ? maxBufferedBytes / 2 : undefined, // without keys all callers are one
+    what: "request bodies",
+  });
   const maxBytes = settings.maxUnreadBytes;
   const unread = createByteBudget({ maxBytes, maxBytesPerCaller: maxBytes / 2, what: "answers that are not read" });
   const turn = createTurns();
@@ -21,18 +26,19 @@ export function observe({ log, settings, clock }: AppDeps, metrics: Metrics): Mi
     const requestId = requestIdOf(c.req.header("x-request-id"), clock.nowMs());
     const method = METHODS.has(c.req.method) ? c.req.method : "OTHER";
     const endSpan = beginSpan({ method, requestId, headers: c.req.raw.headers });
-    const held = lease();
+    let lease: ByteLease | undefined;
+    const held = () => lease ??= bodies(c.get("callerId")); // who calls is known later
     c.set("requestId", requestId);
     c.set("callerId", "unknown");
     c.set("scopes", new Set());
     c.set("signal", c.env?.signal ?? c.req.raw.signal);
-    c.set("budget", held);
+    c.set("budget", { take: (bytes) => held().take(bytes), release: () => held().release() });
     c.set("unread", unread);
     c.set("turn", c.env?.turn ?? turn);
     try {
       await next();
     } finally {
-      held.release();
+      held().release();
     }
     c.res.headers.set("X-Request-Id", requestId);
     setSecurityHeaders(c.res.headers);

@@ -1,6 +1,6 @@
 import { decodeNpy, encodeNpy } from "../../lib/formats/npy.ts";
 import { LoopscopeError } from "../../lib/base/errors.ts";
-import { ndArray } from "../../lib/base/nd_array.ts";
+import { ndArray, type ResultTree } from "../../lib/base/nd_array.ts";
 import { assert, assertEquals } from "../support/assert.ts";
 import { postJson, testApp } from "./support/test_app.ts";
 
@@ -141,4 +141,30 @@ Deno.test("bodies in memory are bounded over all requests, and the bytes come ba
     const answer = await app.request("/predict", postJson({ model: "mean", inputs: PATCH }));
     assertEquals(answer.status, 200);
   }
+});
+
+Deno.test("where callers are told apart, the bodies of one leave room for others", async () => {
+  const { predictions } = testApp().services;
+  const begun = Promise.withResolvers<void>();
+  const { promise, resolve } = Promise.withResolvers<ResultTree>();
+  const predict = () => {
+    begun.resolve();
+    return promise;
+  };
+  const app = testApp({
+    keys: { verify: () => undefined },
+    settings: { publicRead: true, maxBufferedBytes: 1000 },
+    services: { predictions: { ...predictions, predict } },
+  });
+  const send = async (hostname: string) => {
+    const init = postJson({ model: "mean", inputs: PATCH });
+    init.body = String(init.body).padEnd(400);
+    return (await app.request("/predict", init, { remoteAddr: { hostname } })).status;
+  };
+  const first = send("10.0.0.1"); // holds its body until it is answered
+  await begun.promise;
+  assertEquals(await send("10.0.0.1"), 503);
+  const other = send("10.0.0.2");
+  resolve({ outputs: ndArray(new Float32Array(1), [1]) });
+  assertEquals([await first, await other, await send("10.0.0.1")], [200, 200, 200]);
 });
