@@ -100,7 +100,7 @@ async function rescore(name: string, input: TrainInput): Promise<TrainedModel> {
   const best = { network: state, epoch: training!.bestEpoch, guardLoss: NaN };
   const trained = await finishTraining({ ...input, request: { ...input.request, epochs: training!.epochs } }, {
     network,
-    data: buildTrainingData(input.cube, input.request, scaler),
+    data: buildTrainingData(input.cube, input.request, { scaler, seen: [] }),
     done: [{ epoch: training!.epochs, history, best, last: state }],
     seconds: () => training!.seconds,
   });
