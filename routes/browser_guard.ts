@@ -17,7 +17,7 @@ export function guardBrowsers({ keys, settings }: AppDeps): MiddlewareHandler<Ap
     }
     const origin = c.req.header("origin");
     const reading = ["GET", "HEAD", "OPTIONS"].includes(c.req.method);
-    if (!reading && origin && origin !== settings.corsOrigin && hostOf(origin) !== url.host) {
+    if (!reading && origin && origin !== settings.corsOrigin && !isSamePlace(origin, url)) {
       const message = `Met a request from the web page ${origin.slice(0, 200)}, wanted this service's own`;
       throw new LoopscopeError("forbidden", "foreign_origin", message);
     }
@@ -30,6 +30,10 @@ function isLocalName(hostname: string): boolean {
     hostname.startsWith("[");
 }
 
-function hostOf(origin: string): string | undefined {
-  return URL.canParse(origin) ? new URL(origin).host : undefined;
+/** A proxy that speaks TLS may forward the host with its port, which a browser leaves out: `name:443`. */
+function isSamePlace(origin: string, { hostname, port }: URL): boolean {
+  if (!URL.canParse(origin)) return false;
+  const page = new URL(origin);
+  const pagePort = page.port || (page.protocol === "https:" ? "443" : "80");
+  return page.hostname === hostname && (port === "" ? page.port === "" : pagePort === port);
 }

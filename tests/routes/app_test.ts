@@ -146,6 +146,10 @@ Deno.test("a foreign web page cannot change anything, the service's own can", as
   assertEquals((await (await from("https://evil.example")).json()).code, "foreign_origin");
   assertEquals((await (await from("null")).json()).code, "foreign_origin");
   assertEquals((await from("http://localhost")).status, 422);
+  const atPort443 = (origin: string) => app.request("http://localhost:443/predict", postJson({}, { Origin: origin }));
+  assertEquals((await atPort443("https://localhost")).status, 422, "a proxy that speaks TLS and names the port");
+  assertEquals((await atPort443("http://localhost")).status, 403);
+  assertEquals((await atPort443("https://localhost:8443")).status, 403);
 });
 
 Deno.test("without keys a foreign host name is refused, since it may have been rebound", async () => {
