@@ -63,9 +63,10 @@ export function fits({ network, axis, image }: ModelView, { shape, axes, maps }:
   return axis.values.every((value, s) => Math.abs(value - met[s]) <= tolerance);
 }
 
-/** Whether the model learned from this very cube. */
-export function learnedFrom(model: ModelView, cube: CubeRecord): boolean {
-  return model.training?.cubeSha256 === cube.sha256;
+/** Whether the model learned from this very cube; another one of the same file, or a part of it, has another size. */
+export function learnedFrom({ training }: Pick<ModelView, "training">, cube: CubeRecord): boolean {
+  const [rows, cols] = training?.shape ?? cube.shape;
+  return training?.cubeSha256 === cube.sha256 && rows === cube.shape[0] && cols === cube.shape[1];
 }
 
 /** The chosen cube and model, as sources. */

@@ -1,12 +1,12 @@
 import type { Box, Outline } from "./map_overlay.ts";
 import type { ModelSource } from "./model_source.ts";
+import { learnedFrom } from "./session.ts";
 
 /** Where the model learned, and the guard band around it where nothing is scored; empty for another cube. */
 export function areasOf({ model, cube }: ModelSource): Outline[] {
-  const { training } = model;
-  if (!training || training.cubeSha256 !== cube.sha256) return [];
-  const { row, col, rows, cols } = training.region;
-  return regionOutlines([row, col, rows, cols], training.guard, [cube.shape[0], cube.shape[1]]);
+  if (!learnedFrom(model, cube)) return [];
+  const { region: { row, col, rows, cols }, guard } = model.training!;
+  return regionOutlines([row, col, rows, cols], guard, [cube.shape[0], cube.shape[1]]);
 }
 
 /** How many pixels a region trains on and leaves for testing, when patches of `window` must lie within the map. */
