@@ -1,5 +1,6 @@
 import type { MiddlewareHandler } from "hono";
 import { LoopscopeError } from "../lib/base/errors.ts";
+import { Tally } from "../lib/base/tally.ts";
 import type { AppDeps, AppEnv } from "./context.ts";
 
 /**
@@ -8,22 +9,18 @@ import type { AppDeps, AppEnv } from "./context.ts";
  * own, and monitors ask always.
  */
 export function boundCallers({ keys, settings }: AppDeps): MiddlewareHandler<AppEnv> {
-  const counts = new Map<string, number>();
+  const running = new Tally();
   const most = settings.maxRequestsPerCaller;
   return async (c, next) => {
     const caller = c.get("callerId");
     if (!keys || !c.env?.onAnswered || caller === "monitor") return await next();
-    const mine = counts.get(caller) ?? 0;
+    const mine = running.of(caller);
     if (mine >= most) {
       const message = `Met ${mine} requests of yours that are being answered, wanted at most ${most} at one time`;
       throw new LoopscopeError("tooMany", "too_many_at_once", message, { retryAfterS: 1 });
     }
-    counts.set(caller, mine + 1);
-    c.env.onAnswered(() => {
-      const left = counts.get(caller)! - 1;
-      if (left > 0) counts.set(caller, left);
-      else counts.delete(caller);
-    });
+    running.add(caller, 1);
+    c.env.onAnswered(() => running.add(caller, -1));
     await next();
   };
 }

@@ -1,4 +1,5 @@
 import { LoopscopeError } from "../lib/base/errors.ts";
+import { Tally } from "../lib/base/tally.ts";
 
 /** What one request holds of a budget. */
 export interface ByteLease {
@@ -22,23 +23,21 @@ export interface ByteBudgetLimits {
 /** Bounds the bytes that requests have in memory at one time: hands out leases. */
 export function createByteBudget({ maxBytes, maxBytesPerCaller = Infinity, what }: ByteBudgetLimits): ByteBudget {
   let total = 0;
-  const byCaller = new Map<string, number>();
+  const byCaller = new Tally();
   return (caller = "") => {
     let mine = 0;
     let released = false;
     const add = (bytes: number) => {
       total += bytes;
       mine += bytes;
-      const own = (byCaller.get(caller) ?? 0) + bytes;
-      if (own > 0) byCaller.set(caller, own);
-      else byCaller.delete(caller);
+      byCaller.add(caller, bytes);
     };
     return {
       take(bytes) {
         if (released) throw new LoopscopeError("cancelled", "cancelled", "The request has ended");
         const counted = Math.min(bytes, maxBytesPerCaller);
         demandRoom(total + counted, maxBytes, what);
-        demandRoom((byCaller.get(caller) ?? 0) + counted, maxBytesPerCaller, `one caller's ${what}`);
+        demandRoom(byCaller.of(caller) + counted, maxBytesPerCaller, `one caller's ${what}`);
         add(counted);
       },
       release() {

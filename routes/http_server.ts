@@ -2,6 +2,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo, Socket } from "node:net";
 import { LoopscopeError, malformed } from "../lib/base/errors.ts";
 import { newId } from "../lib/base/ids.ts";
+import { Tally } from "../lib/base/tally.ts";
 import { createTurns, type Turn } from "../lib/base/turns.ts";
 import type { ConnectionInfo } from "./context.ts";
 import { problemResponse } from "./errors.ts";
@@ -155,20 +156,17 @@ function refusal({ url = "" }: IncomingMessage): Response {
 /** Keeps count of the open connections and closes those beyond an address's share. */
 function boundAddresses(server: Server, most: number): Set<Socket> {
   const sockets = new Set<Socket>();
-  const counts = new Map<string, number>();
+  const counts = new Tally();
   server.on("connection", (socket: Socket) => {
     const address = socket.remoteAddress ?? "";
-    const count = (counts.get(address) ?? 0) + 1;
-    counts.set(address, count);
+    counts.add(address, 1);
     sockets.add(socket);
     socket.once("close", () => {
       sockets.delete(socket);
-      const left = (counts.get(address) ?? 1) - 1;
-      if (left > 0) counts.set(address, left);
-      else counts.delete(address);
+      counts.add(address, -1);
     });
     socket.on("error", () => {});
-    if (count > most && !isThisMachine(address)) socket.destroy();
+    if (counts.of(address) > most && !isThisMachine(address)) socket.destroy();
   });
   return sockets;
 }

@@ -45,19 +45,10 @@ export function splitPixels(
   const [rows, cols] = shape;
   checkWindow(rows, cols, window);
   checkRegion(rows, cols, region);
-  const half = window / 2;
-  const toTrain = distanceFrom(region, rows, cols, window);
-  const toSeen = seen.map((earlier) => distanceFrom(earlier, rows, cols, window));
-  const label_HW = new Uint8Array(rows * cols);
-  for (let row = half; row <= rows - half; row++) {
-    for (let col = half; col <= cols - half; col++) {
-      label_HW[row * cols + col] = toTrain(row, col) <= 0
-        ? PIXEL_LABEL.train
-        : toTrain(row, col) < window || toSeen.some((distance) => distance(row, col) < window)
-        ? PIXEL_LABEL.guard
-        : PIXEL_LABEL.test;
-    }
-  }
+  const label_HW = labelPixels([rows, cols], window, {
+    toTrain: distanceFrom(region, rows, cols, window),
+    toSeen: seen.map((earlier) => distanceFrom(earlier, rows, cols, window)),
+  });
   const split = {
     region,
     train: indicesOf(label_HW, PIXEL_LABEL.train),
@@ -69,13 +60,28 @@ export function splitPixels(
   return split;
 }
 
-/** Rows or columns from the pixels of a region whose patch fits the map: 0 or less inside, Infinity where there are none. */
-export function distanceFrom(
-  region: Region,
-  rows: number,
-  cols: number,
+/** Rows or columns that lie between a pixel and others: 0 or less for one of them. */
+export type Distance = (row: number, col: number) => number;
+
+/** PIXEL_LABEL of each pixel, rows x cols, by its distances from what is trained on and from what was trained on before. */
+export function labelPixels(
+  [rows, cols]: readonly [number, number, ...number[]],
   window: number,
-): (row: number, col: number) => number {
+  { toTrain, toSeen }: { toTrain: Distance; toSeen: readonly Distance[] },
+): Uint8Array {
+  const half = window / 2, label_HW = new Uint8Array(rows * cols);
+  for (let row = half; row <= rows - half; row++) {
+    for (let col = half; col <= cols - half; col++) {
+      const distance = toTrain(row, col);
+      const isNear = distance < window || toSeen.some((distance) => distance(row, col) < window);
+      label_HW[row * cols + col] = distance <= 0 ? PIXEL_LABEL.train : isNear ? PIXEL_LABEL.guard : PIXEL_LABEL.test;
+    }
+  }
+  return label_HW;
+}
+
+/** From the pixels of a region whose patch fits the map; Infinity where there are none. */
+export function distanceFrom(region: Region, rows: number, cols: number, window: number): Distance {
   const half = window / 2;
   const [top, left] = [Math.max(region.row, half), Math.max(region.col, half)];
   const bottom = Math.min(region.row + region.rows - 1, rows - half);

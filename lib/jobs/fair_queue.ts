@@ -29,6 +29,11 @@ export class FairQueue<T> {
     return items.shift();
   }
 
+  /** Takes all out, in turn. */
+  *drain(): Generator<T> {
+    for (let item = this.shift(); item !== undefined; item = this.shift()) yield item;
+  }
+
   /** The newest item of whoever has most. */
   popLongest(): T | undefined {
     const [owner] = this.longest();

@@ -69,9 +69,7 @@ export class ResultComputer {
     try {
       return await this.#compute(request, manifest, context);
     } catch (error) {
-      this.#requireCube(request.cube);
-      const { imaginary } = request.parameters as { imaginary?: string };
-      if (imaginary) this.#requireCube(imaginary);
+      this.#requireCubes(request);
       if (manifest) this.#options.store.models.folderOf(manifest.name, manifest.version);
       throw error;
     }
@@ -86,7 +84,7 @@ export class ResultComputer {
     const { store, analysis } = this.#options;
     const model = manifest && await this.#modelInput(request.cube, manifest, context);
     const { imaginary } = request.parameters as { imaginary?: string };
-    if (imaginary) this.#requireCube(imaginary);
+    this.#requireCubes(request);
     const task = {
       result: request.result,
       cubeFolder: store.cubes.folderOf(request.cube),
@@ -111,8 +109,11 @@ export class ResultComputer {
     return value;
   }
 
-  #requireCube(id: string): void {
-    if (!this.#options.store.cubes.get(id)) throw missing("cube_missing", `There is no cube ${id}`);
+  #requireCubes({ cube, parameters }: ResultRequest): void {
+    const { imaginary = cube } = parameters as { imaginary?: string };
+    for (const id of [cube, imaginary]) {
+      if (!this.#options.store.cubes.get(id)) throw missing("cube_missing", `There is no cube ${id}`);
+    }
   }
 
   async #modelInput(cube: string, manifest: ModelManifest, context: PoolContext) {
@@ -129,7 +130,7 @@ export class ResultComputer {
   async #apply(cube: string, key: string, modelFolder: string, context: PoolContext): Promise<string> {
     const { store, compute } = this.#options;
     const file = store.results.filePath(cube, key);
-    if (store.results.hasFile(cube, key) && exists(file)) return file;
+    if (store.results.hasFile(cube, key)) return file;
     const draft = store.folder.tmpPath("applied");
     await compute.call("apply", { modelFolder, cubeFolder: store.cubes.folderOf(cube), draft, file }, context);
     store.results.keepFile(cube, key);

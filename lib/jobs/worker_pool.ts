@@ -91,7 +91,7 @@ export class WorkerPool {
   async close(graceMs?: number): Promise<void> {
     this.#closed = true;
     clearTimeout(this.#later);
-    for (let waiting = this.#shift(); waiting; waiting = this.#shift()) waiting.reject(stopping());
+    for (const queue of [this.#promised, this.#waiting]) for (const call of queue.drain()) call.reject(stopping());
     await Promise.all([...this.#workers].map((worker) => worker.close(graceMs)));
   }
 
@@ -125,8 +125,7 @@ export class WorkerPool {
     );
     candidates.sort((a, b) => a.busy - b.busy);
     const best = candidates[0];
-    if (best && (best.busy === 0 || this.#workers.size >= this.#options.size)) return best;
-    if (this.#workers.size >= this.#options.size) return best;
+    if (best?.busy === 0 || this.#workers.size >= this.#options.size) return best;
     try {
       return this.#start();
     } catch (error) {
@@ -178,10 +177,6 @@ export class WorkerPool {
     this.#waiting.popLongest()?.reject(refusal);
   }
 
-  #shift(): Waiting | undefined {
-    return this.#promised.shift() ?? this.#waiting.shift();
-  }
-
   #busy(): LoopscopeError {
     const detail = `${this.#waiting.size} calls are waiting, the limit is ${this.#options.maxWaiting}`;
     return new LoopscopeError("unavailable", BUSY, detail, { retryAfterS: 1 });
@@ -194,13 +189,11 @@ export class WorkerPool {
         worker = this.#free();
       } catch (error) {
         // None is at work and none can be started: nothing would ever wake those who wait.
-        for (let waiting = this.#waiting.shift(); waiting; waiting = this.#waiting.shift()) {
-          waiting.reject(error as Error);
-        }
+        for (const call of this.#waiting.drain()) call.reject(error as Error);
         return this.waiting > 0 ? this.#tryLater() : undefined;
       }
       if (!worker) return;
-      this.#shift()?.start(worker);
+      (this.#promised.shift() ?? this.#waiting.shift())?.start(worker);
       // The call registers as busy in a microtask; one start a turn keeps the count right.
       queueMicrotask(() => queueMicrotask(() => this.#next()));
       return;

@@ -1,4 +1,5 @@
 import { conflict, LoopscopeError, unprocessable } from "../base/errors.ts";
+import { Tally } from "../base/tally.ts";
 import type { JobRequest, TrainRequest } from "../schemas/job.ts";
 import type { Settings } from "../schemas/settings.ts";
 import type { Store } from "../store/open_store.ts";
@@ -29,7 +30,7 @@ const VISITOR_STEP = 64 * 64 ** 2 * 512;
  * a public demo a small one that expires.
  */
 export class Quotas {
-  readonly #uploading = new Map<string, number>();
+  readonly #uploading = new Tally();
   #uploads = 0;
 
   /** `open`: no keys are configured, whoever reaches the service owns it. */
@@ -117,7 +118,7 @@ export class Quotas {
 
   /** Runs one upload. Throws `busy` (503) beyond what all may send at once, `too_many_uploads` (429) beyond one's share. */
   async uploading<T>(caller: Caller, run: () => Promise<T>): Promise<T> {
-    const mine = this.#uploading.get(caller.id) ?? 0;
+    const mine = this.#uploading.of(caller.id);
     if (this.#quotaOf(caller.id) && mine >= UPLOADS_AT_ONCE_EACH) {
       const detail = `You have ${mine} uploads under way, the limit is ${UPLOADS_AT_ONCE_EACH}`;
       throw new LoopscopeError("tooMany", "too_many_uploads", detail, { retryAfterS: 2 });
@@ -127,14 +128,12 @@ export class Quotas {
       throw new LoopscopeError("unavailable", "busy", detail, { retryAfterS: 2 });
     }
     this.#uploads++;
-    this.#uploading.set(caller.id, mine + 1);
+    this.#uploading.add(caller.id, 1);
     try {
       return await run();
     } finally {
       this.#uploads--;
-      const left = this.#uploading.get(caller.id)! - 1;
-      if (left > 0) this.#uploading.set(caller.id, left);
-      else this.#uploading.delete(caller.id);
+      this.#uploading.add(caller.id, -1);
     }
   }
 

@@ -1,6 +1,6 @@
 import type { Region } from "../cube/cube.ts";
 import { pixelShift } from "../cube/repeat_preparation.ts";
-import { distanceFrom, PIXEL_LABEL } from "../cube/split.ts";
+import { type Distance, distanceFrom, labelPixels } from "../cube/split.ts";
 import type { ModelManifest } from "../schemas/model.ts";
 import type { Preparation } from "../schemas/preparation.ts";
 
@@ -58,19 +58,12 @@ export function seenRegions(from: Trained, source: TrainingSource, window: numbe
  * `splitPixels` has it, but without its demand for enough pixels of each kind.
  */
 export function trainedLabels(manifest: Trained, source: TrainingSource, window: number): Uint8Array {
-  const [rows, cols] = source.shape;
   const place = placeOnTrained(manifest, source);
   const { region, seen = [], shape = source.shape } = manifest.training ?? {};
-  const toTrain = place && region ? distanceFrom(region, shape[0], shape[1], window) : () => Infinity;
-  const toSeen = place ? seen.map((earlier) => distanceFrom(earlier, shape[0], shape[1], window)) : [];
-  const { row: down, col: across } = place ?? { row: 0, col: 0 };
-  const half = window / 2, label_HW = new Uint8Array(rows * cols);
-  for (let row = half; row <= rows - half; row++) {
-    for (let col = half; col <= cols - half; col++) {
-      const distance = toTrain(row + down, col + across);
-      const isNear = distance < window || toSeen.some((of) => of(row + down, col + across) < window);
-      label_HW[row * cols + col] = distance <= 0 ? PIXEL_LABEL.train : isNear ? PIXEL_LABEL.guard : PIXEL_LABEL.test;
-    }
-  }
-  return label_HW;
+  if (!place || !region) return labelPixels(source.shape, window, { toTrain: () => Infinity, toSeen: [] });
+  const from = (trained: Region): Distance => {
+    const distance = distanceFrom(trained, shape[0], shape[1], window);
+    return (row, col) => distance(row + place.row, col + place.col);
+  };
+  return labelPixels(source.shape, window, { toTrain: from(region), toSeen: seen.map(from) });
 }
