@@ -7,10 +7,10 @@ import { OPERATOR_COMMANDS } from "./lib/service/operator_commands.ts";
 import { createRuntime, type Runtime } from "./lib/service/runtime.ts";
 import { createApp } from "./routes/app.ts";
 import { appSettings } from "./routes/app_settings.ts";
-import { type HttpServer, listen } from "./routes/http_server.ts";
-import { createMetrics } from "./routes/metrics.ts";
+import { type HttpServer, listen } from "./routes/server/http_server.ts";
+import { createMetrics } from "./routes/middleware/metrics.ts";
 import { loadPage } from "./routes/page/assets.ts";
-import type { StaticAssets } from "./routes/static_assets.ts";
+import type { StaticAssets } from "./routes/response/static_assets.ts";
 
 export const VERSION = "0.1.0";
 /** With what follows it stays below the 10 s after which containers are killed. */

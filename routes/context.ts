@@ -1,14 +1,14 @@
 import type { Context } from "hono";
 import type { Clock } from "../lib/base/clock.ts";
 import type { Log } from "../lib/base/log.ts";
-import type { Turn } from "../lib/base/turns.ts";
+import type { Yield } from "../lib/base/scheduler.ts";
 import type { KeyVerifier, Scope } from "../lib/schemas/access.ts";
 import type { IdempotencyPort } from "../lib/schemas/idempotency.ts";
 import type { Services } from "../lib/service/services.ts";
 import type { AppSettings } from "./app_settings.ts";
-import type { ByteBudget, ByteLease } from "./byte_budget.ts";
-import type { Metrics } from "./metrics.ts";
-import type { StaticAssets } from "./static_assets.ts";
+import type { ByteBudget, ByteLease } from "./server/byte_budget.ts";
+import type { Metrics } from "./middleware/metrics.ts";
+import type { StaticAssets } from "./response/static_assets.ts";
 
 /** Everything that the HTTP face is given. */
 export interface AppDeps {
@@ -35,7 +35,7 @@ export interface ConnectionInfo {
   /** Calls back when the answer has been read or its reader has gone. */
   onAnswered?: (run: () => void) => void;
   /** Shared with everything else that is large and has to give way to others. */
-  turn?: Turn;
+  yieldTurn?: Yield;
 }
 
 export interface AppEnv {
@@ -58,7 +58,7 @@ export interface AppEnv {
     /** What answers hold that have not been read. */
     unread: ByteBudget;
     /** Waits for the turn of the next piece of something large. */
-    turn: Turn;
+    yieldTurn: Yield;
   };
 }
 

@@ -1,4 +1,4 @@
-import { sha256Hex } from "../lib/training/sha256.ts";
+import { sha256Hex } from "../lib/training/artifact/sha256.ts";
 
 const ZOO = new URL("./", import.meta.url);
 

@@ -25,7 +25,7 @@ export function dbscan(points_NL: ArrayLike<number>, { size, radius, minPoints }
     const queue = [start];
     // A point is labelled as it is queued, so that it is queued once however many neighbours it has.
     for (let n = queue.pop(); n !== undefined; n = queue.pop()) {
-      const neighbours = search.within(n, radius);
+      const neighbours = search.withTimeout(n, radius);
       if (neighbours.length < minPoints) continue;
       label_N[n] = clusters;
       for (const other of neighbours) {
@@ -89,7 +89,7 @@ class SortedSearch {
     this.order.forEach((n, at) => this.rank[n] = at);
   }
 
-  within(n: number, radius: number): number[] {
+  withTimeout(n: number, radius: number): number[] {
     const { order, key, rank } = this;
     const found: number[] = [], at = rank[n], limit = radius * radius;
     for (let i = at; i >= 0 && key[at] - key[i] <= radius; i--) {

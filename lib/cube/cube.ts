@@ -15,7 +15,7 @@ export interface ImageChannel {
 
 /**
  * Read access to a hyperspectral cube that need not fit in memory. Values are float32 in the cube's own unit, after
- * repair. Implemented in memory (`memory_cube.ts`) and on disk (`lib/store/cube_file.ts`).
+ * repair. Implemented in memory (`memory_cube.ts`) and on disk (`lib/store/cube_files/cube_file.ts`).
  */
 export interface CubeReader {
   /** rows, cols, points */

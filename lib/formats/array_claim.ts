@@ -1,14 +1,14 @@
 import { unprocessable } from "../base/errors.ts";
 import { arrayCube, type DescribedArray, isCube } from "./described_array.ts";
 import { displayName } from "./display_name.ts";
-import { hdf5Array } from "./hdf5_array.ts";
+import { hdf5Array } from "./hdf5/hdf5_array.ts";
 import type { DescribedAxis } from "./described_array.ts";
-import type { Hdf5Claim, Hdf5Context } from "./hdf5_dialect.ts";
-import type { Hdf5Dataset } from "./hdf5_file.ts";
-import { hdf5Images } from "./hdf5_images.ts";
-import { type Hdf5Packing, packingOf } from "./hdf5_packing.ts";
+import type { Hdf5Claim, Hdf5Context } from "./hdf5/hdf5_dialect.ts";
+import type { Hdf5Dataset } from "./hdf5/hdf5_file.ts";
+import { hdf5Images } from "./hdf5/hdf5_images.ts";
+import { type Hdf5Packing, packingOf } from "./hdf5/hdf5_packing.ts";
 import { imagesOnGrid } from "./image_channels.ts";
-import { wordsForShape } from "./words_for_shape.ts";
+import { formatShape } from "./format_shape.ts";
 
 export interface ArrayClaimOptions {
   format: string;
@@ -38,7 +38,7 @@ export function arrayClaim(context: Hdf5Context, dataset: Hdf5Dataset, options: 
     reversed: options.reversed,
     maps: (grid) => imagesOnGrid(hdf5Images(context), grid),
   };
-  const words = wordsForShape(shape) + (readable ? "" : ` holding ${element.words}`);
+  const words = formatShape(shape) + (readable ? "" : ` holding ${element.words}`);
   return {
     path,
     dataset: displayName(path),

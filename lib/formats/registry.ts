@@ -1,15 +1,15 @@
 import { LoopscopeError, unprocessable } from "../base/errors.ts";
 import { type ByteFile, openByteFile } from "./byte_file.ts";
 import { type CubeSource, DEFAULT_FORMAT_LIMITS, type FormatLimits } from "./cube_source.ts";
-import { findHdf5, openHdf5Source } from "./hdf5_source.ts";
-import { isMat5 } from "./mat5_arrays.ts";
-import { openMat5Source } from "./mat5_source.ts";
-import { isNanonisGrid } from "./nanonis_header.ts";
-import { openNanonisSource } from "./nanonis_source.ts";
-import { isNpy } from "./npy_header.ts";
-import { openNpySource } from "./npy_source.ts";
-import { openNpzSource } from "./npz_source.ts";
-import { isZip } from "./zip_archive.ts";
+import { findHdf5, openHdf5Source } from "./hdf5/hdf5_source.ts";
+import { isMat5 } from "./matlab/mat5_arrays.ts";
+import { openMat5Source } from "./matlab/mat5_source.ts";
+import { isNanonisGrid } from "./nanonis/nanonis_header.ts";
+import { openNanonisSource } from "./nanonis/nanonis_source.ts";
+import { isNpy } from "./numpy/npy_header.ts";
+import { openNpySource } from "./numpy/npy_source.ts";
+import { openNpzSource } from "./numpy/npz_source.ts";
+import { isZip } from "./zip/zip_archive.ts";
 
 const FORMATS = "HDF5 (NSID, USID, HyperSpy, NeXus, MATLAB 7.3, plain), NPY, NPZ, Nanonis 3ds, MATLAB 5";
 const ADVICE = "save the cube as NPY with numpy.save, rows x columns x points, and send that";

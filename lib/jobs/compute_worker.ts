@@ -2,10 +2,10 @@ import { LoopscopeError } from "../base/errors.ts";
 import { isNdArray, type NdArray, ndArray, type ResultTree } from "../base/nd_array.ts";
 import { describeEngines, openEngine } from "../compute/choose_engine.ts";
 import type { EngineName } from "../compute/engine.ts";
-import { ComputeTasks } from "./compute_tasks.ts";
-import { GPU_FAILED_CODE } from "./gpu_failed_code.ts";
-import { leaveSignalsToService } from "./leave_signals_to_service.ts";
-import { serveCalls } from "./worker_channel.ts";
+import { ComputeTasks } from "./processes/compute_tasks.ts";
+import { GPU_FAILED_CODE } from "./processes/gpu_failed_code.ts";
+import { ignoreSignals } from "./processes/ignore_signals.ts";
+import { serveCalls } from "./processes/worker_channel.ts";
 
 /**
  * Entry of the compute process: owns the engine, trains, predicts, applies models to cubes. Its argument is
@@ -81,6 +81,6 @@ function floats(value: ResultTree): NdArray & { data: Float32Array } {
   throw new LoopscopeError("internal", "bad_call", "An array is missing");
 }
 
-leaveSignalsToService();
+ignoreSignals();
 await main();
 Deno.exit(0);

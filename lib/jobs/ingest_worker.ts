@@ -1,8 +1,8 @@
 import { type ErrorJson, errorToJson } from "../base/errors.ts";
 import { asStoreError } from "../store/disk_error.ts";
-import { ingestCube, type IngestTask } from "./ingest_cube.ts";
-import { leaveSignalsToService } from "./leave_signals_to_service.ts";
-import { ingestMap, type IngestMapTask } from "./ingest_map.ts";
+import { ingestCube, type IngestTask } from "./ingest/ingest_cube.ts";
+import { ignoreSignals } from "./processes/ignore_signals.ts";
+import { ingestMap, type IngestMapTask } from "./ingest/ingest_map.ts";
 
 /**
  * Entry of the parsing process: one untrusted file becomes one cube (or, with `map`, one image channel) in a folder.
@@ -27,7 +27,7 @@ async function endWithService(): Promise<never> {
 }
 
 if (import.meta.main) {
-  leaveSignalsToService();
+  ignoreSignals();
   void endWithService();
   const answer = await main(Deno.args[0]);
   console.log(JSON.stringify(answer));

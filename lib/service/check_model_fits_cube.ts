@@ -3,7 +3,7 @@ import { preparationOf, repeatPreparation } from "../cube/repeat_preparation.ts"
 import { unprocessable } from "../base/errors.ts";
 import type { CubeRecord } from "../schemas/cube.ts";
 import type { ModelManifest } from "../schemas/model.ts";
-import { checkAxis } from "../training/check_axis.ts";
+import { checkAxis } from "../training/inference/check_axis.ts";
 
 /** Refuses a model whose spectral axis is not the cube's, or whose window does not fit the map. */
 export function checkModelFitsCube(manifest: ModelManifest, cube: CubeRecord): void {

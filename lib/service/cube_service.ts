@@ -2,12 +2,12 @@ import { type Clock, toTimestamp } from "../base/clock.ts";
 import { conflict, LoopscopeError, missing, unprocessable } from "../base/errors.ts";
 import { newId } from "../base/ids.ts";
 import { ndArray, type ResultTree } from "../base/nd_array.ts";
-import { createTurns, type Turn } from "../base/turns.ts";
+import { createScheduler, type Yield } from "../base/scheduler.ts";
 import type { CubeReader, ImageChannel } from "../cube/cube.ts";
-import type { IngestProcesses } from "../jobs/ingest_process.ts";
+import type { IngestProcesses } from "../jobs/ingest/ingest_process.ts";
 import { type CubeRecord, type IngestOptions, ingestOptionsSchema } from "../schemas/cube.ts";
 import type { StoredBlob } from "../store/blob_store.ts";
-import { openCubeFile } from "../store/cube_file.ts";
+import { openCubeFile } from "../store/cube_files/cube_file.ts";
 import type { Store } from "../store/open_store.ts";
 import { nearestStep } from "../cube/nearest_step.ts";
 import type { OpenCubes } from "./open_cubes.ts";
@@ -30,7 +30,7 @@ type AddOptions = Parameters<CubeService["add"]>[1];
 export function createCubeService(options: CubeServiceOptions): CubeService {
   const { store, ingest, openCubes, clock, quotas } = options;
   /** One line for all means over many spectra: others wait for one piece, however many are asked for. */
-  const turn = createTurns();
+  const yieldTurn = createScheduler();
 
   function require(id: string): CubeRecord {
     const cube = store.cubes.get(id);
@@ -130,7 +130,7 @@ export function createCubeService(options: CubeServiceOptions): CubeService {
 
     async spectrum(id, { row, col, radius }, signal) {
       const cube = read(id);
-      const { values_S, count } = await meanSpectrum(() => read(id), { row, col, radius }, { turn, signal });
+      const { values_S, count } = await meanSpectrum(() => read(id), { row, col, radius }, { yieldTurn, signal });
       const axis = { ...cube.axes.spectral };
       return {
         row,
@@ -188,7 +188,7 @@ function imageChannel(cube: CubeReader, name: string): ResultTree {
 async function meanSpectrum(
   open: () => CubeReader,
   { row, col, radius }: { row: number; col: number; radius: number },
-  { turn, signal }: { turn: Turn; signal?: AbortSignal },
+  { yieldTurn, signal }: { yieldTurn: Yield; signal?: AbortSignal },
 ) {
   const [rows, cols, points] = open().shape;
   if (row >= rows || col >= cols) {
@@ -201,7 +201,7 @@ async function meanSpectrum(
   const sum_S = new Float64Array(points);
   let count = 0;
   for (let r = Math.max(0, row - reach); r <= Math.min(rows - 1, row + reach); r++) {
-    if (count > 0) await turn();
+    if (count > 0) await yieldTurn();
     signal?.throwIfAborted();
     const cube = open();
     for (let c = Math.max(0, col - reach); c <= Math.min(cols - 1, col + reach); c++) {

@@ -1,5 +1,5 @@
 import { missing } from "../base/errors.ts";
-import type { JobQueue } from "../jobs/job_queue.ts";
+import type { JobQueue } from "../jobs/queue/job_queue.ts";
 import type { JobRecord, TrainRequest } from "../schemas/job.ts";
 import type { Store } from "../store/open_store.ts";
 import { checkTrainRequest } from "./check_train_request.ts";

@@ -1,11 +1,11 @@
 import { missing } from "../base/errors.ts";
 import { type Scope, scopeSchema } from "../schemas/access.ts";
-import { backupStore } from "../store/backup.ts";
-import { checkDataFolder } from "../store/check_data_folder.ts";
+import { backupStore } from "../store/maintenance/backup.ts";
+import { checkDataFolder } from "../store/maintenance/check_data_folder.ts";
 import { isDataFolderInUse } from "../store/data_folder.ts";
 import { exists } from "../store/durable.ts";
 import { openStore, type Store } from "../store/open_store.ts";
-import { restoreStore } from "../store/restore.ts";
+import { restoreStore } from "../store/maintenance/restore.ts";
 
 export interface CommandContext {
   /** `LOOPSCOPE_DATA` */

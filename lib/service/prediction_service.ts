@@ -1,6 +1,6 @@
 import { unprocessable } from "../base/errors.ts";
 import { isNdArray, type NdArray, ndArray, type ResultTree } from "../base/nd_array.ts";
-import type { WorkerPool } from "../jobs/worker_pool.ts";
+import type { WorkerPool } from "../jobs/processes/worker_pool.ts";
 import type { ModelManifest } from "../schemas/model.ts";
 import type { Store } from "../store/open_store.ts";
 import type { Caller, PredictionService } from "./services.ts";

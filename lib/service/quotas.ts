@@ -1,5 +1,5 @@
 import { conflict, LoopscopeError, unprocessable } from "../base/errors.ts";
-import { Tally } from "../base/tally.ts";
+import { Counter } from "../base/counter.ts";
 import type { JobRequest, TrainRequest } from "../schemas/job.ts";
 import type { Settings } from "../schemas/settings.ts";
 import type { Store } from "../store/open_store.ts";
@@ -30,7 +30,7 @@ const VISITOR_STEP = 64 * 64 ** 2 * 512;
  * a public demo a small one that expires.
  */
 export class Quotas {
-  readonly #uploading = new Tally();
+  readonly #uploading = new Counter();
   #uploads = 0;
 
   /** `open`: no keys are configured, whoever reaches the service owns it. */

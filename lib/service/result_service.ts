@@ -1,18 +1,18 @@
 import { LoopscopeError, missing, unprocessable } from "../base/errors.ts";
 import type { ResultTree } from "../base/nd_array.ts";
-import type { JobQueue } from "../jobs/job_queue.ts";
-import { isFinished } from "../jobs/job_state.ts";
-import { BUSY } from "../jobs/worker_pool.ts";
-import { WORKER_LOST } from "../jobs/worker_process.ts";
-import type { ComputeContext, ResultComputer } from "../jobs/result_computer.ts";
+import type { JobQueue } from "../jobs/queue/job_queue.ts";
+import { isFinished } from "../jobs/queue/job_state.ts";
+import { BUSY } from "../jobs/processes/worker_pool.ts";
+import { WORKER_LOST } from "../jobs/processes/worker_process.ts";
+import type { ComputeContext, ResultComputer } from "../jobs/results/result_computer.ts";
 import type { CubeRecord } from "../schemas/cube.ts";
 import type { ResultRequest } from "../schemas/job.ts";
 import type { ModelManifest } from "../schemas/model.ts";
 import type { Store } from "../store/open_store.ts";
 import { checkModelFitsCube } from "./check_model_fits_cube.ts";
-import { resultTag } from "../jobs/result_key.ts";
-import { SharedWork } from "../base/shared_work.ts";
-import { within } from "../base/waiting.ts";
+import { resultTag } from "../jobs/results/result_key.ts";
+import { SingleFlight } from "../base/single_flight.ts";
+import { withTimeout } from "../base/timeouts.ts";
 import type { Quotas } from "./quotas.ts";
 import type { Caller, Outcome, ResultService } from "./services.ts";
 
@@ -28,7 +28,7 @@ export function createResultService({ store, queue, computer, quotas }: ResultSe
   /** Runs a result job; joins a computation that is under way. */
   execute(request: ResultRequest, context: Required<Omit<ComputeContext, "promised">>): Promise<void>;
 } {
-  const running = new SharedWork<ResultTree>();
+  const running = new SingleFlight<ResultTree>();
   /** By key: the job that is told how far a computation is, whoever has begun it. */
   const told = new Map<string, (fraction: number) => void>();
 
@@ -74,7 +74,7 @@ export function createResultService({ store, queue, computer, quotas }: ResultSe
     const signal = AbortSignal.any([caller.signal, gone.signal]);
     const owner = quotas.ownerOf(caller);
     const computing = work(request, { signal, caller: owner });
-    const value = await within(computing, waitMs).catch(undefinedIfLost);
+    const value = await withTimeout(computing, waitMs).catch(undefinedIfLost);
     if (value !== undefined) return { kind: "ready", value, etag };
     computing.catch(() => {});
     try {

@@ -1,16 +1,16 @@
 import { type Clock, systemClock } from "../base/clock.ts";
 import type { Log } from "../base/log.ts";
 import type { Measure } from "../base/measure.ts";
-import { executeTraining } from "../jobs/execute_training.ts";
-import { IngestProcesses } from "../jobs/ingest_process.ts";
-import { StoredJobQueue } from "../jobs/job_queue.ts";
-import { JobRunner } from "../jobs/job_runner.ts";
-import { ResultComputer } from "../jobs/result_computer.ts";
-import { checkWebhook, WebhookSender } from "../jobs/webhook.ts";
-import { WorkerPool } from "../jobs/worker_pool.ts";
-import { GPU_FAILED_CODE } from "../jobs/gpu_failed_code.ts";
+import { executeTraining } from "../jobs/training/execute_training.ts";
+import { IngestProcesses } from "../jobs/ingest/ingest_process.ts";
+import { StoredJobQueue } from "../jobs/queue/job_queue.ts";
+import { JobRunner } from "../jobs/queue/job_runner.ts";
+import { ResultComputer } from "../jobs/results/result_computer.ts";
+import { checkWebhook, WebhookSender } from "../jobs/queue/webhook.ts";
+import { WorkerPool } from "../jobs/processes/worker_pool.ts";
+import { GPU_FAILED_CODE } from "../jobs/processes/gpu_failed_code.ts";
 import { needsKeys, type Settings } from "../schemas/settings.ts";
-import { openCubeFile } from "../store/cube_file.ts";
+import { openCubeFile } from "../store/cube_files/cube_file.ts";
 import { openStore, type Store } from "../store/open_store.ts";
 import { createCubeService } from "./cube_service.ts";
 import { createJobService } from "./job_service.ts";
@@ -44,7 +44,7 @@ export interface Runtime {
   /** Begins to take jobs. */
   start(): void;
   measures: Measure[];
-  /** Takes no more jobs; running ones are saved, within the time. Requests are still answered. */
+  /** Takes no more jobs; running ones are saved, withTimeout the time. Requests are still answered. */
   drain(graceMs: number): Promise<void>;
   /** Drains, ends the processes, closes the store. */
   stop(graceMs: number): Promise<void>;

@@ -1,7 +1,7 @@
 import type { ResultTree } from "../base/nd_array.ts";
 import type { Measure, Sample } from "../base/measure.ts";
-import type { JobRunner } from "../jobs/job_runner.ts";
-import type { WorkerPool } from "../jobs/worker_pool.ts";
+import type { JobRunner } from "../jobs/queue/job_runner.ts";
+import type { WorkerPool } from "../jobs/processes/worker_pool.ts";
 import type { Store } from "../store/open_store.ts";
 
 export interface MeasuredParts {

@@ -1,5 +1,5 @@
 import type { ResultTree } from "../base/nd_array.ts";
-import type { WorkerPool } from "../jobs/worker_pool.ts";
+import type { WorkerPool } from "../jobs/processes/worker_pool.ts";
 import type { SystemService } from "./services.ts";
 
 export interface SystemServiceOptions {

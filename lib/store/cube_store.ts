@@ -1,7 +1,7 @@
 import { conflict, missing } from "../base/errors.ts";
 import type { ImageChannel } from "../cube/cube.ts";
 import type { CubeRecord } from "../schemas/cube.ts";
-import { imagePath, readCubeJson, replaceCubeJson, settleImages, writeImage } from "./cube_json.ts";
+import { imagePath, readCubeJson, replaceCubeJson, settleImages, writeImage } from "./cube_files/cube_json.ts";
 import type { BlobStore } from "./blob_store.ts";
 import type { Database } from "./database.ts";
 import type { DataFolder } from "./data_folder.ts";

@@ -2,7 +2,7 @@ import { unprocessable } from "../base/errors.ts";
 import type { Engine, NetworkState, Session, TrainingState } from "../compute/engine.ts";
 import type { TrainRequest } from "../schemas/job.ts";
 import type { Network } from "../../models/network.ts";
-import type { MemberProgress } from "./checkpoint.ts";
+import type { MemberProgress } from "./artifact/checkpoint.ts";
 import { epochBatches } from "./epoch_batches.ts";
 import { createPause, type Pause } from "./pause.ts";
 import { sessionLoss } from "./session_loss.ts";

@@ -1,4 +1,4 @@
-import type { StaticAsset, StaticAssets } from "../static_assets.ts";
+import type { StaticAsset, StaticAssets } from "../response/static_assets.ts";
 import { encodeHex } from "./hex.ts";
 
 const TYPES: Record<string, string> = {

@@ -9,13 +9,13 @@ import { adjustedRand } from "../../lib/analysis/adjusted_rand.ts";
 import { fitGmm } from "../../lib/analysis/gmm.ts";
 import type { CubeReader } from "../../lib/cube/cube.ts";
 import { simulateFilm } from "../../lib/cube/simulate_film.ts";
-import { ingestCube } from "../../lib/jobs/ingest_cube.ts";
+import { ingestCube } from "../../lib/jobs/ingest/ingest_cube.ts";
 import { ingestOptionsSchema } from "../../lib/schemas/cube.ts";
 import { type TrainRequest, trainRequestSchema } from "../../lib/schemas/job.ts";
-import { openCubeFile } from "../../lib/store/cube_file.ts";
-import { applyModel } from "../../lib/training/apply.ts";
-import { loadModel, type TrainedModel, writeArtifact } from "../../lib/training/artifact.ts";
-import { openModel } from "../../lib/training/predict.ts";
+import { openCubeFile } from "../../lib/store/cube_files/cube_file.ts";
+import { applyModel } from "../../lib/training/inference/apply.ts";
+import { loadModel, type TrainedModel, writeArtifact } from "../../lib/training/artifact/artifact.ts";
+import { openModel } from "../../lib/training/inference/predict.ts";
 import { trainModel } from "../../lib/training/train.ts";
 
 const SHARED = new URL("../../../shared/", import.meta.url).pathname;

@@ -1,5 +1,5 @@
 import type { NetworkState, Tensor } from "../../lib/compute/engine.ts";
-import { readSafetensors } from "../../lib/training/safetensors.ts";
+import { readSafetensors } from "../../lib/training/artifact/safetensors.ts";
 import { buildNetwork } from "../../models/build_network.ts";
 import type { Direction, Network } from "../../models/network.ts";
 

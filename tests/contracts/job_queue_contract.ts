@@ -1,4 +1,4 @@
-import type { JobQueue } from "../../lib/jobs/job_queue.ts";
+import type { JobQueue } from "../../lib/jobs/queue/job_queue.ts";
 import { EVENT_PAGE, type StoredJobEvent } from "../../lib/store/job_store.ts";
 import { createRandom } from "../../lib/base/random.ts";
 import { assert, assertEquals, assertFailsWith } from "../support/assert.ts";

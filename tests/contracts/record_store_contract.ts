@@ -1,6 +1,6 @@
 import type { JobProgress, TrainRequest } from "../../lib/schemas/job.ts";
 import { trainRequestSchema } from "../../lib/schemas/job.ts";
-import { openCubeFile } from "../../lib/store/cube_file.ts";
+import { openCubeFile } from "../../lib/store/cube_files/cube_file.ts";
 import type { Store } from "../../lib/store/open_store.ts";
 import { assert, assertEquals, assertFailsWith } from "../support/assert.ts";
 import { addCube } from "../support/stored_cube.ts";

@@ -1,4 +1,4 @@
-import { encodeNpy } from "../../lib/formats/npy.ts";
+import { encodeNpy } from "../../lib/formats/numpy/npy.ts";
 import { ndArray } from "../../lib/base/nd_array.ts";
 import { assert, assertEquals } from "../support/assert.ts";
 import { type RunningService, startService } from "../support/running_service.ts";

@@ -1,5 +1,5 @@
 import { ndArray } from "../../lib/base/nd_array.ts";
-import { encodeNpy } from "../../lib/formats/npy.ts";
+import { encodeNpy } from "../../lib/formats/numpy/npy.ts";
 import { assertEquals } from "../support/assert.ts";
 import { jobEnd, type RunningService, startService } from "../support/running_service.ts";
 import { filmFile, smallJob, submitJob, uploadCube } from "../support/small_cube.ts";

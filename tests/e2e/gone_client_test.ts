@@ -1,5 +1,5 @@
 import { ndArray } from "../../lib/base/nd_array.ts";
-import { encodeNpy } from "../../lib/formats/npy.ts";
+import { encodeNpy } from "../../lib/formats/numpy/npy.ts";
 import { assert, assertEquals } from "../support/assert.ts";
 import { type RunningService, startService } from "../support/running_service.ts";
 

@@ -1,6 +1,6 @@
 import { DatabaseSync } from "node:sqlite";
 import { ndArray } from "../../lib/base/nd_array.ts";
-import { encodeNpy } from "../../lib/formats/npy.ts";
+import { encodeNpy } from "../../lib/formats/numpy/npy.ts";
 import { assert, assertEquals } from "../support/assert.ts";
 import { type RunningService, startService } from "../support/running_service.ts";
 import { filmFile } from "../support/small_cube.ts";

@@ -42,13 +42,13 @@ Deno.test("the library sees one file and no other, even without the check of lin
   const secret = await hdf5Bytes((file) => addCube(file, "secret"));
   await withFile(secret, async (secretPath) => {
     const crafted = await hdf5Bytes((file) => file.create_external_link(secretPath, "/secret", "cube"));
-    const { mountOneFile } = await import("../../lib/formats/one_file_system.ts");
+    const { mountSingleFile } = await import("../../lib/formats/hdf5/single_file_mount.ts");
     const { openByteFile } = await import("../../lib/formats/byte_file.ts");
-    const { loadHdf5 } = await import("../../lib/formats/hdf5_module.ts");
+    const { loadHdf5 } = await import("../../lib/formats/hdf5/hdf5_module.ts");
     await withFile(crafted, async (path) => {
       const module = await loadHdf5();
       const bytes = openByteFile(path);
-      const { path: mounted, unmount } = mountOneFile(module, bytes);
+      const { path: mounted, unmount } = mountSingleFile(module, bytes);
       const file = new File(mounted, "r");
       assert.throws(
         () => module.get_dataset_metadata(file.file_id, "/cube"),

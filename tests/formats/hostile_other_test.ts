@@ -1,7 +1,7 @@
 import { zipSync } from "fflate";
 import { ndArray } from "../../lib/base/nd_array.ts";
-import { encodeNpy } from "../../lib/formats/npy.ts";
-import { encodeNpz } from "../../lib/formats/npz.ts";
+import { encodeNpy } from "../../lib/formats/numpy/npy.ts";
+import { encodeNpz } from "../../lib/formats/numpy/npz.ts";
 import { assert, assertEquals, assertFailsWith } from "../support/assert.ts";
 import { SHARED, testWithShared } from "../support/shared.ts";
 import { npyBytes } from "./support/npy_bytes.ts";

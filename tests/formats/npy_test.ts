@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { type NdArray, ndArray } from "../../lib/base/nd_array.ts";
-import { decodeNpy, encodeNpy, toRowMajor } from "../../lib/formats/npy.ts";
+import { decodeNpy, encodeNpy, toRowMajor } from "../../lib/formats/numpy/npy.ts";
 import { assert, assertEquals, assertFailsWith } from "../support/assert.ts";
 import { npyBytes } from "./support/npy_bytes.ts";
 

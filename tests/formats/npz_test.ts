@@ -1,7 +1,7 @@
 import { unzipSync } from "fflate";
 import { ndArray } from "../../lib/base/nd_array.ts";
-import { decodeNpy } from "../../lib/formats/npy.ts";
-import { encodeNpz } from "../../lib/formats/npz.ts";
+import { decodeNpy } from "../../lib/formats/numpy/npy.ts";
+import { encodeNpz } from "../../lib/formats/numpy/npz.ts";
 import { assert, assertEquals } from "../support/assert.ts";
 
 Deno.test("arrays come back from an NPZ archive by name", () => {

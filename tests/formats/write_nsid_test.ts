@@ -1,5 +1,5 @@
 import { simulateFilm } from "../../lib/cube/simulate_film.ts";
-import { writeNsid } from "../../lib/formats/write_nsid.ts";
+import { writeNsid } from "../../lib/formats/hdf5/dialects/write_nsid.ts";
 import { assertEquals } from "../support/assert.ts";
 
 Deno.test("the same cube gives the same bytes at another time", async () => {

@@ -27,7 +27,7 @@ interface Seed {
   values?: Float64Array;
 }
 
-interface Tally {
+interface Counter {
   /** Read as a cube: with the values of the undamaged file, or with those that h5py and NumPy read too. */
   cubes: number;
   unharmed: number;
@@ -70,7 +70,7 @@ async function hasOracle(): Promise<boolean> {
   }
 }
 
-async function main(count: number, seed: number): Promise<Tally> {
+async function main(count: number, seed: number): Promise<Counter> {
   const folder = await Deno.makeTempDir();
   const [path, valuesPath] = [`${folder}/upload`, `${folder}/values`];
   const worker = new URL("./read_worker.ts", import.meta.url).pathname;
@@ -85,7 +85,7 @@ async function main(count: number, seed: number): Promise<Tally> {
   const random = createRandom(seed);
   const files: Seed[] = seeds();
   const lottery = files.flatMap((file) => new Array<Seed>(file.weight).fill(file));
-  const tally: Tally = {
+  const tally: Counter = {
     cubes: 0,
     unharmed: 0,
     refused: {},
@@ -138,7 +138,7 @@ interface Case {
   path: string;
   valuesPath: string;
   oracle: LineProcess | undefined;
-  tally: Tally;
+  tally: Counter;
 }
 
 /** What is wrong with an outcome, or undefined. */

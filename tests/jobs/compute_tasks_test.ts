@@ -2,9 +2,9 @@ import { ndArray, type ResultTree } from "../../lib/base/nd_array.ts";
 import type { Engine, Session } from "../../lib/compute/engine.ts";
 import { initialState } from "../../lib/compute/initial_state.ts";
 import { openWasmEngine } from "../../lib/compute/wasm/wasm_engine.ts";
-import { ComputeTasks } from "../../lib/jobs/compute_tasks.ts";
-import { writeTrainedModel } from "../../lib/jobs/trained_model_tree.ts";
-import { writeSafetensors } from "../../lib/training/safetensors.ts";
+import { ComputeTasks } from "../../lib/jobs/processes/compute_tasks.ts";
+import { writeTrainedModel } from "../../lib/jobs/training/trained_model_tree.ts";
+import { writeSafetensors } from "../../lib/training/artifact/safetensors.ts";
 import { buildNetwork } from "../../models/build_network.ts";
 import { assertEquals, assertFailsWith } from "../support/assert.ts";
 

@@ -1,7 +1,7 @@
 import { createLog } from "../../lib/base/log.ts";
-import { executeTraining } from "../../lib/jobs/execute_training.ts";
-import { StoredJobQueue } from "../../lib/jobs/job_queue.ts";
-import { WorkerPool } from "../../lib/jobs/worker_pool.ts";
+import { executeTraining } from "../../lib/jobs/training/execute_training.ts";
+import { StoredJobQueue } from "../../lib/jobs/queue/job_queue.ts";
+import { WorkerPool } from "../../lib/jobs/processes/worker_pool.ts";
 import type { TrainRequest } from "../../lib/schemas/job.ts";
 import { trainRequest } from "../contracts/record_store_contract.ts";
 import { assertEquals, assertFailsWith } from "../support/assert.ts";

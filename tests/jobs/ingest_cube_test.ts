@@ -1,11 +1,11 @@
 import fc from "fast-check";
 import { ndArray } from "../../lib/base/nd_array.ts";
-import { encodeNpy } from "../../lib/formats/npy.ts";
-import { encodeNpz } from "../../lib/formats/npz.ts";
-import { ingestCube } from "../../lib/jobs/ingest_cube.ts";
-import { ingestMap } from "../../lib/jobs/ingest_map.ts";
+import { encodeNpy } from "../../lib/formats/numpy/npy.ts";
+import { encodeNpz } from "../../lib/formats/numpy/npz.ts";
+import { ingestCube } from "../../lib/jobs/ingest/ingest_cube.ts";
+import { ingestMap } from "../../lib/jobs/ingest/ingest_map.ts";
 import type { IngestedCube, IngestOptions } from "../../lib/schemas/cube.ts";
-import { openCubeFile } from "../../lib/store/cube_file.ts";
+import { openCubeFile } from "../../lib/store/cube_files/cube_file.ts";
 import type { CubeReader } from "../../lib/cube/cube.ts";
 import { assert, assertClose, assertEquals, assertFailsWith } from "../support/assert.ts";
 import { testWithShared } from "../support/shared.ts";

@@ -1,8 +1,8 @@
 import { File, ready } from "h5wasm";
 import { ndArray } from "../../lib/base/nd_array.ts";
-import { encodeNpy } from "../../lib/formats/npy.ts";
-import { IngestProcesses } from "../../lib/jobs/ingest_process.ts";
-import { openCubeFile } from "../../lib/store/cube_file.ts";
+import { encodeNpy } from "../../lib/formats/numpy/npy.ts";
+import { IngestProcesses } from "../../lib/jobs/ingest/ingest_process.ts";
+import { openCubeFile } from "../../lib/store/cube_files/cube_file.ts";
 import { assert, assertEquals, assertFailsWith } from "../support/assert.ts";
 
 const LIMITS = { timeoutMs: 60000, memoryBytes: 2 ** 31, concurrency: 2 };

@@ -1,4 +1,4 @@
-import { StoredJobQueue } from "../../lib/jobs/job_queue.ts";
+import { StoredJobQueue } from "../../lib/jobs/queue/job_queue.ts";
 import type { JobRecord } from "../../lib/schemas/job.ts";
 import { jobQueueContract } from "../contracts/job_queue_contract.ts";
 import { trainRequest } from "../contracts/record_store_contract.ts";

@@ -1,9 +1,9 @@
 import { systemClock } from "../../lib/base/clock.ts";
 import { LoopscopeError } from "../../lib/base/errors.ts";
 import { createLog } from "../../lib/base/log.ts";
-import { StoredJobQueue } from "../../lib/jobs/job_queue.ts";
-import { type ExecuteJob, JobRunner } from "../../lib/jobs/job_runner.ts";
-import type { JobContext } from "../../lib/jobs/running_job.ts";
+import { StoredJobQueue } from "../../lib/jobs/queue/job_queue.ts";
+import { type ExecuteJob, JobRunner } from "../../lib/jobs/queue/job_runner.ts";
+import type { JobContext } from "../../lib/jobs/queue/running_job.ts";
 import { progressAt, trainRequest } from "../contracts/record_store_contract.ts";
 import { assert, assertEquals } from "../support/assert.ts";
 import { refuseChanges } from "../support/refuse_changes.ts";

@@ -1,5 +1,11 @@
 import fc from "fast-check";
-import { isFinished, type JobAction, type JobStatus, MAX_WORKERS_LOST, transition } from "../../lib/jobs/job_state.ts";
+import {
+  isFinished,
+  type JobAction,
+  type JobStatus,
+  MAX_WORKERS_LOST,
+  transition,
+} from "../../lib/jobs/queue/job_state.ts";
 import { assert, assertEquals } from "../support/assert.ts";
 
 const QUEUED: JobStatus = { state: "queued", attempts: 0 };

@@ -1,4 +1,4 @@
-import { RequestBatcher } from "../../lib/jobs/request_batcher.ts";
+import { RequestBatcher } from "../../lib/jobs/processes/request_batcher.ts";
 import { assert, assertEquals } from "../support/assert.ts";
 
 /** Doubles and sums: two outputs of different width. */

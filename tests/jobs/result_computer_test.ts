@@ -1,5 +1,5 @@
-import { ResultComputer } from "../../lib/jobs/result_computer.ts";
-import { WorkerPool } from "../../lib/jobs/worker_pool.ts";
+import { ResultComputer } from "../../lib/jobs/results/result_computer.ts";
+import { WorkerPool } from "../../lib/jobs/processes/worker_pool.ts";
 import { assertEquals, assertFailsWith } from "../support/assert.ts";
 import { addCube } from "../support/stored_cube.ts";
 import { writeModel } from "../support/stored_model.ts";

@@ -1,5 +1,5 @@
 import { createRandom } from "../../lib/base/random.ts";
-import { checkDataFolder } from "../../lib/store/check_data_folder.ts";
+import { checkDataFolder } from "../../lib/store/maintenance/check_data_folder.ts";
 import { openStore, type Store } from "../../lib/store/open_store.ts";
 import { trainRequest } from "../contracts/record_store_contract.ts";
 import { assert, assertEquals } from "../support/assert.ts";

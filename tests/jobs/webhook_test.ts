@@ -1,8 +1,8 @@
 import { createHmac } from "node:crypto";
 import { systemClock } from "../../lib/base/clock.ts";
 import { createLog } from "../../lib/base/log.ts";
-import { StoredJobQueue } from "../../lib/jobs/job_queue.ts";
-import { checkWebhook, WebhookSender } from "../../lib/jobs/webhook.ts";
+import { StoredJobQueue } from "../../lib/jobs/queue/job_queue.ts";
+import { checkWebhook, WebhookSender } from "../../lib/jobs/queue/webhook.ts";
 import { trainRequest } from "../contracts/record_store_contract.ts";
 import { assert, assertEquals, assertFailsWith } from "../support/assert.ts";
 import { refuseChanges } from "../support/refuse_changes.ts";

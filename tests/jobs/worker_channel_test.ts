@@ -6,7 +6,7 @@ import {
   encodeMessage,
   encodeTree,
   type WorkerMessage,
-} from "../../lib/jobs/worker_channel.ts";
+} from "../../lib/jobs/processes/worker_channel.ts";
 import { assert, assertEquals } from "../support/assert.ts";
 
 const arrays = fc.oneof(

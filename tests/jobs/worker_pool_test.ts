@@ -1,5 +1,5 @@
 import type { ResultTree } from "../../lib/base/nd_array.ts";
-import { WorkerPool } from "../../lib/jobs/worker_pool.ts";
+import { WorkerPool } from "../../lib/jobs/processes/worker_pool.ts";
 import { assert, assertEquals, assertFailsWith } from "../support/assert.ts";
 
 const worker = { entry: new URL("./support/echo_worker.ts", import.meta.url), permissions: [] };

@@ -1,5 +1,5 @@
 import { ndArray, type ResultTree } from "../../lib/base/nd_array.ts";
-import { WorkerProcess } from "../../lib/jobs/worker_process.ts";
+import { WorkerProcess } from "../../lib/jobs/processes/worker_process.ts";
 import { assert, assertEquals, assertFailsWith } from "../support/assert.ts";
 
 const entry = new URL("./support/echo_worker.ts", import.meta.url);

@@ -1,4 +1,4 @@
-import { checkDataFolder } from "../../lib/store/check_data_folder.ts";
+import { checkDataFolder } from "../../lib/store/maintenance/check_data_folder.ts";
 import { openStore, type Store } from "../../lib/store/open_store.ts";
 import type { Ledger } from "./ledger.ts";
 

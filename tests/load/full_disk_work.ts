@@ -1,5 +1,5 @@
 import { ndArray } from "../../lib/base/nd_array.ts";
-import { encodeNpy } from "../../lib/formats/npy.ts";
+import { encodeNpy } from "../../lib/formats/numpy/npy.ts";
 import { filmFile } from "../support/small_cube.ts";
 import { type Refusal, refusalOf, type Work, type WorkContext } from "./mixed_work.ts";
 import { sleep } from "./watch.ts";

@@ -1,4 +1,4 @@
-import { encodeNpy } from "../../lib/formats/npy.ts";
+import { encodeNpy } from "../../lib/formats/numpy/npy.ts";
 import { ndArray } from "../../lib/base/nd_array.ts";
 
 export interface HostileRequest {

@@ -1,7 +1,7 @@
 import { buildNetwork } from "../../models/build_network.ts";
 import type { Direction, Network } from "../../models/network.ts";
 import { initialState } from "../../lib/compute/initial_state.ts";
-import { readSafetensors } from "../../lib/training/safetensors.ts";
+import { readSafetensors } from "../../lib/training/artifact/safetensors.ts";
 import { assert, assertEquals, assertFailsWith } from "../support/assert.ts";
 import { testWithShared } from "../support/shared.ts";
 

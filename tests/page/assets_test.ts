@@ -1,6 +1,6 @@
 import { brotliDecompressSync, gunzipSync } from "node:zlib";
 import { loadPage } from "../../routes/page/assets.ts";
-import { assetResponse } from "../../routes/static_assets.ts";
+import { assetResponse } from "../../routes/response/static_assets.ts";
 import { assert, assertEquals } from "../support/assert.ts";
 
 /** Issue of the page: script, style, icon and document together. */

@@ -1,6 +1,6 @@
 import type { Page } from "playwright-core";
 import { ndArray } from "../../lib/base/nd_array.ts";
-import { encodeNpy } from "../../lib/formats/npy.ts";
+import { encodeNpy } from "../../lib/formats/numpy/npy.ts";
 import type { RunningService } from "../support/running_service.ts";
 import { uploadCube } from "../support/small_cube.ts";
 import { openPage, withBrowser } from "./browser.ts";

@@ -1,6 +1,6 @@
 import { strToU8, zipSync } from "fflate";
-import { decodeNpy, encodeNpy } from "../../lib/formats/npy.ts";
-import { encodeNpz } from "../../lib/formats/npz.ts";
+import { decodeNpy, encodeNpy } from "../../lib/formats/numpy/npy.ts";
+import { encodeNpz } from "../../lib/formats/numpy/npz.ts";
 import { ndArray } from "../../lib/base/nd_array.ts";
 import { readNpz, writeNpy } from "../../routes/page/src/npz.ts";
 import { assert, assertEquals } from "../support/assert.ts";

@@ -1,4 +1,4 @@
-import { callerAddress } from "../../routes/caller_address.ts";
+import { callerAddress } from "../../routes/middleware/caller_address.ts";
 import { assertEquals } from "../support/assert.ts";
 
 Deno.test("an address of IPv4 stands for itself, one of IPv6 for its site", () => {

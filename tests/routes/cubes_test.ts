@@ -1,5 +1,5 @@
-import { encodeNpy } from "../../lib/formats/npy.ts";
-import { decodeNpy } from "../../lib/formats/npy.ts";
+import { encodeNpy } from "../../lib/formats/numpy/npy.ts";
+import { decodeNpy } from "../../lib/formats/numpy/npy.ts";
 import { ndArray } from "../../lib/base/nd_array.ts";
 import { assert, assertEquals } from "../support/assert.ts";
 import { type TestApp, testApp } from "./support/test_app.ts";

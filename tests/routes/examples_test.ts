@@ -1,5 +1,5 @@
 import { initialState } from "../../lib/compute/initial_state.ts";
-import { writeSafetensors } from "../../lib/training/safetensors.ts";
+import { writeSafetensors } from "../../lib/training/artifact/safetensors.ts";
 import { buildNetwork } from "../../models/build_network.ts";
 import { assert, assertEquals } from "../support/assert.ts";
 import { type Components, createSchemaValidator } from "./support/schema_validator.ts";

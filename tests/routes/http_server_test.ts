@@ -1,5 +1,5 @@
 import { statusOf } from "../../routes/errors.ts";
-import { type HttpServer, listen } from "../../routes/http_server.ts";
+import { type HttpServer, listen } from "../../routes/server/http_server.ts";
 import { problemSchema } from "../../lib/schemas/problem.ts";
 import { assert, assertEquals } from "../support/assert.ts";
 

@@ -1,5 +1,5 @@
 import { Buffer } from "node:buffer";
-import { encodeNpy } from "../../lib/formats/npy.ts";
+import { encodeNpy } from "../../lib/formats/numpy/npy.ts";
 import { ndArray } from "../../lib/base/nd_array.ts";
 import { assert, assertEquals } from "../support/assert.ts";
 import { memoryIdempotency, postJson, testApp } from "./support/test_app.ts";

@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "../support/assert.ts";
 import type { JobEvent } from "../../lib/service/services.ts";
-import { eventStream, lastEventId } from "../../routes/event_stream.ts";
+import { eventStream, lastEventId } from "../../routes/response/event_stream.ts";
 import { postJson, testApp } from "./support/test_app.ts";
 
 const TRAIN = { kind: "train", direction: "im2spec", cube: "cube_1", saveAs: "film" };

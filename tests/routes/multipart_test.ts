@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { assert, assertEquals, assertFailsWith } from "../support/assert.ts";
-import { boundaryOf, readMultipart } from "../../routes/multipart.ts";
+import { boundaryOf, readMultipart } from "../../routes/request/multipart.ts";
 
 const encode = (text: string) => new TextEncoder().encode(text);
 

@@ -1,5 +1,5 @@
 import { assertEquals, assertFailsWith } from "../support/assert.ts";
-import { negotiate } from "../../routes/negotiate.ts";
+import { negotiate } from "../../routes/response/negotiate.ts";
 
 const OFFERS = ["application/json", "application/x-npy"] as const;
 

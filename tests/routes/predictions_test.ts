@@ -1,4 +1,4 @@
-import { decodeNpy, encodeNpy } from "../../lib/formats/npy.ts";
+import { decodeNpy, encodeNpy } from "../../lib/formats/numpy/npy.ts";
 import { LoopscopeError } from "../../lib/base/errors.ts";
 import { ndArray, type ResultTree } from "../../lib/base/nd_array.ts";
 import { assert, assertEquals } from "../support/assert.ts";

@@ -1,6 +1,6 @@
 import { assert, assertFailsWith } from "../support/assert.ts";
 import { testClock } from "../support/temporary_store.ts";
-import { createRateLimit } from "../../routes/rate_limit.ts";
+import { createRateLimit } from "../../routes/middleware/rate_limit.ts";
 
 Deno.test("over a long time the steady rate is allowed, not more", () => {
   const clock = testClock();

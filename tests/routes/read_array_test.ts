@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { assert, assertEquals, assertFailsWith } from "../support/assert.ts";
-import { readArray } from "../../routes/read_array.ts";
+import { readArray } from "../../routes/request/read_array.ts";
 
 const finite = fc.double({ noNaN: true, noDefaultInfinity: true });
 

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import type { TensorDatatype } from "../../lib/schemas/inference_v2.ts";
-import { BinaryData, readTensor } from "../../routes/tensor_data.ts";
+import { BinaryData, readTensor } from "../../routes/request/tensor_data.ts";
 import { assertEquals } from "../support/assert.ts";
 
 type TypedArray = { readonly buffer: ArrayBuffer; [index: number]: number | bigint };

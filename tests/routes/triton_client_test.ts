@@ -1,6 +1,6 @@
 import { initialState } from "../../lib/compute/initial_state.ts";
 import type { NetworkOptions } from "../../lib/schemas/model.ts";
-import { writeSafetensors } from "../../lib/training/safetensors.ts";
+import { writeSafetensors } from "../../lib/training/artifact/safetensors.ts";
 import { buildNetwork } from "../../models/build_network.ts";
 import { assert, assertEquals } from "../support/assert.ts";
 import { startService } from "../support/running_service.ts";

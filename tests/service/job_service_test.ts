@@ -1,4 +1,4 @@
-import { StoredJobQueue } from "../../lib/jobs/job_queue.ts";
+import { StoredJobQueue } from "../../lib/jobs/queue/job_queue.ts";
 import { parseSettings } from "../../lib/schemas/settings.ts";
 import { createJobService } from "../../lib/service/job_service.ts";
 import { Quotas } from "../../lib/service/quotas.ts";

@@ -1,5 +1,5 @@
 import { createModelService } from "../../lib/service/model_service.ts";
-import type { WorkerPool } from "../../lib/jobs/worker_pool.ts";
+import type { WorkerPool } from "../../lib/jobs/processes/worker_pool.ts";
 import { writeModel } from "../support/stored_model.ts";
 import { assert, assertEquals } from "../support/assert.ts";
 import { temporaryStore, testClock } from "../support/temporary_store.ts";

@@ -1,11 +1,11 @@
 import { joinBytes } from "../../lib/base/join_bytes.ts";
 import type { ResultTree } from "../../lib/base/nd_array.ts";
-import { StoredJobQueue } from "../../lib/jobs/job_queue.ts";
-import { ResultComputer } from "../../lib/jobs/result_computer.ts";
-import { resultKey } from "../../lib/jobs/result_key.ts";
-import { encodeTree } from "../../lib/jobs/worker_channel.ts";
-import { WorkerPool } from "../../lib/jobs/worker_pool.ts";
-import type { WorkerOptions } from "../../lib/jobs/worker_process.ts";
+import { StoredJobQueue } from "../../lib/jobs/queue/job_queue.ts";
+import { ResultComputer } from "../../lib/jobs/results/result_computer.ts";
+import { resultKey } from "../../lib/jobs/results/result_key.ts";
+import { encodeTree } from "../../lib/jobs/processes/worker_channel.ts";
+import { WorkerPool } from "../../lib/jobs/processes/worker_pool.ts";
+import type { WorkerOptions } from "../../lib/jobs/processes/worker_process.ts";
 import { parseSettings } from "../../lib/schemas/settings.ts";
 import { Quotas } from "../../lib/service/quotas.ts";
 import { createResultService } from "../../lib/service/result_service.ts";

@@ -1,9 +1,9 @@
 import { createHash } from "node:crypto";
-import { checkDataFolder } from "../../lib/store/check_data_folder.ts";
-import { backupStore } from "../../lib/store/backup.ts";
-import { openCubeFile } from "../../lib/store/cube_file.ts";
+import { checkDataFolder } from "../../lib/store/maintenance/check_data_folder.ts";
+import { backupStore } from "../../lib/store/maintenance/backup.ts";
+import { openCubeFile } from "../../lib/store/cube_files/cube_file.ts";
 import { openStore, type Store } from "../../lib/store/open_store.ts";
-import { restoreStore } from "../../lib/store/restore.ts";
+import { restoreStore } from "../../lib/store/maintenance/restore.ts";
 import { assert, assertEquals, assertFailsWith } from "../support/assert.ts";
 import { trainRequest } from "../contracts/record_store_contract.ts";
 import { addCube } from "../support/stored_cube.ts";

@@ -1,5 +1,5 @@
-import { checkDataFolder } from "../../lib/store/check_data_folder.ts";
-import type { CheckOptions, Finding } from "../../lib/store/finding.ts";
+import { checkDataFolder } from "../../lib/store/maintenance/check_data_folder.ts";
+import type { CheckOptions, Finding } from "../../lib/store/maintenance/finding.ts";
 import { openStore } from "../../lib/store/open_store.ts";
 import { assert, assertEquals } from "../support/assert.ts";
 import { addCube } from "../support/stored_cube.ts";

@@ -1,5 +1,5 @@
 import { createRandom } from "../../lib/base/random.ts";
-import { checkDataFolder } from "../../lib/store/check_data_folder.ts";
+import { checkDataFolder } from "../../lib/store/maintenance/check_data_folder.ts";
 import { openStore } from "../../lib/store/open_store.ts";
 import { assert, assertEquals } from "../support/assert.ts";
 import type { CrashAction } from "./support/crash_writer.ts";

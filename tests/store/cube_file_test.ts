@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { createRandom } from "../../lib/base/random.ts";
-import { addCubeImage, createCubeFile, openCubeFile } from "../../lib/store/cube_file.ts";
-import { chooseLayout, tilesOf } from "../../lib/store/tile_layout.ts";
+import { addCubeImage, createCubeFile, openCubeFile } from "../../lib/store/cube_files/cube_file.ts";
+import { chooseLayout, tilesOf } from "../../lib/store/cube_files/tile_layout.ts";
 import { assert, assertEquals, assertFailsWith } from "../support/assert.ts";
 import { describeCube } from "../support/stored_cube.ts";
 

@@ -1,5 +1,5 @@
-import { checkDataFolder } from "../../lib/store/check_data_folder.ts";
-import { readCubeJson } from "../../lib/store/cube_json.ts";
+import { checkDataFolder } from "../../lib/store/maintenance/check_data_folder.ts";
+import { readCubeJson } from "../../lib/store/cube_files/cube_json.ts";
 import { openStore, type Store } from "../../lib/store/open_store.ts";
 import { assert, assertEquals, assertFailsWith } from "../support/assert.ts";
 import { refuseChanges } from "../support/refuse_changes.ts";

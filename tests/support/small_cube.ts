@@ -1,6 +1,6 @@
 import { demoCube } from "../../lib/cube/demo_cube.ts";
 import { simulateFilm } from "../../lib/cube/simulate_film.ts";
-import { writeNsid } from "../../lib/formats/write_nsid.ts";
+import { writeNsid } from "../../lib/formats/hdf5/dialects/write_nsid.ts";
 import { jobEnd, type RunningService } from "./running_service.ts";
 
 /** A simulated film as the bytes of an NSID file. */

@@ -1,5 +1,5 @@
 import type { CubeRecord, IngestedCube } from "../../lib/schemas/cube.ts";
-import { createCubeFile } from "../../lib/store/cube_file.ts";
+import { createCubeFile } from "../../lib/store/cube_files/cube_file.ts";
 import { removeIfThere } from "../../lib/store/durable.ts";
 import type { Store } from "../../lib/store/open_store.ts";
 

@@ -1,5 +1,5 @@
 import { openReferenceEngine } from "../../lib/compute/reference/reference_engine.ts";
-import { loadModel, type ModelFiles, writeArtifact } from "../../lib/training/artifact.ts";
+import { loadModel, type ModelFiles, writeArtifact } from "../../lib/training/artifact/artifact.ts";
 import { assert, assertEquals, assertFailsWith } from "../support/assert.ts";
 import { identity, run, tinyInput } from "./tiny_training.ts";
 

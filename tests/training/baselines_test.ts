@@ -1,8 +1,8 @@
 import { createRandom } from "../../lib/base/random.ts";
-import { predictBaselines } from "../../lib/training/baselines.ts";
-import { columnMeans, fitRidge, predictLinear } from "../../lib/training/ridge.ts";
-import { solveSpd } from "../../lib/training/solve_spd.ts";
-import { spatialFolds } from "../../lib/training/spatial_folds.ts";
+import { predictBaselines } from "../../lib/training/baselines/baselines.ts";
+import { columnMeans, fitRidge, predictLinear } from "../../lib/training/baselines/ridge.ts";
+import { solveSpd } from "../../lib/training/baselines/solve_spd.ts";
+import { spatialFolds } from "../../lib/training/baselines/spatial_folds.ts";
 import type { PairSet } from "../../lib/training/training_data.ts";
 import { assert, assertClose, assertEquals } from "../support/assert.ts";
 

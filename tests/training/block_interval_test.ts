@@ -1,5 +1,5 @@
 import { createRandom } from "../../lib/base/random.ts";
-import { blockInterval } from "../../lib/training/block_scores.ts";
+import { blockInterval } from "../../lib/training/evaluation/block_scores.ts";
 import { assert, assertEquals } from "../support/assert.ts";
 
 for (const blocks of [6, 12, 30]) {

@@ -1,8 +1,8 @@
 import { createRandom } from "../../lib/base/random.ts";
-import { blockInterval, blockSums, scoreOf } from "../../lib/training/block_scores.ts";
-import { calibrateSpread, coverageOf, meanAndSpread } from "../../lib/training/ensemble.ts";
+import { blockInterval, blockSums, scoreOf } from "../../lib/training/evaluation/block_scores.ts";
+import { calibrateSpread, coverageOf, meanAndSpread } from "../../lib/training/evaluation/ensemble.ts";
 import { epochBatches } from "../../lib/training/epoch_batches.ts";
-import { evaluate, type EvaluationInput } from "../../lib/training/evaluate.ts";
+import { evaluate, type EvaluationInput } from "../../lib/training/evaluation/evaluate.ts";
 import { assert, assertClose, assertEquals } from "../support/assert.ts";
 
 const COLS = 24;

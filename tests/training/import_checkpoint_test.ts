@@ -1,10 +1,10 @@
 import { openReferenceEngine } from "../../lib/compute/reference/reference_engine.ts";
 import { initialState } from "../../lib/compute/initial_state.ts";
 import { buildNetwork } from "../../models/build_network.ts";
-import { loadModel, writeArtifact } from "../../lib/training/artifact.ts";
-import { importCheckpoint } from "../../lib/training/import_checkpoint.ts";
-import { openModel, predictPhysical } from "../../lib/training/predict.ts";
-import { writeSafetensors } from "../../lib/training/safetensors.ts";
+import { loadModel, writeArtifact } from "../../lib/training/artifact/artifact.ts";
+import { importCheckpoint } from "../../lib/training/artifact/import_checkpoint.ts";
+import { openModel, predictPhysical } from "../../lib/training/inference/predict.ts";
+import { writeSafetensors } from "../../lib/training/artifact/safetensors.ts";
 import { assert, assertCloseToLargest, assertEquals, assertFailsWith } from "../support/assert.ts";
 import { identity } from "./tiny_training.ts";
 

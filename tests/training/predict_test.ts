@@ -2,16 +2,16 @@ import { openReferenceEngine } from "../../lib/compute/reference/reference_engin
 import { cutPatches } from "../../lib/cube/patches.ts";
 import { splitPixels } from "../../lib/cube/split.ts";
 import { simulateFilm } from "../../lib/cube/simulate_film.ts";
-import { applyModel } from "../../lib/training/apply.ts";
-import { loadModel, writeArtifact } from "../../lib/training/artifact.ts";
+import { applyModel } from "../../lib/training/inference/apply.ts";
+import { loadModel, writeArtifact } from "../../lib/training/artifact/artifact.ts";
 import {
   decodePhysical,
   encodePhysical,
   openModel,
   predictImagePhysical,
   predictPhysical,
-} from "../../lib/training/predict.ts";
-import { predictImageInBands } from "../../lib/training/predict_image_in_bands.ts";
+} from "../../lib/training/inference/predict.ts";
+import { predictImageInBands } from "../../lib/training/inference/predict_image_in_bands.ts";
 import { assert, assertClose, assertCloseToLargest, assertEquals, assertFailsWith } from "../support/assert.ts";
 import { identity, run, tinyInput } from "./tiny_training.ts";
 

@@ -1,5 +1,5 @@
 import { openWasmEngine } from "../../lib/compute/wasm/wasm_engine.ts";
-import { loadModel, writeArtifact } from "../../lib/training/artifact.ts";
+import { loadModel, writeArtifact } from "../../lib/training/artifact/artifact.ts";
 import { openReferenceEngine } from "../../lib/compute/reference/reference_engine.ts";
 import { assert, assertEquals } from "../support/assert.ts";
 import { identity, run, tinyInput } from "./tiny_training.ts";

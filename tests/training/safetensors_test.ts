@@ -1,6 +1,6 @@
 import fc from "fast-check";
-import { readSafetensors, writeSafetensors } from "../../lib/training/safetensors.ts";
-import { stateFromSafetensors } from "../../lib/training/state_from_safetensors.ts";
+import { readSafetensors, writeSafetensors } from "../../lib/training/artifact/safetensors.ts";
+import { stateFromSafetensors } from "../../lib/training/artifact/state_from_safetensors.ts";
 import { initialState } from "../../lib/compute/initial_state.ts";
 import { LoopscopeError } from "../../lib/base/errors.ts";
 import { buildNetwork } from "../../models/build_network.ts";

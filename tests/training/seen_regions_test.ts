@@ -3,7 +3,7 @@ import { PIXEL_LABEL, splitPixels } from "../../lib/cube/split.ts";
 import { preparationAfter } from "../../lib/cube/repeat_preparation.ts";
 import type { Preparation } from "../../lib/schemas/preparation.ts";
 import type { ModelManifest } from "../../lib/schemas/model.ts";
-import { placeOnTrained, seenRegions, trainedLabels } from "../../lib/training/seen_regions.ts";
+import { placeOnTrained, seenRegions, trainedLabels } from "../../lib/training/evaluation/seen_regions.ts";
 import { assert, assertEquals } from "../support/assert.ts";
 
 const [SHA, ROWS, COLS] = ["a", 40, 44];

@@ -1,7 +1,7 @@
 import { openReferenceEngine } from "../../lib/compute/reference/reference_engine.ts";
 import { simulateFilm } from "../../lib/cube/simulate_film.ts";
 import { type TrainRequest, trainRequestSchema } from "../../lib/schemas/job.ts";
-import type { TrainedModel } from "../../lib/training/artifact.ts";
+import type { TrainedModel } from "../../lib/training/artifact/artifact.ts";
 import { type TrainingEvent, type TrainInput, trainModel } from "../../lib/training/train.ts";
 
 export const identity = { name: "tiny", version: 1, createdAt: "2024-01-01T00:00:00.000Z" };

@@ -3,7 +3,7 @@ import { openReferenceEngine } from "../../lib/compute/reference/reference_engin
 import { simulateFilm } from "../../lib/cube/simulate_film.ts";
 import { createMemoryCube } from "../../lib/cube/memory_cube.ts";
 import type { TrainRequest } from "../../lib/schemas/job.ts";
-import { type LoadedModel, loadModel, type TrainedModel, writeArtifact } from "../../lib/training/artifact.ts";
+import { type LoadedModel, loadModel, type TrainedModel, writeArtifact } from "../../lib/training/artifact/artifact.ts";
 import { type TrainingEvent, trainModel } from "../../lib/training/train.ts";
 import { assert, assertEquals, assertFailsWith } from "../support/assert.ts";
 import { identity, run, tinyInput } from "./tiny_training.ts";

@@ -4,9 +4,9 @@ import { demoCube } from "../../lib/cube/demo_cube.ts";
 import { gatherSpectra } from "../../lib/cube/gather_spectra.ts";
 import { cutPatches } from "../../lib/cube/patches.ts";
 import { splitPixels } from "../../lib/cube/split.ts";
-import { loadModel, type ModelFiles } from "../../lib/training/artifact.ts";
-import { blockSums, scoreOf } from "../../lib/training/block_scores.ts";
-import { openModel, predictPhysical } from "../../lib/training/predict.ts";
+import { loadModel, type ModelFiles } from "../../lib/training/artifact/artifact.ts";
+import { blockSums, scoreOf } from "../../lib/training/evaluation/block_scores.ts";
+import { openModel, predictPhysical } from "../../lib/training/inference/predict.ts";
 import { assert, assertClose, assertEquals } from "../support/assert.ts";
 
 const ZOO = new URL("../../zoo/", import.meta.url);

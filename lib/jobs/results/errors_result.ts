@@ -2,7 +2,7 @@ import { ndArray, type ResultTree } from "../../base/nd_array.ts";
 import { measuredPixels } from "../../cube/measured_pixels.ts";
 import { PIXEL_LABEL } from "../../cube/split.ts";
 import type { Score } from "../../schemas/model.ts";
-import { blockSums, scoreOf } from "../../training/block_scores.ts";
+import { blockSums, scoreOf } from "../../training/evaluation/block_scores.ts";
 import { createPause } from "../../training/pause.ts";
 import { positionErrors } from "./error_maps.ts";
 import { positionsOf, toMap } from "./map_pixels.ts";

@@ -1,4 +1,4 @@
-import { placeOnTrained, trainedLabels, type TrainingSource } from "../../training/seen_regions.ts";
+import { placeOnTrained, trainedLabels, type TrainingSource } from "../../training/evaluation/seen_regions.ts";
 import { modelOf, type ResultInput } from "./result_input.ts";
 
 /** How much of the model's training the cube holds: all its pixels, some of them (either is cropped), or none. */

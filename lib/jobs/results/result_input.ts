@@ -2,7 +2,7 @@ import type { ResultTree } from "../../base/nd_array.ts";
 import type { CubeReader } from "../../cube/cube.ts";
 import type { Preparation } from "../../schemas/preparation.ts";
 import type { ModelManifest } from "../../schemas/model.ts";
-import type { AppliedModel } from "../../training/apply.ts";
+import type { AppliedModel } from "../../training/inference/apply.ts";
 
 /** A model, what it said of every pixel of the cube, and its decoder. */
 export interface ResultModel {

@@ -2,9 +2,9 @@ import type { CubeReader } from "../../../lib/cube/cube.ts";
 import { openReferenceEngine } from "../../../lib/compute/reference/reference_engine.ts";
 import type { ResultInput, ResultModel } from "../../../lib/jobs/results/result_input.ts";
 import type { TrainRequest } from "../../../lib/schemas/job.ts";
-import { applyModel } from "../../../lib/training/apply.ts";
-import { loadModel, writeArtifact } from "../../../lib/training/artifact.ts";
-import { decodePhysical, openModel } from "../../../lib/training/predict.ts";
+import { applyModel } from "../../../lib/training/inference/apply.ts";
+import { loadModel, writeArtifact } from "../../../lib/training/artifact/artifact.ts";
+import { decodePhysical, openModel } from "../../../lib/training/inference/predict.ts";
 import { identity, run, tinyInput } from "../../training/tiny_training.ts";
 
 /** A cube as an input of result tasks that need no model. */

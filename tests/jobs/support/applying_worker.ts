@@ -1,7 +1,7 @@
 // Stands for both processes behind a result: `apply` writes a file, `result` reads it and says how long it is.
-import type { ApplyTask } from "../../../lib/jobs/compute_tasks.ts";
-import type { ResultTask } from "../../../lib/jobs/compute_result.ts";
-import { serveCalls } from "../../../lib/jobs/worker_channel.ts";
+import type { ApplyTask } from "../../../lib/jobs/processes/compute_tasks.ts";
+import type { ResultTask } from "../../../lib/jobs/results/compute_result.ts";
+import { serveCalls } from "../../../lib/jobs/processes/worker_channel.ts";
 
 await serveCalls(
   {

@@ -2,7 +2,7 @@
 // prints a line `ID claimed` or `ID cancelled`. Arguments: the folder and a seed.
 import { systemClock } from "../../../lib/base/clock.ts";
 import { createRandom } from "../../../lib/base/random.ts";
-import { StoredJobQueue } from "../../../lib/jobs/job_queue.ts";
+import { StoredJobQueue } from "../../../lib/jobs/queue/job_queue.ts";
 import { openStore } from "../../../lib/store/open_store.ts";
 import { progressAt } from "../../contracts/record_store_contract.ts";
 

@@ -2,8 +2,8 @@
 // a model version whose weights are what was counted. Prints a line when it has started and one for each job that ended.
 import { systemClock } from "../../../lib/base/clock.ts";
 import { createLog } from "../../../lib/base/log.ts";
-import { StoredJobQueue } from "../../../lib/jobs/job_queue.ts";
-import { JobRunner } from "../../../lib/jobs/job_runner.ts";
+import { StoredJobQueue } from "../../../lib/jobs/queue/job_queue.ts";
+import { JobRunner } from "../../../lib/jobs/queue/job_runner.ts";
 import { openStore } from "../../../lib/store/open_store.ts";
 import { progressAt } from "../../contracts/record_store_contract.ts";
 import { writeModel } from "../../support/stored_model.ts";

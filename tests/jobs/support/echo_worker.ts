@@ -1,5 +1,5 @@
 import { LoopscopeError } from "../../../lib/base/errors.ts";
-import { serveCalls } from "../../../lib/jobs/worker_channel.ts";
+import { serveCalls } from "../../../lib/jobs/processes/worker_channel.ts";
 
 await serveCalls(
   {

@@ -1,7 +1,7 @@
 import { conflict, LoopscopeError, missing, unprocessable } from "../../../lib/base/errors.ts";
 import { newId } from "../../../lib/base/ids.ts";
 import { type NdArray, ndArray, type ResultTree, sizeOf } from "../../../lib/base/nd_array.ts";
-import { decodeNpy } from "../../../lib/formats/npy.ts";
+import { decodeNpy } from "../../../lib/formats/numpy/npy.ts";
 import type { CubeRecord } from "../../../lib/schemas/cube.ts";
 import type { JobRecord } from "../../../lib/schemas/job.ts";
 import type {

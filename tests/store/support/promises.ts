@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { openCubeFile } from "../../../lib/store/cube_file.ts";
+import { openCubeFile } from "../../../lib/store/cube_files/cube_file.ts";
 import type { Store } from "../../../lib/store/open_store.ts";
 import { assert, assertEquals } from "../../support/assert.ts";
 import { bytesOfCube, type CrashAction } from "./crash_writer.ts";

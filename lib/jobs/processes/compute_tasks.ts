@@ -1,0 +1,241 @@
+import { type NdArray, ndArray, type ResultTree } from "../../base/nd_array.ts";
+import type { Engine } from "../../compute/engine.ts";
+import { preparationOf, repeatPreparation } from "../../cube/repeat_preparation.ts";
+import type { Axis } from "../../schemas/cube.ts";
+import type { TrainRequest } from "../../schemas/job.ts";
+import type { NetworkOptions, Scaler } from "../../schemas/model.ts";
+import { openCubeFile } from "../../store/cube_files/cube_file.ts";
+import { writeLargeFileDurably } from "../../store/durable.ts";
+import { applyModel } from "../../training/inference/apply.ts";
+import { importCheckpoint } from "../../training/artifact/import_checkpoint.ts";
+import { throwIfCancelled } from "../../training/pause.ts";
+import { decodePhysical, encodePhysical, predictionWarnings, sizeOf } from "../../training/inference/predict.ts";
+import { predictImageInBands } from "../../training/inference/predict_image_in_bands.ts";
+import { trainModel } from "../../training/train.ts";
+import { WaitGroup } from "./wait_group.ts";
+import { SerialQueue } from "./serial_queue.ts";
+import { type CachedModel, ModelCache } from "./model_cache.ts";
+import { trainedModelTree } from "../training/trained_model_tree.ts";
+import { encodeTree } from "./worker_channel.ts";
+
+type Floats = NdArray & { data: Float32Array };
+/** Models kept open, and samples gathered into one batch. */
+const OPEN_MODELS = 8;
+const BATCH_SAMPLES = 64;
+/** Of one large request: a single patch of somebody else waits about so long. */
+const PIECE_SAMPLES = 256;
+/** An answer of more values (16 MiB) is a large one. */
+const LARGE_VALUES = 2 ** 22;
+/** For so long a training waits for predictions before it takes its next slice; under a steady crowd it still goes on. */
+const GIVE_WAY_MS = 150;
+/** Codes of the engines' errors where their memory does not reach. */
+const OUT_OF_MEMORY = ["out_of_memory", "gpu_memory"];
+
+export interface ApplyTask {
+  modelFolder: string;
+  cubeFolder: string;
+  /** Written first … */
+  draft: string;
+  /** … and renamed to this when it is whole. */
+  file: string;
+}
+
+export interface TrainTask {
+  request: TrainRequest;
+  cubeFolder: string;
+  cubeName: string;
+  cubeSha256: string;
+  fromFolder?: string;
+  checkpoint?: NdArray & { data: Uint8Array };
+}
+
+export interface ImportTask {
+  network: NetworkOptions;
+  axis?: Axis;
+  scaler?: Scaler;
+  weights: NdArray & { data: Uint8Array };
+}
+
+/** What the compute process does on its one engine. */
+export class ComputeTasks {
+  readonly #shelf: ModelCache;
+  readonly #predicting = new WaitGroup();
+  readonly #large = new SerialQueue();
+  readonly #applying = new SerialQueue();
+  #draining = false;
+
+  constructor(private readonly engine: Engine) {
+    this.#shelf = new ModelCache({
+      engine,
+      limit: OPEN_MODELS,
+      batchSamples: BATCH_SAMPLES,
+      pieceSamples: PIECE_SAMPLES,
+    });
+  }
+
+  /** samples: N x the input's shape. `{outputs, latents, spread?, warnings}` with sample axes. */
+  predict(folder: string, samples: Floats, signal: AbortSignal): Promise<ResultTree> {
+    return this.#usePromptly(folder, signal, samples.shape[0], async (model) => {
+      const { manifest } = model.loaded;
+      const [latent, output, spread] = await model.predicting.submit(samples.data, signal);
+      const count = samples.shape[0];
+      const latents = ndArray(latent, [count, manifest.network.latent]);
+      const shape = [count, ...model.loaded.network.outputShape.slice(1)];
+      const warnings = predictionWarnings(manifest, samples.data, latent);
+      return { outputs: ndArray(output, shape), latents, spread: spread && ndArray(spread, shape), warnings };
+    });
+  }
+
+  predictImage(folder: string, image: Floats, signal: AbortSignal): Promise<ResultTree> {
+    return this.#usePromptly(folder, signal, image.data.length, async (model) => {
+      const [rows, cols] = image.shape;
+      const met = await predictImageInBands(model, { image_HW: image.data, rows, cols }, signal);
+      const { points, latent } = model.loaded.manifest.network;
+      const shape = [met.rows, met.cols, points];
+      return {
+        outputs: ndArray(met.output_HWS, shape),
+        latents: ndArray(met.latent_HWL, [met.rows, met.cols, latent]),
+        spread: met.spread_HWS && ndArray(met.spread_HWS, shape),
+        positions: { row0: met.row0, col0: met.col0, rows: met.rows, cols: met.cols },
+        warnings: met.warnings,
+      };
+    });
+  }
+
+  encode(folder: string, samples: Floats, signal: AbortSignal): Promise<ResultTree> {
+    return this.#usePromptly(folder, signal, samples.shape[0], async (model) => {
+      const { latent_NL, warnings } = await encodePhysical(model, samples.data, signal);
+      return { latents: ndArray(latent_NL, [samples.shape[0], model.loaded.manifest.network.latent]), warnings };
+    });
+  }
+
+  decode(folder: string, latents: Floats, signal: AbortSignal): Promise<ResultTree> {
+    return this.#usePromptly(folder, signal, latents.shape[0], async (model) => {
+      const { output_NO, warnings } = await decodePhysical(model, latents.data, signal);
+      const shape = [latents.shape[0], ...model.loaded.network.outputShape.slice(1)];
+      return { outputs: ndArray(output_NO, shape), warnings };
+    });
+  }
+
+  /**
+   * Applies a model to a whole cube into a file that `readAppliedFile` reads. Of large ones only one is being made at a
+   * time: all of it is held until it is whole.
+   */
+  async apply(task: ApplyTask, signal: AbortSignal): Promise<ResultTree> {
+    const [rows, cols] = await withCube(task.cubeFolder, (cube) => Promise.resolve(cube.shape));
+    const size = await this.#use(task.modelFolder, ({ loaded }) => Promise.resolve(sizeOf(loaded, "output")));
+    const begin = () => this.#use(task.modelFolder, (model) => applyToFile(task, model, signal));
+    return rows * cols * size > LARGE_VALUES ? await this.#applying.run(begin, signal) : await begin();
+  }
+
+  /** Trains; progress is `{epoch}` or `{checkpoint}`. Returns what `writeTrainedModel` takes. */
+  async train(
+    task: TrainTask,
+    context: { signal: AbortSignal; progress(value: ResultTree): void },
+  ): Promise<ResultTree> {
+    const { request, cubeName, cubeSha256 } = task;
+    let checkpoint = task.checkpoint?.data;
+    const run = (from?: Parameters<typeof trainModel>[0]["from"]) =>
+      withCube(task.cubeFolder, async (cube) => {
+        const events = trainModel({
+          ...{ cube, request, cubeName, cubeSha256, from, checkpoint, engine: this.engine, signal: context.signal },
+          preparation: preparationOf(cube.meta.provenance),
+          nowMs: () => performance.now(),
+          isDraining: () => this.#draining,
+          giveWay: () => this.#predicting.quiet(GIVE_WAY_MS),
+        });
+        while (true) {
+          const { done, value } = await events.next();
+          if (done) return trainedModelTree(value);
+          if (value.kind === "checkpoint") {
+            checkpoint = value.bytes;
+            context.progress({ checkpoint: ndArray(value.bytes, [value.bytes.length]) });
+          } else {
+            const { kind: _, ...epoch } = value;
+            context.progress({ epoch });
+          }
+        }
+      });
+    const { fromFolder } = task;
+    return fromFolder ? await this.#use(fromFolder, (model) => run(model.loaded)) : await this.#withRoom(() => run());
+  }
+
+  async import({ network, axis, scaler, weights }: ImportTask): Promise<ResultTree> {
+    const { engine } = this;
+    return trainedModelTree(
+      await this.#withRoom(() => importCheckpoint({ network, axis, scaler, weights: weights.data, engine })),
+    );
+  }
+
+  /**
+   * Somebody waits for the answer: training gives way. Nothing is begun for one who has gone meanwhile. Of large answers
+   * only one is being made at a time, since all of it is held until it is whole.
+   */
+  #usePromptly(
+    folder: string,
+    signal: AbortSignal,
+    count: number,
+    run: (model: CachedModel) => Promise<ResultTree>,
+  ): Promise<ResultTree> {
+    return this.#predicting.with(() =>
+      this.#use(folder, (model) => {
+        const begin = () => run(model);
+        const isLarge = count * sizeOf(model.loaded, "output") > LARGE_VALUES;
+        throwIfCancelled(signal);
+        return isLarge ? this.#large.run(begin, signal) : begin();
+      })
+    );
+  }
+
+  #use<T>(folder: string, run: (model: CachedModel) => Promise<T>): Promise<T> {
+    return this.#withRoom(() => this.#shelf.use(folder, run));
+  }
+
+  /** What finds no room on the engine is done once more without the models that nobody uses now. */
+  async #withRoom<T>(run: () => Promise<T>): Promise<T> {
+    try {
+      return await run();
+    } catch (error) {
+      if (!OUT_OF_MEMORY.includes((error as { code: string }).code)) throw error;
+      await this.#shelf.clear();
+      return await run();
+    }
+  }
+
+  /** From now on training stops after the epoch that runs, with a checkpoint and the error `draining`. */
+  drain(): void {
+    this.#draining = true;
+  }
+
+  totals(): ResultTree {
+    return { ...this.#shelf.totals };
+  }
+}
+
+async function applyToFile(
+  { cubeFolder, draft, file }: ApplyTask,
+  model: CachedModel,
+  signal: AbortSignal,
+): Promise<ResultTree> {
+  const { row0, col0, rows, cols, latent_HWL, output_HWO, spread_HWO } = await withCube(cubeFolder, (cube) => {
+    const { preparation } = model.loaded.manifest;
+    const prepared = repeatPreparation(cube, preparationOf(cube.meta.provenance), preparation);
+    return applyModel(prepared, model, { signal });
+  });
+  const arrays = { latent: flat(latent_HWL), output: flat(output_HWO), spread: spread_HWO && flat(spread_HWO) };
+  await writeLargeFileDurably(file, encodeTree({ row0, col0, rows, cols, ...arrays }), draft);
+  return null;
+}
+
+async function withCube<T>(folder: string, run: (cube: ReturnType<typeof openCubeFile>) => Promise<T>): Promise<T> {
+  const cube = openCubeFile(folder);
+  try {
+    return await run(cube);
+  } finally {
+    cube.close();
+  }
+}
+
+function flat(values: Float32Array): NdArray {
+  return ndArray(values, [values.length]);
+}

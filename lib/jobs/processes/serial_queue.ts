@@ -1,0 +1,26 @@
+import { throwIfCancelled } from "../../training/pause.ts";
+
+/** Work that is done one after the other, in the order in which it came; work whose signal fires leaves the line. */
+export class SerialQueue {
+  #last: Promise<unknown> = Promise.resolve();
+
+  /** Rejects with `cancelled` when the signal fires before the work has begun. */
+  run<T>(work: () => Promise<T>, signal?: AbortSignal): Promise<T> {
+    const { promise: gone, reject } = Promise.withResolvers<never>();
+    const leave = () => {
+      try {
+        throwIfCancelled(signal);
+      } catch (error) {
+        reject(error);
+      }
+    };
+    signal?.addEventListener("abort", leave);
+    const result = this.#last.then(() => {
+      signal?.removeEventListener("abort", leave);
+      throwIfCancelled(signal);
+      return work();
+    });
+    this.#last = result.catch(() => {});
+    return Promise.race([result, gone]);
+  }
+}

@@ -1,0 +1,127 @@
+import { LoopscopeError } from "../../base/errors.ts";
+import type { Log } from "../../base/log.ts";
+import type { JobProgress, JobRecord } from "../../schemas/job.ts";
+import type { CheckpointStore } from "../../store/checkpoint_store.ts";
+import type { JobQueue } from "./job_queue.ts";
+
+/** Epochs are recorded together at this pace: a small network ends hundreds a second, each record waits for the disk. */
+const RECORD_EVERY_MS = 100;
+
+/** Epochs kept in memory while the disk takes none. */
+const MOST_EPOCHS_BEHIND = 10_000;
+
+/** What a job's work gets from the runner. */
+export interface JobContext {
+  /** Fires when the job was cancelled: stop, keep nothing. The device must be free within a second. */
+  signal: AbortSignal;
+  /** Fires when the service is stopping: save a checkpoint, then reject; the job goes on after the next start. */
+  draining: AbortSignal;
+  /** The last checkpoint, where the job was interrupted. */
+  checkpoint?: Uint8Array<ArrayBuffer>;
+  onEpoch(progress: JobProgress): void;
+  /** Durable when it resolves; the previous checkpoint is kept until then. */
+  onCheckpoint(bytes: Uint8Array): Promise<void>;
+}
+
+export interface RunningJobOptions {
+  queue: JobQueue;
+  checkpoints: CheckpointStore;
+  log: Log;
+  draining: AbortSignal;
+}
+
+/** One job while it runs: gathers its epochs, saves its checkpoints in order, and tells it when it was cancelled. */
+export class RunningJob {
+  readonly #abort = new AbortController();
+  readonly #unwatch: () => void;
+  #epochs: JobProgress[] = [];
+  /** Whether the last epochs could not be recorded. */
+  #behind = false;
+  #timer?: ReturnType<typeof setTimeout>;
+  #saving: Promise<void> = Promise.resolve();
+  #cutOff = false;
+  /** Resolves when the work and its record are settled. */
+  ended: Promise<void> = Promise.resolve();
+
+  constructor(private readonly job: JobRecord, private readonly options: RunningJobOptions) {
+    this.#unwatch = options.queue.watch(job.id, () => this.#look());
+  }
+
+  get id(): string {
+    return this.job.id;
+  }
+
+  get kind(): JobRecord["kind"] {
+    return this.job.kind;
+  }
+
+  get isCutOff(): boolean {
+    return this.#cutOff;
+  }
+
+  async context(): Promise<JobContext> {
+    return {
+      signal: this.#abort.signal,
+      draining: this.options.draining,
+      checkpoint: await this.options.checkpoints.load(this.job.id),
+      onEpoch: (progress) => this.#gather(progress),
+      onCheckpoint: (bytes) => this.#save(bytes),
+    };
+  }
+
+  /** Records the gathered epochs now. A job that is no longer running (another process cancelled it) is stopped. */
+  flush(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    const epochs = this.#epochs;
+    this.#epochs = [];
+    try {
+      if (!this.options.queue.recordEpochs(this.job.id, epochs)) this.#cancel();
+      this.#behind = false;
+    } catch (error) {
+      // Recorded with the next ones; a curve with a gap is better than a lost training.
+      this.#epochs = epochs.slice(-MOST_EPOCHS_BEHIND);
+      if (!this.#behind) this.options.log.error("epochs_not_recorded", { job: this.id, error: String(error) });
+      this.#behind = true;
+    }
+  }
+
+  checkpointSettled(): Promise<void> {
+    return this.#saving;
+  }
+
+  /** Stops the work; what it still says is not recorded. */
+  cutOff(): void {
+    this.#cutOff = true;
+    this.#cancel();
+    this.close();
+  }
+
+  close(): void {
+    clearTimeout(this.#timer);
+    this.#unwatch();
+  }
+
+  #gather(progress: JobProgress): void {
+    if (this.#abort.signal.aborted) return;
+    this.#epochs.push(progress);
+    this.#timer ??= setTimeout(() => this.flush(), RECORD_EVERY_MS);
+  }
+
+  #save(bytes: Uint8Array): Promise<void> {
+    if (this.#abort.signal.aborted) return Promise.resolve();
+    const saved = this.#saving.then(() => this.options.checkpoints.save(this.job.id, bytes));
+    this.#saving = saved.catch((error) =>
+      this.options.log.error("checkpoint_not_saved", { job: this.id, error: String(error) })
+    );
+    return saved;
+  }
+
+  #look(): void {
+    if (this.options.queue.get(this.job.id, { bare: true }).state === "cancelled") this.#cancel();
+  }
+
+  #cancel(): void {
+    this.#abort.abort(new LoopscopeError("cancelled", "cancelled", `Job ${this.job.id} was cancelled`));
+  }
+}

@@ -1,0 +1,139 @@
+import { missing } from "../../base/errors.ts";
+import { joinBytes } from "../../base/join_bytes.ts";
+import type { ResultTree } from "../../base/nd_array.ts";
+import { SingleFlight } from "../../base/single_flight.ts";
+import type { ResultRequest } from "../../schemas/job.ts";
+import type { ModelManifest } from "../../schemas/model.ts";
+import { exists } from "../../store/durable.ts";
+import type { Store } from "../../store/open_store.ts";
+import { resultKey } from "./result_key.ts";
+import { decodeTree, encodeTree } from "../processes/worker_channel.ts";
+import type { WorkerPool } from "../processes/worker_pool.ts";
+
+export interface ResultComputerOptions {
+  store: Store;
+  compute: WorkerPool;
+  analysis: WorkerPool;
+}
+
+export interface ComputeContext {
+  signal: AbortSignal;
+  /** Who asked first, for a fair turn. */
+  caller?: string;
+  /** Computed for a job: never refused as `busy`. */
+  promised?: boolean;
+  /** Told fractions of the analysis. */
+  progress?: (fraction: number) => void;
+}
+
+/** How often a model is applied for one result, where the cache does not keep it for so long. */
+const MOST_ATTEMPTS = 3;
+
+type PoolContext = Omit<ComputeContext, "progress">;
+
+/**
+ * Computes derived results in two steps: the compute process applies the model to the whole cube, once, into a file; an
+ * analysis process reads that and the cube. Both are kept in the result cache.
+ */
+export class ResultComputer {
+  readonly #options: ResultComputerOptions;
+  readonly #applying = new SingleFlight<string>();
+
+  constructor(options: ResultComputerOptions) {
+    this.#options = options;
+  }
+
+  keyOf(request: ResultRequest, manifest: ModelManifest | undefined): string {
+    return resultKey(request, manifest?.weights.sha256);
+  }
+
+  async cached(request: ResultRequest, key: string): Promise<ResultTree | undefined> {
+    const found = await this.#options.store.results.get(request.cube, key);
+    return found && decodeTree(found.bytes);
+  }
+
+  /** Whether a result that was computed found room. */
+  isKept(request: ResultRequest, key: string): boolean {
+    return this.#options.store.results.hasFile(request.cube, key);
+  }
+
+  /**
+   * Computes and keeps the result. Throws `cube_missing` or `version_missing` when a cube or the model was deleted
+   * meanwhile, whatever that led to.
+   */
+  async compute(
+    request: ResultRequest,
+    manifest: ModelManifest | undefined,
+    context: ComputeContext,
+  ): Promise<ResultTree> {
+    try {
+      return await this.#compute(request, manifest, context);
+    } catch (error) {
+      this.#requireCubes(request);
+      if (manifest) this.#options.store.models.folderOf(manifest.name, manifest.version);
+      throw error;
+    }
+  }
+
+  async #compute(
+    request: ResultRequest,
+    manifest: ModelManifest | undefined,
+    { progress, ...context }: ComputeContext,
+    attempt = 1,
+  ): Promise<ResultTree> {
+    const { store, analysis } = this.#options;
+    const model = manifest && await this.#modelInput(request.cube, manifest, context);
+    const { imaginary } = request.parameters as { imaginary?: string };
+    this.#requireCubes(request);
+    const task = {
+      result: request.result,
+      cubeFolder: store.cubes.folderOf(request.cube),
+      imaginaryFolder: imaginary && store.cubes.folderOf(imaginary),
+      cubeSha256: store.cubes.get(request.cube)?.sha256,
+      parameters: request.parameters as { [name: string]: ResultTree },
+      model,
+    };
+    const onProgress = (value: ResultTree) => progress?.(Number(value));
+    let value: ResultTree;
+    try {
+      value = await analysis.call("result", task, { ...context, onProgress });
+    } catch (error) {
+      // While it waited the cache gave that file's place to others.
+      if (!model || exists(model.applied) || attempt === MOST_ATTEMPTS) throw error;
+      return await this.#compute(request, manifest, { progress, ...context }, attempt + 1);
+    }
+    // The cube may have been deleted meanwhile: what is derived from it must not outlive it.
+    if (store.cubes.get(request.cube)) {
+      await store.results.put(request.cube, this.keyOf(request, manifest), joinBytes(encodeTree(value)));
+    }
+    return value;
+  }
+
+  #requireCubes({ cube, parameters }: ResultRequest): void {
+    const { imaginary = cube } = parameters as { imaginary?: string };
+    for (const id of [cube, imaginary]) {
+      if (!this.#options.store.cubes.get(id)) throw missing("cube_missing", `There is no cube ${id}`);
+    }
+  }
+
+  async #modelInput(cube: string, manifest: ModelManifest, context: PoolContext) {
+    const folder = this.#options.store.models.folderOf(manifest.name, manifest.version).path;
+    const key = JSON.stringify(["applied", manifest.name, manifest.version, manifest.weights.sha256]);
+    const file = await this.#applying.join(
+      `${cube} ${key}`,
+      context.signal,
+      (signal) => this.#apply(cube, key, folder, { ...context, signal }),
+    );
+    return { folder, applied: file };
+  }
+
+  async #apply(cube: string, key: string, modelFolder: string, context: PoolContext): Promise<string> {
+    const { store, compute } = this.#options;
+    const file = store.results.filePath(cube, key);
+    if (store.results.hasFile(cube, key)) return file;
+    const draft = store.folder.tmpPath("applied");
+    await compute.call("apply", { modelFolder, cubeFolder: store.cubes.folderOf(cube), draft, file }, context);
+    store.results.keepFile(cube, key);
+    return file;
+  }
+}

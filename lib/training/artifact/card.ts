@@ -1,0 +1,99 @@
+import type { ModelManifest, Score } from "../../schemas/model.ts";
+
+/** The model's card in Markdown: what it is, on which data and split, how good it is beside the baselines, and the limits. */
+export function renderCard(manifest: ModelManifest): string {
+  const { name, version, network } = manifest;
+  const [from, to] = network.direction === "im2spec"
+    ? [`image patch (${network.window} x ${network.window})`, `spectrum (${network.points} points)`]
+    : [`spectrum (${network.points} points)`, `image patch (${network.window} x ${network.window})`];
+  const sections = [
+    `# ${name}, version ${version}`,
+    `${network.direction}: ${from} to ${to} through ${network.latent} latent variables, ${network.filters} filters.`,
+    manifest.notes ? `## Data and notes\n\n${manifest.notes}` : "",
+    axisSection(manifest),
+    trainingSection(manifest),
+    scoreSection(manifest),
+    `## Limits\n\nScores hold for the scan named above and for pixels beside it. Other samples, tips or settings need ` +
+    `their own test. A prediction outside the range of the training inputs or latents comes with a warning.`,
+  ];
+  return sections.filter((section) => section !== "").join("\n\n") + "\n";
+}
+
+function axisSection({ axis, quantity, unit, image }: ModelManifest): string {
+  if (!axis) return "## Axis\n\nNot known: an imported checkpoint.";
+  const values = axis.values;
+  const [low, high] = [Math.min(...values), Math.max(...values)];
+  const side = !image
+    ? ""
+    : "map" in image
+    ? `\n\nImage side: the channel \`${image.map}\`.`
+    : `\n\nImage side: the map nearest to ${axis.name} ${image.imageAt} ${axis.unit}.`;
+  return `## Axis\n\n${quantity || "Values"}${
+    unit ? ` in ${unit}` : ""
+  } over ${values.length} points of ${axis.name}, ` +
+    `${round(low)} to ${round(high)} ${axis.unit}.${side}`;
+}
+
+function trainingSection({ training, members, network }: ModelManifest): string {
+  if (!training) return "## Training\n\nNot known: an imported checkpoint.";
+  const { region } = training;
+  const lines = [
+    `- Cube \`${training.cubeName}\`, SHA-256 \`${training.cubeSha256}\``,
+    `- Trained on ${training.trainPixels} pixels: rows ${region.row} to ${region.row + region.rows - 1}, columns ` +
+    `${region.col} to ${region.col + region.cols - 1}, where a whole patch fits`,
+    `- Tested on ${training.testPixels} pixels at least ${network.window} rows or columns from every training pixel: no ` +
+    `test patch shares a pixel with a training patch (guard band of ${training.guard} pixels)` +
+    (training.seen ? ", nor with one that the models before it in this line were trained on" : ""),
+    `- ${training.epochs} epochs of Adam on the MSE, mini-batch ${training.batchSize}, learning rate ` +
+    `${training.learningRate}, seed ${training.seed}${training.from ? `, from ${training.from} with its scaler` : ""}`,
+    `- Weights of epoch ${training.bestEpoch}: the lowest loss on the ` +
+    (network.direction === "im2spec" ? "outer half of the guard band" : "guard band") +
+    `, which is neither trained on nor scored. The test pixels had no part in the choice` +
+    (network.direction === "spec2im" ? ": of the guard patches only pixels that are in no test patch count" : ""),
+    `- ${round(training.seconds)} s on ${training.engine} (${training.device})`,
+  ];
+  if (members) {
+    lines.push(
+      `- Ensemble of ${
+        members.length + 1
+      } seeds; predictions are their mean. A stripe of the asked region, a guard band ` +
+        `away from the training pixels, was held out to calibrate their spread`,
+    );
+  }
+  return `## Training\n\n${lines.join("\n")}`;
+}
+
+function scoreSection({ scores, training, unit }: ModelManifest): string {
+  if (!scores) return "## Scores\n\nNone: an imported checkpoint has no test pixels.";
+  const rows: [string, Score | undefined][] = [
+    ["**this model, test**", scores.test],
+    ["this model, training pixels", scores.train],
+    ["baseline: mean training target", scores.baselines.mean],
+    ["baseline: ridge regression", scores.baselines.ridge],
+    ["baseline: nearest training input", scores.baselines.nearest],
+    ["baseline: RBF kernel ridge regression", scores.baselines.kernelRidge],
+  ];
+  const table = [
+    `| on ${training ? training.testPixels : "the"} held-out pixels | mse${unit ? `, (${unit})²` : ""} | nrmse | r2 |`,
+    "|---|---|---|---|",
+    ...rows.filter(([, score]) => score).map(([label, score]) =>
+      `| ${label} | ${show(score!.mse)} | ${show(score!.nrmse)} | ${show(score!.r2)} |`
+    ),
+  ];
+  const intervals = Object.entries(scores.intervals ?? {}).map(([key, [low, high]]) =>
+    `- ${key}: ${round(low)} to ${round(high)}`
+  );
+  return [
+    `## Scores\n\n${table.join("\n")}`,
+    scores.verdict ? `**${scores.verdict}.**` : "",
+    intervals.length > 0
+      ? `90 % intervals, bootstrapped over ${scores.byBlock?.length ?? 0} spatial blocks:\n\n${intervals.join("\n")}`
+      : "",
+    scores.coverage === undefined
+      ? ""
+      : `The ensemble's calibrated 90 % band holds ${Math.round(100 * scores.coverage)} % of the held-out values.`,
+  ].filter((part) => part !== "").join("\n\n");
+}
+
+const round = (value: number): number => Number(value.toPrecision(3));
+const show = (value: number | null): string => value === null ? "not finite" : String(round(value));

@@ -1,0 +1,138 @@
+import type { JobRecord } from "../../lib/schemas/job.ts";
+import { trainRequestSchema } from "../../lib/schemas/job.ts";
+import { idParamsSchema, noParamsSchema } from "../../lib/schemas/paths.ts";
+import { jobsQuerySchema, noQuerySchema } from "../../lib/schemas/queries.ts";
+import type { Caller } from "../../lib/service/services.ts";
+import { demandOwn } from "../middleware/access.ts";
+import { check } from "../request/validate.ts";
+import type { AppContext, AppDeps } from "../context.ts";
+import { type App, declare, json } from "../openapi/declare_route.ts";
+import { TRAIN_EXAMPLE } from "../openapi/examples.ts";
+import { eventStream, lastEventId } from "../response/event_stream.ts";
+import { appliedPreference, preferredWaitMs } from "../request/prefer.ts";
+import { readJson } from "../request/read_json.ts";
+import { PREFER_HEADER } from "../openapi/result_docs.ts";
+
+const TAG = "Jobs";
+
+/** `/v1/jobs`: train, watch, cancel. */
+export function mountJobs(app: App, deps: AppDeps): void {
+  const { jobs } = deps.services;
+  declare(app, deps, {
+    method: "post",
+    path: "/v1/jobs",
+    tag: TAG,
+    summary: "Train a model",
+    description:
+      "The region is where training pixels' centres lie; every other pixel is for testing, except a guard band.",
+    scope: "train",
+    publicWith: "publicTraining",
+    params: noParamsSchema,
+    query: noQuerySchema,
+    headers: [PREFER_HEADER],
+    body: json("TrainRequest", TRAIN_EXAMPLE),
+    answers: {
+      202: { description: "Queued; Location names the job", content: json("Job"), headers: ["Preference-Applied"] },
+    },
+    errors: [404, 409],
+  }, async ({ c, caller }) => {
+    const request = check(trainRequestSchema.strict(), await readJson(c, deps.settings), "body");
+    const job = await jobs.submit(request, caller);
+    const waitMs = preferredWaitMs(c, deps.settings.maxWaitMs);
+    const seen = waitMs ? await jobs.waitFor(job.id, waitMs, caller.signal) : job;
+    return jobAnswer(seen, 202, appliedPreference(waitMs));
+  });
+
+  declare(app, deps, {
+    method: "get",
+    path: "/v1/jobs",
+    tag: TAG,
+    summary: "List jobs, newest first",
+    scope: "read",
+    params: noParamsSchema,
+    query: jobsQuerySchema,
+    answers: { 200: { description: "One page", content: json("JobPage") } },
+  }, ({ c, query, caller }) => {
+    const { items, ...rest } = jobs.list(query);
+    return Response.json({ items: items.map((job) => asSeenBy(c, deps, { job, caller })), ...rest });
+  });
+
+  declare(app, deps, {
+    method: "get",
+    path: "/v1/jobs/{id}",
+    tag: TAG,
+    summary: "One job: state, progress, history, result",
+    scope: "read",
+    params: idParamsSchema,
+    query: noQuerySchema,
+    headers: [PREFER_HEADER],
+    answers: { 200: { description: "The job", content: json("Job"), headers: ["Preference-Applied"] } },
+    errors: [404],
+  }, async ({ c, params, caller }) => {
+    const waitMs = preferredWaitMs(c, deps.settings.maxWaitMs);
+    const job = waitMs ? await jobs.waitFor(params.id, waitMs, caller.signal) : jobs.get(params.id);
+    return jobAnswer(asSeenBy(c, deps, { job, caller }), 200, appliedPreference(waitMs));
+  });
+
+  declare(app, deps, {
+    method: "delete",
+    path: "/v1/jobs/{id}",
+    tag: TAG,
+    summary: "Cancel a queued or running job",
+    description: "Your own; another's needs a key with `admin`. Without a key, own is what came from the same address.",
+    scope: "train",
+    publicWith: "publicTraining",
+    params: idParamsSchema,
+    query: noQuerySchema,
+    answers: { 200: { description: "The job as it now is", content: json("Job") } },
+    errors: [404, 409],
+  }, async ({ c, params, caller }) => {
+    demandOwn(c, jobs.owns(params.id, caller), `job ${params.id}`);
+    return jobAnswer(await jobs.cancel(params.id), 200);
+  });
+  mountEvents(app, deps);
+}
+
+function mountEvents(app: App, deps: AppDeps): void {
+  const { jobs } = deps.services;
+  declare(app, deps, {
+    method: "get",
+    path: "/v1/jobs/{id}/events",
+    tag: TAG,
+    summary: "Watch a job: server-sent events state, epoch and done",
+    scope: "read",
+    params: idParamsSchema,
+    query: noQuerySchema,
+    headers: [{ name: "Last-Event-ID", description: "Resume after this event", schema: { type: "string" } }],
+    answers: {
+      200: {
+        description: "Events until `done`; the `id` of each serves as Last-Event-ID",
+        content: { "text/event-stream": { schema: { type: "string" } } },
+      },
+    },
+    errors: [404],
+    untimed: true,
+  }, ({ c, params, caller }) => {
+    jobs.get(params.id, { bare: true }); // 404 before the stream starts
+    const after = lastEventId(c.req.header("last-event-id"));
+    const open = (signal: AbortSignal) => jobs.events(params.id, after, signal);
+    return eventStream(open, { heartbeatMs: deps.settings.heartbeatMs, signal: caller.signal });
+  });
+}
+
+/** A webhook's address may hold a secret of its receiver: others do not see it. */
+function asSeenBy(
+  c: AppContext,
+  { services }: AppDeps,
+  { job, caller }: { job: JobRecord; caller: Caller },
+): JobRecord {
+  if (job.request.kind !== "train" || job.request.webhook === undefined) return job;
+  if (c.get("scopes").has("admin") || services.jobs.owns(job.id, caller)) return job;
+  const { webhook: _, ...request } = job.request;
+  return { ...job, request };
+}
+
+function jobAnswer(job: JobRecord, status: number, more: Record<string, string> = {}): Response {
+  const headers = { Location: `/v1/jobs/${job.id}`, "Cache-Control": "no-store", ...more };
+  return Response.json(job, { status, headers });
+}

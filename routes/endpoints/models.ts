@@ -1,0 +1,257 @@
+import { LoopscopeError, unprocessable } from "../../lib/base/errors.ts";
+import { importModelSchema, setAliasSchema } from "../../lib/schemas/model_requests.ts";
+import {
+  aliasParamsSchema,
+  modelParamsSchema,
+  newAliasParamsSchema,
+  noParamsSchema,
+  versionParamsSchema,
+} from "../../lib/schemas/paths.ts";
+import { noQuerySchema, pageQuerySchema } from "../../lib/schemas/queries.ts";
+import type { ModelSummary } from "../../lib/service/services.ts";
+import { check } from "../request/validate.ts";
+import {
+  cacheHeaders,
+  demandUnchanged,
+  type Freshness,
+  notModified,
+  tagOf,
+  wantedTag,
+} from "../response/conditional.ts";
+import type { AppContext, AppDeps } from "../context.ts";
+import { type App, declare, json, ref } from "../openapi/declare_route.ts";
+import { parseJson } from "../request/parse_json.ts";
+import { readForm } from "../request/read_form.ts";
+import { demandType, readJson } from "../request/read_json.ts";
+import { readAll } from "../request/request_body.ts";
+import { NOT_MODIFIED } from "../openapi/result_docs.ts";
+
+const TAG = "Models";
+const MAX_MODEL_JSON_BYTES = 4 * 2 ** 20;
+const BINARY = { type: "string", format: "binary" };
+
+const MADE = { name: "$response.body#/name", version: "$response.body#/version" };
+const VERSION_LINKS = {
+  get_v1_models_name_versions_version: MADE,
+  get_v1_models_name_versions_version_weights: MADE,
+  delete_v1_models_name_versions_version: MADE,
+};
+
+/** `/v1/models`: list, look at, download, import, delete. */
+export function mountModels(app: App, deps: AppDeps): void {
+  const { models } = deps.services;
+  declare(app, deps, {
+    method: "get",
+    path: "/v1/models",
+    tag: TAG,
+    summary: "List models",
+    scope: "read",
+    params: noParamsSchema,
+    query: pageQuerySchema,
+    answers: { 200: { description: "One page", content: json("ModelPage") } },
+  }, ({ query }) => Response.json(models.list(query)));
+
+  declare(app, deps, {
+    method: "post",
+    path: "/v1/models",
+    tag: TAG,
+    summary: "Import a PyTorch checkpoint",
+    description: "A form with `model` (JSON) and `weights` (safetensors with the names of published checkpoints).",
+    scope: "admin",
+    params: noParamsSchema,
+    query: noQuerySchema,
+    body: {
+      "multipart/form-data": {
+        schema: {
+          type: "object",
+          required: ["model", "weights"],
+          properties: { model: ref("ImportModel"), weights: BINARY },
+        },
+      },
+    },
+    answers: { 201: { description: "Stored", content: json("ImportedModel"), links: VERSION_LINKS } },
+    errors: [409],
+    untimed: true,
+  }, async ({ c, caller }) => {
+    const { model, weights } = await readImport(c, deps);
+    const made = await models.import(
+      check(importModelSchema, await parseJson(model, c.get("yieldTurn")), "model"),
+      weights,
+      caller,
+    );
+    const location = `/v1/models/${made.name}/versions/${made.version}`;
+    return Response.json(made, { status: 201, headers: { Location: location } });
+  });
+
+  declare(app, deps, {
+    method: "get",
+    path: "/v1/models/{name}",
+    tag: TAG,
+    summary: "One model: versions and aliases; the ETag serves If-Match when an alias is set",
+    scope: "read",
+    params: modelParamsSchema,
+    query: noQuerySchema,
+    answers: { 200: { description: "The model", content: json("ModelSummary") }, 304: NOT_MODIFIED },
+    errors: [404],
+  }, ({ c, params }) => {
+    const summary = models.get(params.name);
+    return notModified(c, summaryHeaders(deps, summary)) ?? summaryAnswer(deps, summary);
+  });
+  mountVersions(app, deps);
+  mountAliases(app, deps);
+}
+
+function mountVersions(app: App, deps: AppDeps): void {
+  const { models } = deps.services;
+  const path = "/v1/models/{name}/versions/{version}";
+  const one = { tag: TAG, params: versionParamsSchema, query: noQuerySchema, errors: [404] };
+  declare(app, deps, {
+    ...one,
+    method: "get",
+    path,
+    summary: "One version: network, scaler, training, scores, card",
+    scope: "read",
+    answers: { 200: { description: "The version", content: json("Model") }, 304: NOT_MODIFIED },
+  }, ({ c, params }) => {
+    const body = JSON.stringify(models.version(params.name, params.version));
+    return tagged(c, { tag: tagOf(body), freshness: "revalidate" }, () => body, "application/json");
+  });
+
+  declare(app, deps, {
+    ...one,
+    method: "get",
+    path: `${path}/weights`,
+    summary: "The weights as safetensors with PyTorch's names",
+    scope: "read",
+    answers: {
+      200: {
+        description: "safetensors",
+        content: { "application/octet-stream": { schema: BINARY } },
+        headers: ["Content-Disposition"],
+      },
+      304: NOT_MODIFIED,
+    },
+  }, async ({ c, params: { name, version } }) => {
+    const { weights, version: number } = models.version(name, version);
+    const tag = { tag: weights.sha256, freshness: freshnessOf(version) };
+    const bytes = async () => await models.weights(name, version) as Uint8Array<ArrayBuffer>;
+    const answer = await tagged(c, tag, bytes, "application/octet-stream");
+    answer.headers.set("Content-Disposition", `attachment; filename="${name}-${number}.safetensors"`);
+    return answer;
+  });
+
+  declare(app, deps, {
+    ...one,
+    method: "get",
+    path: `${path}/card`,
+    summary: "The model's card",
+    scope: "read",
+    answers: {
+      200: { description: "Markdown", content: { "text/markdown": { schema: { type: "string" } } } },
+      304: NOT_MODIFIED,
+    },
+  }, ({ c, params: { name, version } }) => {
+    const card = models.card(name, version);
+    const tag = { tag: tagOf(card), freshness: freshnessOf(version) };
+    return tagged(c, tag, () => card, "text/markdown; charset=utf-8");
+  });
+
+  declare(app, deps, {
+    ...one,
+    method: "delete",
+    path,
+    summary: "Delete a version that no alias names and no job uses",
+    scope: "admin",
+    headers: [{ name: "If-Match", description: "The ETag of the version", schema: { type: "string" } }],
+    answers: { 204: { description: "Deleted" } },
+    errors: [404, 409, 412],
+  }, async ({ c, params }) => {
+    demandUnchanged(c, tagOf(JSON.stringify(models.version(params.name, params.version))));
+    await models.removeVersion(params.name, params.version);
+    return new Response(null, { status: 204 });
+  });
+}
+
+function mountAliases(app: App, deps: AppDeps): void {
+  const { models } = deps.services;
+  const path = "/v1/models/{name}/aliases/{alias}";
+  const one = {
+    path,
+    tag: TAG,
+    scope: "admin",
+    query: noQuerySchema,
+    headers: [{ name: "If-Match", description: "The ETag of the model", schema: { type: "string" } }],
+    errors: [404, 409, 412],
+  } as const;
+  declare(app, deps, {
+    ...one,
+    method: "put",
+    summary: "Point an alias to a version",
+    description: "`If-None-Match: *` only makes an alias and never moves one.",
+    params: newAliasParamsSchema,
+    body: json("SetAlias", { version: 1 }),
+    answers: { 200: { description: "The model", content: json("ModelSummary"), headers: ["ETag"] } },
+  }, async ({ c, params: { name, alias } }) => {
+    const { version } = check(setAliasSchema, await readJson(c, deps.settings), "body");
+    const { aliases } = models.get(name);
+    if (c.req.header("if-none-match")?.trim() === "*" && Object.hasOwn(aliases, alias)) {
+      const message = `Met the alias ${alias} at version ${aliases[alias]}, wanted none (If-None-Match: *)`;
+      throw new LoopscopeError("precondition", "alias_exists", message);
+    }
+    return summaryAnswer(deps, await models.setAlias(name, alias, version, wantedTag(c, models.aliasTag(name))));
+  });
+
+  declare(app, deps, {
+    ...one,
+    method: "delete",
+    summary: "Remove an alias",
+    params: aliasParamsSchema,
+    answers: { 200: { description: "The model", content: json("ModelSummary"), headers: ["ETag"] } },
+  }, async ({ c, params: { name, alias } }) => {
+    return summaryAnswer(deps, await models.removeAlias(name, alias, wantedTag(c, models.aliasTag(name))));
+  });
+}
+
+/** A number names one version for ever; `latest` and aliases move. */
+function freshnessOf(version: string): Freshness {
+  return /^[0-9]+$/.test(version) ? "immutable" : "revalidate";
+}
+
+async function tagged(
+  c: AppContext,
+  { tag, freshness }: { tag: string; freshness: Freshness },
+  body: () => BodyInit | Promise<BodyInit>,
+  contentType: string,
+): Promise<Response> {
+  const headers = cacheHeaders(tag, freshness);
+  return notModified(c, headers) ??
+    new Response(await body(), { headers: { ...headers, "Content-Type": contentType, "Vary": "Accept" } });
+}
+
+function summaryAnswer(deps: AppDeps, summary: ModelSummary): Response {
+  return Response.json(summary, { headers: summaryHeaders(deps, summary) });
+}
+
+function summaryHeaders({ services }: AppDeps, { name }: ModelSummary): Record<string, string> {
+  return cacheHeaders(services.models.aliasTag(name), "changing");
+}
+
+async function readImport(c: AppContext, { settings }: AppDeps): Promise<{ model: Uint8Array; weights: Uint8Array }> {
+  demandType(c, /^multipart\/form-data$/, "multipart/form-data with the fields model and weights");
+  const found: Record<string, Uint8Array> = {};
+  for await (const part of readForm(c, settings, settings.maxImportBytes)) {
+    if (part.name !== "model" && part.name !== "weights") continue;
+    if (found[part.name]) throw unprocessable("field_twice", `Met the field ${part.name} twice, wanted it once`);
+    found[part.name] = await readAll(c, part.body);
+  }
+  const { model, weights } = found;
+  if (!model || !weights) {
+    const met = Object.keys(found).join(", ") || "neither";
+    throw unprocessable("field_missing", `Met ${met}, wanted the fields model and weights`);
+  }
+  if (model.length > MAX_MODEL_JSON_BYTES) {
+    const message = `Met ${model.length} bytes in the field model, wanted at most ${MAX_MODEL_JSON_BYTES}`;
+    throw new LoopscopeError("tooLarge", "body_too_large", message);
+  }
+  return { model, weights };
+}

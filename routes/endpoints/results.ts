@@ -1,0 +1,173 @@
+import type { z } from "@hono/zod-openapi";
+import { appliedParamsSchema, idParamsSchema } from "../../lib/schemas/paths.ts";
+import { cubeResultQuerySchemas, modelResultQuerySchemas } from "../../lib/schemas/queries.ts";
+import type { ComponentName } from "../../lib/schemas/openapi.ts";
+import type { CubeResultName, ModelResultName, Outcome } from "../../lib/service/services.ts";
+import { cacheHeaders, notModified } from "../response/conditional.ts";
+import type { AppContext, AppDeps } from "../context.ts";
+import { type App, declare } from "../openapi/declare_route.ts";
+import { holdResponse } from "../response/response_backpressure.ts";
+import { appliedPreference, preferredWaitMs } from "../request/prefer.ts";
+import { renderResult, resultTypeOf } from "../response/render.ts";
+import { PREFER_HEADER, resultAnswers } from "../openapi/result_docs.ts";
+
+interface ResultRoute<Name extends string> {
+  result: Name;
+  schema: ComponentName;
+  path: string;
+  summary: string;
+  /** The array that stands for the whole as NPY or raw float32. */
+  main: string;
+}
+
+const CUBE_RESULTS: ResultRoute<CubeResultName>[] = [
+  {
+    result: "pca",
+    schema: "Pca",
+    path: "pca",
+    summary: "Principal components: spectra, maps, explained variance",
+    main: "maps",
+  },
+  { result: "nmf", schema: "Nmf", path: "nmf", summary: "Non-negative factors: spectra and maps", main: "maps" },
+  {
+    result: "loops",
+    schema: "Loops",
+    path: "loops",
+    summary: "Hysteresis-loop parameters per pixel, as maps",
+    main: "area",
+  },
+  {
+    result: "sho",
+    schema: "Sho",
+    path: "sho",
+    summary: "Harmonic-oscillator fits of band-excitation spectra",
+    main: "amplitude",
+  },
+  { result: "patchGmm", schema: "PatchGmm", path: "patches/gmm", summary: "Mixture of image patches", main: "labels" },
+  {
+    result: "dbscan",
+    schema: "PatchDbscan",
+    path: "patches/dbscan",
+    summary: "Density clusters of image patches",
+    main: "labels",
+  },
+];
+
+const MODEL_RESULTS: ResultRoute<ModelResultName>[] = [
+  {
+    result: "predictions",
+    schema: "Predictions",
+    path: "predictions",
+    summary: "Predictions at every pixel, or all about one",
+    main: "predicted",
+  },
+  {
+    result: "errors",
+    schema: "Errors",
+    path: "errors",
+    summary: "Error maps and scores of train, guard and test pixels",
+    main: "mse",
+  },
+  { result: "latents", schema: "Latents", path: "latents", summary: "Latent variables as maps", main: "latents" },
+  {
+    result: "gmm",
+    schema: "Gmm",
+    path: "gmm",
+    summary: "Mixture of latents: characteristic spectra and patches",
+    main: "labels",
+  },
+  {
+    result: "manifold",
+    schema: "Manifold",
+    path: "manifold",
+    summary: "The latent plane decoded on a grid",
+    main: "decoded",
+  },
+  { result: "suggest", schema: "Suggest", path: "suggest", summary: "Where to measure next", main: "scores" },
+  {
+    result: "jacobian",
+    schema: "Jacobian",
+    path: "jacobian",
+    summary: "What each latent does to the output, on a grid",
+    main: "jacobian",
+  },
+  {
+    result: "loops",
+    schema: "ModelLoops",
+    path: "loops",
+    summary: "Loop parameters, measured against predicted",
+    main: "difference.area",
+  },
+  { result: "dbscan", schema: "Dbscan", path: "dbscan", summary: "Density clusters of latents", main: "labels" },
+  { result: "pca", schema: "Pca", path: "pca", summary: "Principal components of predicted spectra", main: "maps" },
+  { result: "nmf", schema: "Nmf", path: "nmf", summary: "Non-negative factors of predicted spectra", main: "maps" },
+];
+
+/** What is derived from a cube, or from a model and a cube: all GET, cacheable, long ones by way of a job. */
+export function mountResults(app: App, deps: AppDeps): void {
+  const { results } = deps.services;
+  for (const { result, schema, path, summary, main } of CUBE_RESULTS) {
+    declare(app, deps, {
+      method: "get",
+      path: `/v1/cubes/{id}/${path}`,
+      tag: "Results of a cube",
+      summary,
+      scope: "read",
+      params: idParamsSchema,
+      query: cubeResultQuerySchemas[result] as z.ZodObject,
+      headers: [PREFER_HEADER],
+      answers: resultAnswers(summary, schema),
+      errors: [404, 406],
+    }, ({ c, params, query, caller }) => {
+      const ask = (waitMs: number) => results.ofCube(result, params.id, query, waitMs, caller);
+      return renderOutcome(c, deps, { ask, main, version: undefined });
+    });
+  }
+  for (const { result, schema, path, summary, main } of MODEL_RESULTS) {
+    declare(app, deps, {
+      method: "get",
+      path: `/v1/models/{name}/versions/{version}/cubes/{cube}/${path}`,
+      tag: "A model applied to a cube",
+      summary,
+      scope: "read",
+      params: appliedParamsSchema,
+      query: modelResultQuerySchemas[result] as z.ZodObject,
+      headers: [PREFER_HEADER],
+      answers: resultAnswers(summary, schema),
+      errors: [404, 406],
+    }, ({ c, params: { name, version, cube }, query, caller }) => {
+      const ask = (waitMs: number) => results.ofModel(result, { name, version }, cube, query, waitMs, caller);
+      return renderOutcome(c, deps, { ask, main, version });
+    });
+  }
+}
+
+interface Asked {
+  ask: (waitMs: number) => Promise<Outcome>;
+  main: string;
+  /** As in the URL: an alias may name another version tomorrow. */
+  version: string | undefined;
+}
+
+async function renderOutcome(c: AppContext, { settings }: AppDeps, { ask, main, version }: Asked): Promise<Response> {
+  const type = resultTypeOf(c.req.header("accept"));
+  const preferredMs = preferredWaitMs(c, settings.maxWaitMs);
+  const outcome = await ask(preferredMs ?? settings.resultWaitMs);
+  const applied = appliedPreference(preferredMs);
+  if (outcome.kind === "pending") {
+    const headers = {
+      ...applied,
+      "Location": `/v1/jobs/${outcome.job.id}`,
+      "Retry-After": "2",
+      "Cache-Control": "no-store",
+    };
+    return Response.json(outcome.job, { status: 202, headers });
+  }
+  const fixed = version === undefined || /^[0-9]+$/.test(version);
+  const tag = `${outcome.etag.replace(/[^\x21\x23-\x7e]/g, "")}.${type.split("/")[1]}`;
+  const headers = { ...applied, ...cacheHeaders(tag, fixed ? "immutable" : "revalidate") };
+  const known = notModified(c, headers);
+  if (known) return known;
+  holdResponse(c, outcome.value);
+  return renderResult(type, outcome.value, { headers, main });
+}

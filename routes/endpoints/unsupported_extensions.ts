@@ -1,0 +1,27 @@
+import { missing } from "../../lib/base/errors.ts";
+import type { App } from "../openapi/declare_route.ts";
+
+/** Paths of the protocol's extensions that clients offer calls for and this service does not have. */
+const PATHS = [
+  "/v2/repository/*",
+  "/v2/systemsharedmemory/*",
+  "/v2/cudasharedmemory/*",
+  "/v2/trace/*",
+  "/v2/logging",
+  ...["/v2/models/:name", "/v2/models/:name/versions/:version"].flatMap((model) =>
+    ["config", "stats", "trace/setting", "generate", "generate_stream"].map((path) => `${model}/${path}`)
+  ),
+];
+
+/** Says of other extensions' calls that they are extensions, so that nobody looks for a wrong address. */
+export function mountUnsupportedExtensions(app: App): void {
+  for (const path of PATHS) {
+    app.all(path, (c) => {
+      const met = c.req.path.slice(0, 200);
+      throw missing(
+        "unknown_extension",
+        `Met ${met} of an extension that is not here, wanted the protocol itself`,
+      );
+    });
+  }
+}

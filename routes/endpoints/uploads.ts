@@ -1,0 +1,236 @@
+import { LoopscopeError, malformed } from "../../lib/base/errors.ts";
+import { idParamsSchema, noParamsSchema } from "../../lib/schemas/paths.ts";
+import { noQuerySchema } from "../../lib/schemas/queries.ts";
+import type { Upload } from "../../lib/schemas/upload.ts";
+import type { AppendOptions } from "../../lib/store/upload_store.ts";
+import type { AppContext, AppDeps } from "../context.ts";
+import { type App, declare, type RouteRequest } from "../openapi/declare_route.ts";
+import { bodyStream } from "../request/request_body.ts";
+
+const TAG = "Resumable uploads";
+const TUS = "1.0.0";
+const BINARY = { type: "string", format: "binary" };
+const PIECE = "application/offset+octet-stream";
+
+const WHOLE = { type: "integer", minimum: 0 };
+const OVERRIDE = "X-HTTP-Method-Override";
+const STATE = ["Tus-Resumable", "Upload-Offset", "Upload-Length", "Upload-Expires"] as const;
+const METHODS = { type: "string", enum: ["PATCH", "DELETE"] };
+
+const header = (name: string, description: string) => ({ name, description, schema: { type: "string" } });
+const VERSION = {
+  ...header("Tus-Resumable", "The protocol's version"),
+  schema: { type: "string", enum: [TUS] },
+  required: true,
+};
+
+/**
+ * `/v1/uploads`: uploads in pieces that survive cuts, as the tus 1.0 protocol has them (creation, checksum, expiration,
+ * termination; https://tus.io/protocols/resumable-upload). The last piece makes the cube.
+ */
+export function mountUploads(app: App, deps: AppDeps): void {
+  const { uploads } = deps.services;
+  const shared = { tag: TAG, scope: "train", publicWith: "publicUploads", query: noQuerySchema } as const;
+
+  app.use("/v1/uploads/*", async (c, next) => {
+    await next();
+    c.res.headers.set("Tus-Resumable", TUS); // also of errors
+    if (c.res.status === 412) c.res.headers.set("Tus-Version", TUS);
+  });
+
+  // What this server can do is asked for with OPTIONS (no key needed: it says nothing of anybody's data).
+  app.options("/v1/uploads", () => new Response(null, { status: 204, headers: abilities(deps) }));
+
+  declare(app, deps, {
+    ...shared,
+    method: "post",
+    path: "/v1/uploads",
+    summary: "Begin an upload in pieces",
+    description:
+      "`Upload-Metadata` may have `name`, `filename`, `dataset`, `channel`, `repair` and `sha256` of the whole file.",
+    params: noParamsSchema,
+    headers: [
+      VERSION,
+      { ...header("Upload-Length", "Bytes of the whole file"), schema: { ...WHOLE, minimum: 1 }, required: true },
+      header("Upload-Metadata", "Names and base64 values, separated by commas"),
+    ],
+    answers: { 201: { description: "Begun: `Location` takes the pieces", headers: STATE } },
+    errors: [409, 412, 413],
+  }, ({ c, caller }) => {
+    demandTus(c);
+    const upload = uploads.create(lengthOf(c), metadataOf(c), caller);
+    return new Response(null, { status: 201, headers: { ...state(upload), Location: `/v1/uploads/${upload.id}` } });
+  });
+
+  declare(
+    app,
+    deps,
+    {
+      ...shared,
+      method: "get",
+      path: "/v1/uploads/{id}",
+      summary: "How far an upload has come (also with HEAD)",
+      params: idParamsSchema,
+      answers: {
+        200: {
+          description: "`Upload-Offset`, `Upload-Length`; `Content-Location` when it has become a cube",
+          headers: [...STATE, "Content-Location"],
+        },
+      },
+      errors: [404],
+    },
+    ({ params }) => new Response(null, { headers: { ...state(uploads.get(params.id)), "Cache-Control": "no-store" } }),
+  );
+
+  const piece = {
+    ...shared,
+    path: "/v1/uploads/{id}",
+    params: idParamsSchema,
+    headers: [
+      VERSION,
+      { ...header("Upload-Offset", "Bytes that are there already"), schema: WHOLE, required: true },
+      {
+        ...header("Upload-Checksum", "`sha256` or `sha1`, a space, and the piece's digest in base64"),
+        schema: { type: "string", pattern: "^sha(1|256) [A-Za-z0-9+/]+=*$" },
+      },
+    ],
+    body: { [PIECE]: { schema: BINARY } },
+    answers: {
+      204: {
+        description: "Taken; after the last piece `Content-Location` is the cube",
+        headers: [...STATE, "Content-Location"],
+      },
+    },
+    errors: [404, 409, 412, 422, 460],
+    untimed: true,
+  } as const;
+  const append = async ({ c, params, caller }: PieceRequest) => {
+    demandTus(c);
+    if (c.req.header("content-type") !== PIECE) {
+      const detail = `Met Content-Type ${c.req.header("content-type") ?? "none"}, wanted ${PIECE}`;
+      throw new LoopscopeError("unsupportedType", "unsupported_media_type", detail);
+    }
+    uploads.get(params.id);
+    const options = { signal: caller.signal, checksum: checksumOf(c) };
+    const upload = await uploads.append(params.id, wholeNumber(c, "Upload-Offset"), pieceOf(c, deps), options, caller);
+    return new Response(null, { status: 204, headers: state(upload) });
+  };
+  const remove = async ({ params }: { params: { id: string } }) => {
+    await uploads.remove(params.id);
+    return new Response(null, { status: 204 });
+  };
+  declare(app, deps, { ...piece, method: "patch", summary: "Send the next piece" }, append);
+  declare(app, deps, {
+    ...shared,
+    method: "delete",
+    path: "/v1/uploads/{id}",
+    summary: "Give an upload up",
+    params: idParamsSchema,
+    answers: { 204: { description: "Removed", headers: ["Tus-Resumable"] } },
+    errors: [404, 409],
+  }, remove);
+  declare(app, deps, {
+    ...piece,
+    method: "post",
+    summary: "PATCH or DELETE for clients that cannot send them",
+    headers: [{ ...header(OVERRIDE, "`PATCH` or `DELETE`"), schema: METHODS, required: true }, ...piece.headers],
+    answers: { 204: { description: "As the method meant answers", headers: ["Tus-Resumable"] } },
+  }, (request) => {
+    const met = request.c.req.header(OVERRIDE);
+    if (met === "PATCH") return append(request);
+    if (met === "DELETE") return remove(request);
+    throw malformed("bad_header", `${OVERRIDE} is ${met?.slice(0, 50) ?? "missing"}, wanted PATCH or DELETE`);
+  });
+}
+
+type PieceRequest = Pick<RouteRequest<{ id: string }, unknown>, "c" | "params" | "caller">;
+
+/** A piece may be empty: it then asks again for what comes after the last one. */
+function pieceOf(c: AppContext, { settings }: AppDeps): ReadableStream<Uint8Array> {
+  if (c.req.raw.body === null) return new Blob([]).stream();
+  return bodyStream(c, settings, settings.maxUploadBytes);
+}
+
+function abilities({ settings }: AppDeps): Record<string, string> {
+  return {
+    "Tus-Resumable": TUS,
+    "Tus-Version": TUS,
+    "Tus-Extension": "creation,checksum,expiration,termination",
+    "Tus-Checksum-Algorithm": "sha1,sha256",
+    "Tus-Max-Size": String(settings.maxUploadBytes),
+    "Allow": "OPTIONS, POST",
+  };
+}
+
+function state({ offset, sizeBytes, expiresMs, cube }: Upload): Record<string, string> {
+  return {
+    "Tus-Resumable": TUS,
+    "Upload-Offset": String(offset),
+    "Upload-Length": String(sizeBytes),
+    "Upload-Expires": new Date(expiresMs).toUTCString(),
+    ...(cube ? { "Content-Location": `/v1/cubes/${cube}` } : {}),
+  };
+}
+
+function demandTus(c: AppContext): void {
+  const met = c.req.header("tus-resumable");
+  if (met === TUS) return;
+  throw new LoopscopeError("precondition", "tus_version", `Tus-Resumable is ${met ?? "missing"}, wanted ${TUS}`);
+}
+
+function lengthOf(c: AppContext): number {
+  if (c.req.header("upload-defer-length")) {
+    throw malformed("bad_header", "Met Upload-Defer-Length, wanted Upload-Length: the space is asked for beforehand");
+  }
+  return wholeNumber(c, "Upload-Length");
+}
+
+function wholeNumber(c: AppContext, name: string): number {
+  const text = c.req.header(name) ?? "";
+  const value = Number(text);
+  if (/^[0-9]{1,15}$/.test(text) && Number.isSafeInteger(value)) return value;
+  throw malformed(
+    "bad_header",
+    `${name} is ${text === "" ? "missing" : text.slice(0, 50)}, wanted a whole number of bytes`,
+  );
+}
+
+const MAX_METADATA_CHARACTERS = 8192;
+
+function metadataOf(c: AppContext): Record<string, string> {
+  const text = c.req.header("upload-metadata") ?? "";
+  if (text.length > MAX_METADATA_CHARACTERS) {
+    const message = `Met Upload-Metadata of ${text.length} characters, wanted at most ${MAX_METADATA_CHARACTERS}`;
+    throw malformed("bad_header", message);
+  }
+  const pairs = text.split(",").map((pair) => pair.trim()).filter(Boolean).map((pair): [string, string] => {
+    const [name, value = ""] = pair.split(/\s+/);
+    return [name, decodeText(name, value)];
+  });
+  const twice = pairs.find(([name], i) => pairs.findIndex(([other]) => other === name) < i);
+  if (twice) throw malformed("bad_header", `Upload-Metadata has ${twice[0].slice(0, 50)} twice, wanted each name once`);
+  return Object.fromEntries(pairs);
+}
+
+function decodeText(name: string, value: string): string {
+  const text = new TextDecoder("utf-8", { fatal: true });
+  try {
+    return text.decode(Uint8Array.fromBase64(value)).slice(0, 1024);
+  } catch (cause) {
+    throw malformed("bad_header", `Upload-Metadata: ${name.slice(0, 50)} is not base64 of UTF-8 text`, { cause });
+  }
+}
+
+function checksumOf(c: AppContext): AppendOptions["checksum"] {
+  const text = c.req.header("upload-checksum");
+  if (text === undefined) return undefined;
+  const [algorithm, digest = ""] = text.split(" ");
+  if (algorithm !== "sha1" && algorithm !== "sha256") {
+    throw malformed("bad_header", `Upload-Checksum has the algorithm ${algorithm.slice(0, 50)}, wanted sha1 or sha256`);
+  }
+  try {
+    return { algorithm, digest: Uint8Array.fromBase64(digest) };
+  } catch (cause) {
+    throw malformed("bad_header", "Upload-Checksum is not base64", { cause });
+  }
+}

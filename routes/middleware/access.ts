@@ -1,0 +1,85 @@
+import type { MiddlewareHandler } from "hono";
+import { LoopscopeError } from "../../lib/base/errors.ts";
+import type { Scope } from "../../lib/schemas/access.ts";
+import { callerAddress } from "./caller_address.ts";
+import type { AppContext, AppDeps, AppEnv } from "../context.ts";
+import type { RateLimit } from "./rate_limit.ts";
+
+const ALL: ReadonlySet<Scope> = new Set(["read", "predict", "train", "admin"]);
+/** Paths that monitors call often and that say nothing about anybody's data. */
+const UNLIMITED = new Set(["/healthz", "/readyz", "/v2/health/live", "/v2/health/ready"]);
+
+/**
+ * Says who calls and what that caller may do. Without configured keys everybody may do everything (the service then
+ * listens on loopback only). A key that is not known is refused even where none is needed.
+ */
+export function identify(deps: AppDeps, limit: RateLimit): MiddlewareHandler<AppEnv> {
+  return async (c, next) => {
+    if (UNLIMITED.has(c.req.path)) {
+      c.set("scopes", new Set());
+      c.set("callerId", "monitor");
+      return await next();
+    }
+    const address = `address:${addressOf(c, deps.settings.trustProxy)}`;
+    const secret = deps.keys && secretOf(c);
+    if (!deps.keys || !secret) {
+      if (deps.keys) limit.take(address, deps.settings.ratePerMinute);
+      c.set("callerId", address);
+      c.set("scopes", deps.keys ? anonymousScopes(deps.settings) : ALL);
+      return await next();
+    }
+    const key = await deps.keys.verify(secret);
+    if (!key) {
+      limit.take(address, deps.settings.ratePerMinute);
+      throw new LoopscopeError(
+        "unauthenticated",
+        "unknown_key",
+        "Met a key that is not known here, wanted one that is",
+      );
+    }
+    limit.take(`key:${key.id}`, deps.settings.keyRatePerMinute);
+    c.set("callerId", `key:${key.id}`);
+    c.set("scopes", key.scopes.includes("admin") ? ALL : new Set(key.scopes));
+    await next();
+  };
+}
+
+/** Throws 401 where a key could help and none was given, 403 where the key given may not do this. */
+export function demandScope(c: AppContext, scope: Scope): void {
+  if (c.get("scopes").has(scope)) return;
+  if (c.get("callerId").startsWith("key:")) {
+    const message = `Met a key with ${[...c.get("scopes")].join(", ") || "no scope"}, wanted one with ${scope}`;
+    throw new LoopscopeError("forbidden", "scope_missing", message);
+  }
+  throw new LoopscopeError("unauthenticated", "key_required", `Met no key, wanted one with the scope ${scope}`);
+}
+
+/** Throws `not_yours` where the thing is another's and the caller has no key for everything: 401 without a key, else 403. */
+export function demandOwn(c: AppContext, isOwn: boolean, thing: string): void {
+  if (isOwn || c.get("scopes").has("admin")) return;
+  const kind = c.get("callerId").startsWith("key:") ? "forbidden" : "unauthenticated";
+  throw new LoopscopeError(kind, "not_yours", `Met the ${thing} of somebody else, wanted your own or a key with admin`);
+}
+
+/** Someone without a key at a public demo. */
+export function isVisitor(c: AppContext, { keys, settings }: AppDeps): boolean {
+  return keys !== undefined && settings.publicRead && c.get("callerId").startsWith("address:");
+}
+
+function anonymousScopes(settings: AppDeps["settings"]): ReadonlySet<Scope> {
+  const scopes = new Set<Scope>();
+  if (settings.publicRead) scopes.add("read").add("predict");
+  return scopes;
+}
+
+function secretOf(c: AppContext): string | undefined {
+  const authorization = c.req.header("authorization");
+  if (authorization) return /^Bearer +(\S+)$/i.exec(authorization)?.[1] ?? authorization;
+  return c.req.header("x-api-key");
+}
+
+function addressOf(c: AppContext, trustProxy: boolean): string {
+  // The proxy adds whom it saw at the end; what stands before it is what the caller says of himself.
+  const forwarded = trustProxy ? c.req.header("x-forwarded-for")?.split(",").at(-1) : undefined;
+  return callerAddress(forwarded || c.env?.remoteAddr?.hostname || "");
+}

@@ -1,0 +1,39 @@
+import type { MiddlewareHandler } from "hono";
+import { LoopscopeError, malformed } from "../../lib/base/errors.ts";
+import type { AppDeps, AppEnv } from "../context.ts";
+
+/**
+ * Keeps foreign web pages from using a visitor's browser against a service that needs no key: a changing request must
+ * come from the service's own page (or the one origin allowed), and without keys the host must be an address or
+ * `localhost`, so that a foreign name cannot be rebound to this machine.
+ */
+export function guardBrowsers({ keys, settings }: AppDeps): MiddlewareHandler<AppEnv> {
+  return async (c, next) => {
+    const url = URL.canParse(c.req.url) ? new URL(c.req.url) : undefined;
+    if (!url) throw malformed("invalid_url", `Met the address ${c.req.url.slice(0, 200)}, wanted a URL`);
+    if (!keys && !isLocalName(url.hostname)) {
+      const message = `Met the host ${url.hostname}, wanted localhost or an address while no keys are configured`;
+      throw new LoopscopeError("forbidden", "unknown_host", message);
+    }
+    const origin = c.req.header("origin");
+    const reading = ["GET", "HEAD", "OPTIONS"].includes(c.req.method);
+    if (!reading && origin && origin !== settings.corsOrigin && !isSamePlace(origin, url)) {
+      const message = `Met a request from the web page ${origin.slice(0, 200)}, wanted this service's own`;
+      throw new LoopscopeError("forbidden", "foreign_origin", message);
+    }
+    await next();
+  };
+}
+
+function isLocalName(hostname: string): boolean {
+  return hostname === "localhost" || hostname.endsWith(".localhost") || /^[0-9.]+$/.test(hostname) ||
+    hostname.startsWith("[");
+}
+
+/** A proxy that speaks TLS may forward the host with its port, which a browser leaves out: `name:443`. */
+function isSamePlace(origin: string, { hostname, port }: URL): boolean {
+  if (!URL.canParse(origin)) return false;
+  const page = new URL(origin);
+  const pagePort = page.port || (page.protocol === "https:" ? "443" : "80");
+  return page.hostname === hostname && (port === "" ? page.port === "" : pagePort === port);
+}

@@ -1,0 +1,84 @@
+import { malformed, unprocessable } from "../../lib/base/errors.ts";
+import type { NdArray } from "../../lib/base/nd_array.ts";
+import { type InferRequest, inferRequestSchema, type TensorParameters } from "../../lib/schemas/inference_v2.ts";
+import type { ModelView } from "../../lib/service/services.ts";
+import { check, show } from "./validate.ts";
+import type { AppContext, AppDeps } from "../context.ts";
+import type { OutputChoice } from "../response/infer_response.ts";
+import { parseJson } from "./parse_json.ts";
+import { bodyBytes } from "./request_body.ts";
+import { BinaryData, readTensor } from "./tensor_data.ts";
+
+export const LENGTH_HEADER = "Inference-Header-Content-Length";
+
+export interface Input {
+  name: "x" | "image";
+  array: NdArray;
+}
+
+/** Splits the body into its JSON header and the binary tensors after it. */
+export async function readInfer(
+  c: AppContext,
+  { settings }: AppDeps,
+): Promise<{ request: InferRequest; binary: BinaryData }> {
+  const bytes = await bodyBytes(c, settings);
+  const header = c.req.header(LENGTH_HEADER);
+  if (header !== undefined && !/^[0-9]{1,12}$/.test(header)) {
+    throw malformed("invalid_header_length", `Met ${LENGTH_HEADER} ${header.slice(0, 40)}, wanted a whole number`);
+  }
+  const length = header === undefined ? bytes.length : Number(header);
+  if (length > bytes.length) {
+    throw malformed(
+      "invalid_header_length",
+      `Met ${LENGTH_HEADER} ${length}, wanted at most the body's ${bytes.length}`,
+    );
+  }
+  const request = check(inferRequestSchema, await parseJson(bytes.subarray(0, length), c.get("yieldTurn")), "body");
+  return { request, binary: new BinaryData(bytes.subarray(length)) };
+}
+
+/** The one input of a request. Throws `invalid_inputs`, `unknown_tensor` and what `readTensor` throws. */
+export function readInput({ inputs }: InferRequest, binary: BinaryData, { network }: ModelView): Input {
+  const wanted = network.direction === "im2spec" ? ["x", "image"] : ["x"];
+  if (inputs.length !== 1) {
+    const names = inputs.map(({ name }) => name).join(", ");
+    throw unprocessable("invalid_inputs", `Met the inputs ${names}, wanted one: ${wanted.join(" or ")}`);
+  }
+  const [input] = inputs;
+  if (!wanted.includes(input.name)) {
+    throw unprocessable("unknown_tensor", `Met the input ${input.name}, wanted ${wanted.join(" or ")}`);
+  }
+  const array = readTensor(input, binary);
+  binary.end();
+  return { name: input.name as Input["name"], array };
+}
+
+/**
+ * Which outputs are wanted and how; all of them as JSON where nothing is said. Parameters that are not known are
+ * ignored, as the protocol's other servers do, unless the answer would be another without them.
+ */
+export function chooseOutputs({ outputs, parameters }: InferRequest): OutputChoice[] {
+  const allBinary = flag(parameters, "binary_data_output") ?? false;
+  const wanted = outputs?.length ? outputs : [{ name: "y" }, { name: "latent" }];
+  return wanted.map(({ name, parameters: own }: NonNullable<InferRequest["outputs"]>[number], i) => {
+    if (name !== "y" && name !== "latent") {
+      throw unprocessable("unknown_tensor", `Met the output ${name}, wanted y or latent`);
+    }
+    if (wanted.findIndex((other) => other.name === name) < i) {
+      throw unprocessable("repeated_tensor", `Met the output ${name} twice, wanted it once`);
+    }
+    const odd = Object.keys(own ?? {}).find((key) => /^(classification$|shared_memory_)/.test(key));
+    if (odd) {
+      const message =
+        `Met the parameter ${odd} of output ${name}, wanted binary_data or none: there is no such extension`;
+      throw unprocessable("unsupported_parameter", message);
+    }
+    return { name, binary: flag(own, "binary_data") ?? allBinary };
+  });
+}
+
+function flag(parameters: TensorParameters, key: string): boolean | undefined {
+  const value = parameters?.[key] ?? undefined;
+  if (value === undefined || typeof value === "boolean") return value;
+  throw unprocessable("invalid_parameter", `Met the parameter ${key} ${show(value)}, wanted true or false`);
+}

@@ -1,0 +1,19 @@
+import { LoopscopeError } from "../../lib/base/errors.ts";
+import type { AppSettings } from "../app_settings.ts";
+import type { AppContext } from "../context.ts";
+import { parseJson } from "./parse_json.ts";
+import { bodyBytes, mediaTypeOf } from "./request_body.ts";
+
+/** The request's JSON body, parsed but not yet checked against a schema. */
+export async function readJson(c: AppContext, settings: AppSettings): Promise<unknown> {
+  demandType(c, /^application\/([a-z0-9.-]+\+)?json$/, "application/json");
+  return await parseJson(await bodyBytes(c, settings), c.get("yieldTurn"));
+}
+
+/** Throws `unsupported_media_type` (415) unless the body's type matches. */
+export function demandType(c: AppContext, wanted: RegExp, inWords: string): void {
+  const met = mediaTypeOf(c);
+  if (wanted.test(met)) return;
+  const message = `Met Content-Type ${met || "(none)"}, wanted ${inWords}`;
+  throw new LoopscopeError("unsupportedType", "unsupported_media_type", message);
+}

@@ -1,0 +1,99 @@
+import type { z } from "@hono/zod-openapi";
+import { LoopscopeError, unprocessable } from "../../lib/base/errors.ts";
+import { check } from "./validate.ts";
+import type { AppContext, AppDeps } from "../context.ts";
+import type { Part } from "./multipart.ts";
+import { readForm } from "./read_form.ts";
+import { bodyStream, mediaTypeOf } from "./request_body.ts";
+
+const MAX_FIELD_CHARACTERS = 8192;
+const RAW_TYPES = /^(application\/(octet-stream|x-hdf5?|hdf5|x-npy|x-npz|zip)|)$/;
+
+/** Calls `use` with the uploaded file's bytes and the options to read it with. */
+export type UseFile<Options, T> = (
+  body: ReadableStream<Uint8Array>,
+  options: Options & { name?: string },
+) => Promise<T>;
+
+export interface UploadedFileOptions<S extends z.ZodObject> {
+  /** Of the options: those of the query, parsed already, and fields of a form. */
+  schema: S;
+  query: z.output<S>;
+}
+
+/**
+ * Takes an uploaded file from the body itself or from the form's field `file`. In a form, options may also be fields
+ * before the file; fields that are no options are not looked at. Without a name the file's own is taken.
+ */
+export async function takeUploadedFile<S extends z.ZodObject, T>(
+  c: AppContext,
+  { settings }: AppDeps,
+  { schema, query }: UploadedFileOptions<S>,
+  use: UseFile<z.output<S>, T>,
+): Promise<T> {
+  const type = mediaTypeOf(c);
+  if (RAW_TYPES.test(type)) return await use(bodyStream(c, settings, settings.maxUploadBytes), query);
+  if (type !== "multipart/form-data") {
+    const message =
+      `Met Content-Type ${type}, wanted application/octet-stream or multipart/form-data with the field file`;
+    throw new LoopscopeError("unsupportedType", "unsupported_media_type", message);
+  }
+  let done: { value: T } | undefined;
+  const names: string[] = [];
+  const fields: Record<string, string> = {};
+  for await (const part of readForm(c, settings, settings.maxUploadBytes)) {
+    const { name } = part;
+    const isOption = Object.hasOwn(schema.shape, name);
+    if ((name === "file" || isOption) && done) {
+      const message =
+        `Met the field ${name} after the file, which is stored by now: wanted one file, as the last field`;
+      throw unprocessable("field_after_file", message);
+    }
+    names.push(name.slice(0, 100));
+    if (name === "file") {
+      const options = withFields(c, { schema, query }, fields);
+      const named = { ...options, name: options.name ?? plainName(part.filename) };
+      done = { value: await use(ReadableStream.from(part.body), named) };
+    } else if (isOption) {
+      if (Object.hasOwn(fields, name)) {
+        throw unprocessable("field_twice", `Met the field ${name} twice, wanted it once`);
+      }
+      fields[name] = await shortText(part);
+    }
+  }
+  if (done) return done.value;
+  throw unprocessable("file_missing", `Met a form with ${names.join(", ") || "no field"}, wanted the field file`);
+}
+
+/** The options of the query together with those of the form; what is in both is refused. */
+function withFields<S extends z.ZodObject>(
+  c: AppContext,
+  { schema, query }: UploadedFileOptions<S>,
+  fields: Record<string, string>,
+): z.output<S> & { name?: string } {
+  if (Object.keys(fields).length === 0) return query;
+  const asked = c.req.query();
+  const twice = Object.keys(fields).find((name) => Object.hasOwn(asked, name));
+  if (twice) throw unprocessable("field_twice", `Met ${twice} in the query and in the form, wanted it once`);
+  return check(schema, { ...asked, ...fields }, "form");
+}
+
+async function shortText({ name, body }: Part): Promise<string> {
+  const decoder = new TextDecoder();
+  let text = "";
+  for await (const bytes of body) {
+    text += decoder.decode(bytes, { stream: true });
+    if (text.length > MAX_FIELD_CHARACTERS) {
+      const message = `Met the field ${name} of more than ${MAX_FIELD_CHARACTERS} characters, wanted at most that`;
+      throw unprocessable("field_too_long", message);
+    }
+  }
+  return text + decoder.decode();
+}
+
+/** The last piece of a path as browsers send it (they escape quotes), without control characters. */
+function plainName(filename: string | undefined): string | undefined {
+  const piece = filename?.replaceAll(/\\"|%22/g, '"').split(/[\\/]/).at(-1);
+  // deno-lint-ignore no-control-regex
+  return piece?.replace(/[\x00-\x1f\x7f]/g, "").slice(0, 200).toWellFormed() || undefined;
+}

@@ -1,0 +1,45 @@
+import type { z } from "@hono/zod-openapi";
+import { type FieldIssue, LoopscopeError } from "../../lib/base/errors.ts";
+
+const MAX_ISSUES = 20;
+const SHOWN_CHARACTERS = 60;
+
+/**
+ * Checks a value against a schema and returns it parsed. Throws `invalid_PART` (422) whose issues say the value met
+ * and the value wanted; `part` is `query`, `body` or `path`.
+ */
+export function check<S extends z.ZodType>(schema: S, value: unknown, part: string): z.output<S> {
+  const parsed = schema.safeParse(value, { reportInput: true });
+  if (parsed.success) return parsed.data;
+  const issues = parsed.error.issues.slice(0, MAX_ISSUES).flatMap(toFieldIssues).slice(0, MAX_ISSUES);
+  const more = issues.length > 1 ? ` (and ${issues.length - 1} more)` : "";
+  const first = issues[0].path ? `${issues[0].path}: ${issues[0].message}` : issues[0].message;
+  throw new LoopscopeError("unprocessable", `invalid_${part}`, `Invalid ${part}: ${first}${more}`, { issues });
+}
+
+function toFieldIssues(issue: z.core.$ZodIssue): FieldIssue[] {
+  const path = issue.path.map(String).join(".");
+  if (issue.code === "unrecognized_keys") {
+    return issue.keys.map((key) => ({
+      path: path ? `${path}.${key}` : key,
+      message: "met a name that is not known here",
+    }));
+  }
+  const wanted = issue.message.replace(/^Invalid input: expected (.*?)(, received \w+)?$/, "wanted $1")
+    .replace(/^Too (small|big): expected \w+ to (be|have) /, "wanted ")
+    .replace(/^Invalid option: expected /, "wanted ")
+    .replace(/^wanted nonoptional$/, "wanted a value");
+  return [{ path, message: `met ${show(issue.input)}, ${wanted}` }];
+}
+
+/** A value in an error message: short, on one line. Of a large one only the beginning is looked at. */
+export function show(value: unknown): string {
+  if (value === undefined) return "nothing";
+  if (typeof value === "number" || typeof value === "bigint") return String(value);
+  let left = SHOWN_CHARACTERS;
+  const text = JSON.stringify(value, (_name, part) => {
+    if (left-- <= 0) return undefined;
+    return typeof part === "string" || Array.isArray(part) ? part.slice(0, SHOWN_CHARACTERS + 1) : part;
+  }) ?? typeof value;
+  return text.length > SHOWN_CHARACTERS ? `${text.slice(0, SHOWN_CHARACTERS - 3)}…` : text;
+}

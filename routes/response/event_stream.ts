@@ -1,0 +1,67 @@
+import type { JobEvent } from "../../lib/service/services.ts";
+
+export interface EventStreamOptions {
+  /** Silence after which a comment keeps proxies from closing the stream. */
+  heartbeatMs: number;
+  /** Fires when the client has gone. */
+  signal: AbortSignal;
+}
+
+/** `Last-Event-ID` as a number; 0 (all events) where there is none or it is not ours. */
+export function lastEventId(header: string | undefined): number {
+  return header !== undefined && /^[0-9]{1,15}$/.test(header) ? Number(header) : 0;
+}
+
+/**
+ * Job events as server-sent events. Ends after `done`, when the source ends, or when the client goes: the source's
+ * signal fires then. A client that does not read holds up only its own source.
+ */
+export function eventStream(
+  open: (signal: AbortSignal) => AsyncGenerator<JobEvent[]>,
+  { heartbeatMs, signal }: EventStreamOptions,
+): Response {
+  const stopped = new AbortController();
+  const source = open(AbortSignal.any([signal, stopped.signal]));
+  const encoder = new TextEncoder();
+  let next: Promise<IteratorResult<JobEvent[]>> | undefined;
+  const close = () => {
+    stopped.abort();
+    source.return(undefined).catch(() => {}); // not awaited: it waits for the step that the signal ends
+  };
+  const body = new ReadableStream<Uint8Array>({
+    start: (controller) => controller.enqueue(encoder.encode("retry: 2000\n\n")),
+    async pull(controller) {
+      if (!next) {
+        next = source.next();
+        next.catch(() => {}); // a failure after the client has gone is nobody's
+      }
+      const result = await withHeartbeat(next, heartbeatMs).catch(() => ({ done: true as const, value: undefined }));
+      if (result === "quiet") return controller.enqueue(encoder.encode(": still here\n\n"));
+      next = undefined;
+      if (!result.done) controller.enqueue(encoder.encode(result.value.map(eventText).join("")));
+      if (result.done || result.value.at(-1)?.event === "done") {
+        controller.close();
+        close();
+      }
+    },
+    cancel: close,
+  });
+  const headers = { "Content-Type": "text/event-stream", "Cache-Control": "no-store", "X-Accel-Buffering": "no" };
+  return new Response(body, { headers });
+}
+
+function eventText({ sequence, event, json }: JobEvent): string {
+  return `id: ${sequence}\nevent: ${event}\ndata: ${json}\n\n`;
+}
+
+async function withHeartbeat<T>(next: Promise<T>, heartbeatMs: number): Promise<T | "quiet"> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const quiet = new Promise<"quiet">((resolve) => {
+    timer = setTimeout(() => resolve("quiet"), heartbeatMs);
+  });
+  try {
+    return await Promise.race([next, quiet]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

@@ -1,0 +1,68 @@
+import { npyPieces } from "../../lib/formats/numpy/npy.ts";
+import { npzPieces } from "../../lib/formats/numpy/npz.ts";
+import { LoopscopeError } from "../../lib/base/errors.ts";
+import { isNdArray, type NdArray, ndArray, type ResultTree } from "../../lib/base/nd_array.ts";
+import { bytesResponse } from "./bytes_response.ts";
+import { jsonPieces } from "./json_pieces.ts";
+import { negotiate } from "./negotiate.ts";
+import { streamText } from "./stream_text.ts";
+
+const TYPES = ["application/json", "application/x-npy", "application/x-npz", "application/octet-stream"] as const;
+export type ResultType = (typeof TYPES)[number];
+
+export interface RenderOptions {
+  status?: number;
+  headers?: Record<string, string>;
+  /** The array that stands for the whole where one array is asked for, by its path such as `values`. */
+  main?: string;
+}
+
+/** The media type in which a result is wanted; 406 where it cannot be had. */
+export function resultTypeOf(accept: string | undefined): ResultType {
+  return negotiate(accept, TYPES);
+}
+
+/** A result as JSON, one array of it as NPY or raw float32, or all of its arrays as NPZ. */
+export function renderResult(type: ResultType, value: ResultTree, options: RenderOptions = {}): Response {
+  const headers = { ...options.headers, "Content-Type": type, "Vary": "Accept" };
+  const answer = (body: Uint8Array<ArrayBuffer> | ReadableStream, more: Record<string, string> = {}) => {
+    const length: Record<string, string> = "length" in body ? { "Content-Length": String(body.length) } : {};
+    return new Response(body, { status: options.status ?? 200, headers: { ...headers, ...length, ...more } });
+  };
+  const answerBytes = (pieces: Uint8Array<ArrayBuffer>[], more: Record<string, string> = {}) =>
+    bytesResponse(pieces, { ...headers, ...more }, options.status);
+  if (type === "application/json") return answer(streamText(jsonPieces(value)));
+  if (type === "application/x-npz") return answerBytes(npzPieces(collectForNpz(value)));
+  const array = mainArray(value, options.main);
+  if (type === "application/x-npy") return answerBytes(npyPieces(array));
+  const float32 = array.data instanceof Float32Array ? array.data : Float32Array.from(array.data);
+  const bytes = new Uint8Array(float32.buffer as ArrayBuffer, float32.byteOffset, float32.byteLength);
+  return answerBytes([bytes], { "X-Shape": array.shape.join(","), "X-Dtype": "float32" });
+}
+
+/** All arrays of a result by dotted path; lists of numbers count as arrays. */
+export function arraysOf(value: ResultTree, path = ""): [path: string, array: NdArray][] {
+  if (isNdArray(value)) return [[path || "values", value]];
+  if (typeof value !== "object" || value === null) return [];
+  if (Array.isArray(value) && value.length > 0 && value.every((entry) => typeof entry === "number")) {
+    return [[path || "values", ndArray(Float64Array.from(value as number[]), [value.length])]];
+  }
+  return Object.entries(value).flatMap(([key, entry]) => arraysOf(entry, path ? `${path}.${key}` : key));
+}
+
+function mainArray(value: ResultTree, main: string | undefined): NdArray {
+  const arrays = arraysOf(value);
+  const found = arrays.find(([path]) => path === main) ?? (arrays.length === 1 ? arrays[0] : undefined);
+  if (found) return found[1];
+  const names = arrays.map(([path]) => path).join(", ") || "none";
+  const message = `Met a result that is not one array, wanted Accept: application/x-npz or JSON (arrays: ${names})`;
+  throw new LoopscopeError("notAcceptable", "not_one_array", message);
+}
+
+/** What is no array travels as JSON text in the array of bytes `metadata`. */
+function collectForNpz(value: ResultTree): Record<string, NdArray> {
+  const arrays = Object.fromEntries(arraysOf(value));
+  const rest = JSON.stringify(value, (_key, entry) => isNdArray(entry) ? undefined : entry) ?? "null";
+  const bytes = new TextEncoder().encode(rest);
+  return { ...arrays, metadata: ndArray(bytes, [bytes.length]) };
+}

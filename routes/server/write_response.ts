@@ -1,0 +1,119 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Yield } from "../../lib/base/scheduler.ts";
+
+type Chunk = ReadableStreamReadResult<Uint8Array>;
+
+/** What a client gets to read an answer to a body that was not wanted, before its connection is closed. */
+const LINGER_MS = 1000;
+
+/** Written in one turn. */
+const PIECE_BYTES = 65_536;
+
+export interface WriteOptions {
+  /** Fires when the client has gone. */
+  signal: AbortSignal;
+  /** A client that takes nothing for this long is given up. */
+  timeoutMs: number;
+  /** Shared with all other answers: the next piece of a large one waits for it, also where the client takes it at once. */
+  yieldTurn: Yield;
+}
+
+/**
+ * Writes an answer as fast as the client reads it. Throws when the client has gone, has read nothing for the time, or the
+ * body fails.
+ */
+export async function writeResponse(
+  response: Response,
+  incoming: IncomingMessage,
+  outgoing: ServerResponse,
+  options: WriteOptions,
+): Promise<void> {
+  const { signal } = options;
+  outgoing.statusCode = response.status;
+  response.headers.forEach((value, name) => outgoing.setHeader(name, value));
+  if (!incoming.complete) closeAfterwards(incoming, outgoing);
+  if (response.body === null || incoming.method === "HEAD") {
+    await response.body?.cancel();
+    return await end(outgoing, options);
+  }
+  if (Number(response.headers.get("content-length") ?? Infinity) <= PIECE_BYTES) {
+    return await end(outgoing, options, new Uint8Array(await response.arrayBuffer()));
+  }
+  const reader = response.body.getReader();
+  const stop = () => void reader.cancel(signal.reason).catch(() => {});
+  signal.addEventListener("abort", stop, { once: true });
+  try {
+    if (signal.aborted) throw signal.reason;
+    await writeBody(reader, outgoing, options);
+  } catch (error) {
+    stop();
+    throw error;
+  } finally {
+    signal.removeEventListener("abort", stop);
+  }
+}
+
+/** A body that is there at once is sent with its length. */
+async function writeBody(
+  reader: ReadableStreamDefaultReader<Uint8Array>,
+  outgoing: ServerResponse,
+  options: WriteOptions,
+): Promise<void> {
+  let chunk: Chunk = await reader.read();
+  if (!chunk.done) {
+    const following = reader.read();
+    following.catch(() => {});
+    const soon = await Promise.race([following, options.yieldTurn().then(() => undefined)]);
+    if (soon?.done && !outgoing.hasHeader("content-length")) outgoing.setHeader("content-length", chunk.value.length);
+    await writeChunk(outgoing, chunk.value, options);
+    chunk = await following;
+  }
+  while (!chunk.done) {
+    await options.yieldTurn();
+    await writeChunk(outgoing, chunk.value, options);
+    chunk = await reader.read();
+  }
+  await end(outgoing, options);
+}
+
+/** Resolves when the client has room for more. A slow reader of a large chunk is one that reads. */
+async function writeChunk(outgoing: ServerResponse, bytes: Uint8Array, options: WriteOptions): Promise<void> {
+  for (let at = 0; at < bytes.length; at += PIECE_BYTES) {
+    if (at > 0) await options.yieldTurn();
+    if (options.signal.aborted) throw options.signal.reason;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    outgoing.once("drain", resolve);
+    try {
+      if (!outgoing.write(bytes.subarray(at, at + PIECE_BYTES))) await inTime(promise, options);
+    } finally {
+      outgoing.off("drain", resolve);
+    }
+  }
+}
+
+/** Resolves when all has been handed over. */
+async function end(outgoing: ServerResponse, options: WriteOptions, last?: Uint8Array): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  outgoing.end(last, resolve);
+  await inTime(promise, options);
+}
+
+async function inTime(done: Promise<void>, { signal, timeoutMs }: WriteOptions): Promise<void> {
+  if (signal.aborted) throw signal.reason; // nothing tells of the end of what has gone
+  const { promise: stopped, reject } = Promise.withResolvers<never>();
+  const leave = () => reject(signal.reason);
+  signal.addEventListener("abort", leave, { once: true });
+  const timer = setTimeout(() => reject(new Error("The client does not read")), timeoutMs);
+  try {
+    await Promise.race([done, stopped]);
+  } finally {
+    clearTimeout(timer);
+    signal.removeEventListener("abort", leave);
+  }
+}
+
+/** The rest of a body that nobody reads is not waited for. */
+function closeAfterwards(incoming: IncomingMessage, outgoing: ServerResponse): void {
+  outgoing.setHeader("connection", "close");
+  outgoing.once("finish", () => setTimeout(() => incoming.socket.destroy(), LINGER_MS));
+}
