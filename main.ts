@@ -31,7 +31,7 @@ async function main(): Promise<void> {
   orExit(() => refuseScaledForm(settings));
   orExit(() => refuseComma(settings));
   const runtime = await createRuntime({ settings, version: VERSION, log, zooPath: ZOO }).catch(exit);
-  warnOfKeys(runtime, settings, log);
+  await warnOfKeys(runtime, settings, log);
   const engine = await runtime.state.start().catch(exit);
   log.info("engine_ready", { ...engine });
   await addDemoCube(runtime, log);
@@ -52,10 +52,10 @@ async function main(): Promise<void> {
   for (const signal of ["SIGTERM", "SIGINT"] as const) Deno.addSignalListener(signal, stop);
 }
 
-function warnOfKeys({ store: { keys } }: Runtime, settings: Settings, log: Log): void {
+async function warnOfKeys({ store: { keys } }: Runtime, settings: Settings, log: Log): Promise<void> {
   if (!needsKeys(settings)) return;
-  if (keys.lost) log.error("hmac_key_lost", { hint: "No key works: run deno task doctor" });
-  else if (!keys.list().some((key) => !key.revokedAt)) {
+  if (await keys.isLost()) log.error("hmac_key_lost", { hint: "No key works: run deno task doctor" });
+  else if (!(await keys.list()).some((key) => !key.revokedAt)) {
     log.warn("no_keys", { hint: "Nobody may do what needs a key: run deno task keys add" });
   }
 }

@@ -11,7 +11,7 @@ import { openNpySource } from "./numpy/npy_source.ts";
 import { openNpzSource } from "./numpy/npz_source.ts";
 import { isZip } from "./zip/zip_archive.ts";
 
-const FORMATS = "HDF5 (NSID, USID, HyperSpy, NeXus, MATLAB 7.3, plain), NPY, NPZ, Nanonis 3ds, MATLAB 5";
+const FORMATS = "HDF5 (NSID, USID, HyperSpy, NeXus, Velox EMD, MATLAB 7.3, plain), NPY, NPZ, Nanonis 3ds, MATLAB 5";
 const ADVICE = "save the cube as NPY with numpy.save, rows x columns x points, and send that";
 
 /**

@@ -1,23 +1,22 @@
 import { type Clock, toTimestamp } from "../base/clock.ts";
-import { conflict, LoopscopeError, missing, unprocessable } from "../base/errors.ts";
+import { LoopscopeError, missing, unprocessable } from "../base/errors.ts";
 import { newId } from "../base/ids.ts";
 import { ndArray, type ResultTree } from "../base/nd_array.ts";
 import { createScheduler, type Yield } from "../base/scheduler.ts";
-import type { CubeReader, ImageChannel } from "../cube/cube.ts";
+import type { ImageChannel } from "../cube/cube.ts";
+import type { CubeParts } from "../store/ports/cube_store.ts";
 import type { IngestProcesses } from "../jobs/ingest/ingest_process.ts";
 import { type CubeRecord, type IngestOptions, ingestOptionsSchema } from "../schemas/cube.ts";
-import type { StoredBlob } from "../store/blob_store.ts";
+import type { StoredBlob } from "../store/ports/blob_store.ts";
 import { openCubeFile } from "../store/cube_files/cube_file.ts";
-import type { Store } from "../store/open_store.ts";
+import type { Store } from "../store/ports/store.ts";
 import { nearestStep } from "../cube/nearest_step.ts";
-import type { OpenCubes } from "./open_cubes.ts";
 import type { Quotas } from "./quotas.ts";
 import type { Caller, CubeService, Page, PageRequest } from "./services.ts";
 
 export interface CubeServiceOptions {
   store: Store;
   ingest: IngestProcesses;
-  openCubes: OpenCubes;
   clock: Clock;
   maxUploadBytes: number;
   maxStoredBytes: number;
@@ -28,19 +27,14 @@ type AddOptions = Parameters<CubeService["add"]>[1];
 
 /** Cubes on disk. An upload becomes a cube or nothing: bytes, then files, then the record. */
 export function createCubeService(options: CubeServiceOptions): CubeService {
-  const { store, ingest, openCubes, clock, quotas } = options;
+  const { store, ingest, clock, quotas } = options;
   /** One line for all means over many spectra: others wait for one piece, however many are asked for. */
   const yieldTurn = createScheduler();
 
-  function require(id: string): CubeRecord {
-    const cube = store.cubes.get(id);
+  async function require(id: string): Promise<CubeRecord> {
+    const cube = await store.cubes.get(id);
     if (!cube) throw missing("cube_missing", `There is no cube ${id}`);
     return cube;
-  }
-
-  function read(id: string): CubeReader {
-    require(id);
-    return openCubes.get(id);
   }
 
   async function receive<T>(
@@ -48,7 +42,7 @@ export function createCubeService(options: CubeServiceOptions): CubeService {
     { caller, expectedSha256 }: { caller: Caller; expectedSha256?: string },
     use: (blob: StoredBlob) => Promise<T>,
   ) {
-    checkStored(options);
+    await checkStored(options);
     const { signal } = caller;
     return await quotas.uploading(caller, async () => {
       const blob = await store.blobs.put(body, { maxBytes: options.maxUploadBytes, signal, expectedSha256 });
@@ -61,7 +55,7 @@ export function createCubeService(options: CubeServiceOptions): CubeService {
   }
 
   async function parse(blob: StoredBlob, ingestOptions: IngestOptions, name: string, caller: Caller) {
-    const folder = store.folder.makeTmpFolder("cube");
+    const folder = await store.scratch.makeFolder("cube");
     try {
       await ingest.run({ file: blob.path, folder, options: ingestOptions, signal: caller.signal });
       const reader = openCubeFile(folder, { cacheBytes: 0 });
@@ -71,14 +65,15 @@ export function createCubeService(options: CubeServiceOptions): CubeService {
       const { sha256, sizeBytes } = blob;
       const record = { id: newId<string>("cube", clock.nowMs()), name, ...meta, sha256, sizeBytes, createdAt };
       const [rows, cols, points] = record.shape;
-      quotas.checkCube(caller, sizeBytes + 4 * rows * cols * points);
-      return await store.cubes.add(folder, record, { optionsKey: optionsKey(ingestOptions), ...admission(caller) });
+      const admit = quotas.admitCube(caller, sizeBytes + 4 * rows * cols * points);
+      const key = optionsKey(ingestOptions);
+      return await store.cubes.add(folder, record, { optionsKey: key, admit, ...ownership(caller) });
     } finally {
-      await store.folder.discard(folder);
+      await store.scratch.discard(folder);
     }
   }
 
-  function admission(caller: Caller) {
+  function ownership(caller: Caller) {
     return { owner: quotas.ownerOf(caller), expiresMs: quotas.expiresMs(caller, clock.nowMs()) };
   }
 
@@ -86,51 +81,47 @@ export function createCubeService(options: CubeServiceOptions): CubeService {
     add(body, { name, expectedSha256, ...rest }: AddOptions, caller) {
       const ingestOptions = ingestOptionsSchema.parse(rest);
       return receive(body, { caller, expectedSha256 }, async (blob) => {
-        const there = store.cubes.findByContent(blob.sha256, optionsKey(ingestOptions));
+        const there = await store.cubes.findByContent(blob.sha256, optionsKey(ingestOptions));
         if (there) {
-          store.cubes.renew(there.id, admission(caller));
+          await store.cubes.renew(there.id, ownership(caller));
           return { cube: there, created: false };
         }
-        quotas.checkCube(caller, blob.sizeBytes);
-        store.folder.requireFree(blob.sizeBytes);
+        quotas.admitCube(caller, blob.sizeBytes)(await store.cubes.usage(quotas.ownerOf(caller)));
+        await store.scratch.requireFree(blob.sizeBytes);
         return await parse(blob, ingestOptions, name ?? "cube", caller);
       });
     },
 
-    list: (page: PageRequest): Page<CubeRecord> => store.cubes.list(page),
+    list: (page: PageRequest): Promise<Page<CubeRecord>> => store.cubes.list(page),
 
     get: require,
 
-    owns: (id, caller) => store.cubes.ownerOf(require(id).id) === quotas.ownerOf(caller),
-
-    async remove(id) {
-      require(id);
-      const users = store.jobs.activeUsing({ cube: id });
-      if (users.length > 0) {
-        throw conflict("cube_in_use", `Cube ${id} is used by ${users.join(", ")}: cancel it or wait for its end`);
-      }
-      openCubes.close(id);
-      await store.cubes.remove(id);
-      await store.results.removeScope(id);
+    async owns(id, caller) {
+      await require(id);
+      return await store.cubes.ownerOf(id) === quotas.ownerOf(caller);
     },
 
-    // deno-lint-ignore require-await
+    async remove(id, removal) {
+      await require(id);
+      if (await store.cubes.remove(id, { ...removal, ifUnused: true })) await store.results.removeScope(id);
+    },
+
     async map(id, query) {
-      const cube = read(id);
-      if (query.map !== undefined) return imageChannel(cube, query.map);
+      const cube = await store.cubes.open(id);
+      if (query.map !== undefined) return await imageChannel(cube, query.map);
       const index = query.index ?? nearestStep(cube.axes.spectral.values, query.at ?? 0, query.branch ?? "first");
       const [rows, cols, points] = cube.shape;
       if (index >= points) {
-        throw unprocessable("outside_cube", `The index is ${index}, the cube's steps are 0 to ${points - 1}`);
+        throw unprocessable("outside_cube", `The index is ${index}; expected a step from 0 to ${points - 1}`);
       }
       const { name, unit, values } = cube.axes.spectral;
-      const map = ndArray(cube.readMap(index), [rows, cols]);
+      const map = ndArray(await cube.readMap(index), [rows, cols]);
       return { index, at: values[index], axis: { name, unit }, quantity: cube.quantity, unit: cube.unit, values: map };
     },
 
     async spectrum(id, { row, col, radius }, signal) {
-      const cube = read(id);
-      const { values_S, count } = await meanSpectrum(() => read(id), { row, col, radius }, { yieldTurn, signal });
+      const cube = await store.cubes.open(id);
+      const { values_S, count } = await meanSpectrum(cube, { row, col, radius }, { yieldTurn, signal });
       const axis = { ...cube.axes.spectral };
       return {
         row,
@@ -143,19 +134,18 @@ export function createCubeService(options: CubeServiceOptions): CubeService {
       };
     },
 
-    addMap(id, body, { name, dataset }, caller) {
-      const { shape } = require(id);
-      return receive(body, { caller }, async (blob) => {
-        const folder = store.folder.makeTmpFolder("map");
+    async addMap(id, body, { name, dataset }, caller) {
+      const { shape } = await require(id);
+      return await receive(body, { caller }, async (blob) => {
+        const folder = await store.scratch.makeFolder("map");
         try {
           const map = { name, dataset, rows: shape[0], cols: shape[1] };
           await ingest.run({ file: blob.path, folder, options: { repair: "robust" }, map, signal: caller.signal });
           const channel = readMapFile(folder);
-          if (isThere(read(id), channel)) return require(id);
-          openCubes.close(id);
-          return store.cubes.addImage(id, channel);
+          if (await isThere(await store.cubes.open(id), channel)) return await require(id);
+          return await store.cubes.addImage(id, channel);
         } finally {
-          await store.folder.discard(folder);
+          await store.scratch.discard(folder);
         }
       });
     },
@@ -167,15 +157,15 @@ function optionsKey({ dataset, channel, repair, prepare }: IngestOptions): strin
   return JSON.stringify({ dataset, channel, repair, prepare: prepare?.length ? prepare : undefined });
 }
 
-function checkStored({ store, maxStoredBytes }: CubeServiceOptions): void {
-  const { bytes } = store.cubes.usage();
+async function checkStored({ store, maxStoredBytes }: CubeServiceOptions): Promise<void> {
+  const { bytes } = await store.cubes.usage();
   if (bytes < maxStoredBytes) return;
   const detail = `The stored cubes have ${bytes} bytes, the limit is ${maxStoredBytes}: delete some first`;
   throw new LoopscopeError("conflict", "quota_exceeded", detail);
 }
 
-function imageChannel(cube: CubeReader, name: string): ResultTree {
-  const image = cube.readImage(name);
+async function imageChannel(cube: CubeParts, name: string): Promise<ResultTree> {
+  const image = await cube.readImage(name);
   if (!image) {
     const known = cube.imageNames.length > 0 ? `it has ${cube.imageNames.join(", ")}` : "it has none";
     throw missing("map_missing", `The cube has no map ${name}, ${known}`);
@@ -184,13 +174,13 @@ function imageChannel(cube: CubeReader, name: string): ResultTree {
   return { map: image.name, quantity, unit, values: ndArray(values_HW, cube.shape.slice(0, 2)) };
 }
 
-/** Others' requests come in between, and may close the cube: a circle may be the whole of a large one. */
+/** Yields after every row: a circle may be the whole of a large cube. */
 async function meanSpectrum(
-  open: () => CubeReader,
+  cube: CubeParts,
   { row, col, radius }: { row: number; col: number; radius: number },
   { yieldTurn, signal }: { yieldTurn: Yield; signal?: AbortSignal },
 ) {
-  const [rows, cols, points] = open().shape;
+  const [rows, cols, points] = cube.shape;
   if (row >= rows || col >= cols) {
     const detail = `The pixel is row ${row}, column ${col}, the cube has rows 0 to ${rows - 1} and columns 0 to ${
       cols - 1
@@ -203,19 +193,22 @@ async function meanSpectrum(
   for (let r = Math.max(0, row - reach); r <= Math.min(rows - 1, row + reach); r++) {
     if (count > 0) await yieldTurn();
     signal?.throwIfAborted();
-    const cube = open();
-    for (let c = Math.max(0, col - reach); c <= Math.min(cols - 1, col + reach); c++) {
-      if ((r - row) ** 2 + (c - col) ** 2 > radius ** 2) continue;
-      cube.readSpectrum(r, c).forEach((value, s) => sum_S[s] += value);
-      count++;
-    }
+    const half = Math.floor(Math.sqrt(Math.max(0, radius ** 2 - (r - row) ** 2)));
+    const first = Math.max(0, col - half);
+    const width = Math.min(cols - 1, col + half) - first + 1;
+    const spectra_CS = await cube.readSpectra(r, first, width);
+    spectra_CS.forEach((value, i) => sum_S[i % points] += value);
+    count += width;
   }
   return { values_S: Float32Array.from(sum_S, (value) => value / count), count };
 }
 
 /** Whether the cube has this very channel already: sent again, it is not a conflict. */
-function isThere(cube: CubeReader, { name, quantity, unit, values_HW }: ImageChannel): boolean {
-  const there = cube.readImage(name);
+async function isThere(
+  cube: CubeParts,
+  { name, quantity, unit, values_HW }: ImageChannel,
+): Promise<boolean> {
+  const there = await cube.readImage(name);
   return there !== undefined && there.quantity === quantity && there.unit === unit &&
     there.values_HW.every((value, i) => Object.is(value, values_HW[i]));
 }

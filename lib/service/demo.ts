@@ -2,19 +2,18 @@ import { LoopscopeError } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
 import { ndArray, type ResultTree } from "../base/nd_array.ts";
 import type { CubeRecord } from "../schemas/cube.ts";
-import { exists, writeFileDurably } from "../store/durable.ts";
 import type { Runtime } from "./runtime.ts";
 
-/** Written into a data folder that has had the demo cube: whoever deletes the cube does not get it back. */
-const MARK = "demo-added";
+/** Set once the demo cube was added: it is not added again after it was deleted. */
+const FLAG = "demo-added";
 
 /** Gives a new data folder the simulated film, by the same way as any upload; where it is refused, a later start does. */
 export async function addDemoCube(runtime: Runtime, log: Log): Promise<void> {
-  const mark = `${runtime.store.folder.root}/${MARK}`;
-  if (exists(mark)) return;
+  const { flags } = runtime.store;
+  if (await flags.has(FLAG)) return;
   try {
     const cube = await uploadFilm(runtime);
-    writeFileDurably(mark, cube.id + "\n");
+    await flags.set(FLAG, cube.id);
     log.info("demo_cube_added", { cube: cube.id });
   } catch (error) {
     if (!(error instanceof LoopscopeError)) throw error;

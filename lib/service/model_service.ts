@@ -1,11 +1,11 @@
 import { createHash } from "node:crypto";
 import { type Clock, toTimestamp } from "../base/clock.ts";
-import { conflict, LoopscopeError } from "../base/errors.ts";
+import { LoopscopeError } from "../base/errors.ts";
 import { ndArray, type ResultTree } from "../base/nd_array.ts";
 import type { WorkerPool } from "../jobs/processes/worker_pool.ts";
 import { writeTrainedModel } from "../jobs/training/trained_model_tree.ts";
-import type { StoredModel } from "../store/model_store.ts";
-import type { Store } from "../store/open_store.ts";
+import type { StoredModel } from "../store/ports/model_store.ts";
+import type { Store } from "../store/ports/store.ts";
 import { submissionKey } from "./submission_key.ts";
 import type { ModelService, ModelSummary, Page, PageRequest } from "./services.ts";
 
@@ -19,58 +19,58 @@ export interface ModelServiceOptions {
 export function createModelService({ store, compute, clock }: ModelServiceOptions): ModelService {
   const { models } = store;
 
-  function summary({ name, versions, aliases, readOnly }: StoredModel): ModelSummary {
+  async function summary({ name, versions, aliases, readOnly }: StoredModel): Promise<ModelSummary> {
     const latest = versions[versions.length - 1];
-    const { direction } = models.manifest(name, latest).network;
+    const { direction } = (await models.version(name, latest)).manifest.network;
     return { name, versions, latest, aliases, direction, readOnly };
   }
 
-  function aliasTag(name: string): string {
-    const { versions } = models.get(name);
-    const identity = JSON.stringify([name, models.aliases.revision(name), versions]);
+  async function aliasTag(name: string): Promise<string> {
+    const { versions } = await models.get(name);
+    const identity = JSON.stringify([name, await models.aliasRevision(name), versions]);
     return createHash("sha256").update(identity).digest("hex").slice(0, 32);
   }
 
-  function changeAlias(name: string, ifMatch: string | undefined, change: (ifRevision: number) => void): ModelSummary {
-    const revision = models.aliases.revision(name);
-    if (ifMatch !== undefined && ifMatch !== aliasTag(name)) {
-      const detail = `The model ${name} has changed: If-Match is ${ifMatch}, the ETag is ${aliasTag(name)}`;
+  async function changeAlias(
+    name: string,
+    ifMatch: string | undefined,
+    change: (ifRevision: number | undefined) => Promise<void>,
+  ): Promise<ModelSummary> {
+    await models.get(name);
+    const revision = await models.aliasRevision(name);
+    const tag = await aliasTag(name);
+    if (ifMatch !== undefined && ifMatch !== tag) {
+      const detail = `The model ${name} has changed: If-Match is ${ifMatch}; expected ${tag}`;
       throw new LoopscopeError("precondition", "alias_changed", detail);
     }
-    change(revision);
-    return summary(models.get(name));
+    await change(ifMatch === undefined ? undefined : revision);
+    return await summary(await models.get(name));
   }
 
   return {
-    list: (page) => pageOf(models.list().map(summary), page),
-    get: (name) => summary(models.get(name)),
-    version(name, version) {
-      const number = models.resolve(name, version);
-      const aliases = Object.entries(models.get(name).aliases).filter(([, target]) => target === number);
-      return {
-        ...models.manifest(name, number),
-        aliases: aliases.map(([alias]) => alias),
-        readOnly: models.folderOf(name, number).readOnly,
-        card: models.card(name, number),
-      };
+    async list(page) {
+      const { items, ...rest } = pageOf(await models.list(), page);
+      return { items: await Promise.all(items.map(summary)), ...rest };
     },
-    weights: (name, version) => models.weights(name, models.resolve(name, version)),
-    card: (name, version) => models.card(name, models.resolve(name, version)),
+    get: async (name) => await summary(await models.get(name)),
+    async version(name, version) {
+      const number = await models.resolve(name, version);
+      const { aliases } = await models.get(name);
+      const { manifest, readOnly } = await models.version(name, number);
+      const own = Object.entries(aliases).filter(([, target]) => target === number).map(([alias]) => alias);
+      return { ...manifest, aliases: own, readOnly, card: await models.card(name, number) };
+    },
+    weights: async (name, version) => await models.weights(name, await models.resolve(name, version)),
+    card: async (name, version) => await models.card(name, await models.resolve(name, version)),
     aliasTag,
-    // deno-lint-ignore require-await
-    async setAlias(name, alias, version, ifMatch) {
-      models.get(name);
-      return changeAlias(name, ifMatch, (revision) => models.setAlias(name, alias, version, revision));
-    },
-    // deno-lint-ignore require-await
-    async removeAlias(name, alias, ifMatch) {
-      models.get(name);
-      return changeAlias(name, ifMatch, (revision) => models.aliases.remove(name, alias, revision));
-    },
+    setAlias: (name, alias, version, { ifMatch, ifAbsent }) =>
+      changeAlias(name, ifMatch, (ifRevision) => models.setAlias(name, alias, version, { ifRevision, ifAbsent })),
+    removeAlias: (name, alias, ifMatch) =>
+      changeAlias(name, ifMatch, (revision) => models.removeAlias(name, alias, revision)),
     async import({ name, network, axis, scaler }, weights, caller) {
       const sha256 = createHash("sha256").update(weights).digest("hex");
       const madeBy = caller && submissionKey(caller, { name, network, axis, scaler, sha256 });
-      const made = madeBy && models.madeBy(madeBy);
+      const made = madeBy && await models.madeBy(madeBy);
       if (made) return made;
       const task = { name, network, axis, scaler, weights: ndArray(weights, [weights.length]) } as ResultTree;
       const imported = await compute.call("import", task);
@@ -83,16 +83,13 @@ export function createModelService({ store, compute, clock }: ModelServiceOption
       return { name, version };
     },
     async removeVersion(name, version) {
-      const number = models.resolve(name, version);
-      const users = store.jobs.activeUsing({ model: `${name}@${number}` });
-      if (users.length > 0) throw conflict("version_in_use", `${name}@${number} is used by ${users.join(", ")}`);
-      await models.removeVersion(name, number);
+      await models.removeVersion(name, await models.resolve(name, version));
     },
   };
 }
 
 /** Pages of a list that is in order already; the cursor is the last name of the page before. */
-function pageOf(items: ModelSummary[], { limit, cursor }: PageRequest): Page<ModelSummary> {
+function pageOf(items: StoredModel[], { limit, cursor }: PageRequest): Page<StoredModel> {
   const rest = cursor === undefined ? items : items.filter(({ name }) => name > cursor);
   const page = rest.slice(0, limit);
   return rest.length > limit ? { items: page, nextCursor: page[page.length - 1].name } : { items: page };

@@ -2,9 +2,9 @@ import { missing } from "../base/errors.ts";
 import { type Scope, scopeSchema } from "../schemas/access.ts";
 import { backupStore } from "../store/maintenance/backup.ts";
 import { checkDataFolder } from "../store/maintenance/check_data_folder.ts";
-import { isDataFolderInUse } from "../store/data_folder.ts";
+import { isDataFolderInUse } from "../store/embedded/data_folder.ts";
 import { exists } from "../store/durable.ts";
-import { openStore, type Store } from "../store/open_store.ts";
+import { type EmbeddedStore, openEmbeddedStore } from "../store/embedded/open_embedded_store.ts";
 import { restoreStore } from "../store/maintenance/restore.ts";
 
 export interface CommandContext {
@@ -38,16 +38,16 @@ async function keysCommand([verb, ...rest]: readonly string[], context: CommandC
     return 2;
   }
   if (verb !== "add") requireDataFolder(context.root);
-  return await withStore(context, { shared: true }, ({ keys }) => {
+  return await withStore(context, { shared: true }, async ({ keys }) => {
     if (verb === "list") {
-      for (const { id, name, scopes, createdAt, revokedAt } of keys.list()) {
+      for (const { id, name, scopes, createdAt, revokedAt } of await keys.list()) {
         print(`${id}  ${scopes.join(",")}  ${createdAt}  ${name}${revokedAt ? `  revoked ${revokedAt}` : ""}`);
       }
       return 0;
     }
     const [subject, list] = rest;
     if (verb === "revoke") {
-      const revoked = keys.revoke(subject);
+      const revoked = await keys.revoke(subject);
       print(revoked ? `Key ${subject} is revoked` : `There is no valid key ${subject}`);
       return revoked ? 0 : 1;
     }
@@ -57,7 +57,7 @@ async function keysCommand([verb, ...rest]: readonly string[], context: CommandC
       print(KEYS_USAGE);
       return 2;
     }
-    const { key, secret } = keys.add(subject, scopes.map((scope) => scope.data as Scope));
+    const { key, secret } = await keys.add(subject, scopes.map((scope) => scope.data as Scope));
     print(`Key ${key.id} for ${subject} may ${key.scopes.join(", ")}. This is its secret, shown this once:`);
     print(secret);
     return 0;
@@ -89,15 +89,15 @@ async function doctorCommand(args: readonly string[], context: CommandContext): 
       print(`${finding.level} ${finding.code} ${finding.subject}: ${finding.message}${repaired ? " (repaired)" : ""}`);
     }
     if (exists(store.folder.damagedPath)) print(`What repairs took out lies in ${store.folder.damagedPath}`);
-    if (errors === 0) print(summaryOf(store));
+    if (errors === 0) print(await summaryOf(store));
     print(`${errors === 0 ? "No" : errors} errors, ${notes} notes`);
     return errors === 0 ? 0 : 1;
   });
 }
 
-function summaryOf({ cubes, models, folder }: Store): string {
-  const { cubes: count, bytes } = cubes.usage();
-  return `${count} cubes, ${bytes} bytes, ${models.list().length} models, ${folder.freeBytes()} bytes free`;
+async function summaryOf({ cubes, models, folder }: EmbeddedStore): Promise<string> {
+  const { cubes: count, bytes } = await cubes.usage();
+  return `${count} cubes, ${bytes} bytes, ${(await models.list()).length} models, ${folder.freeBytes()} bytes free`;
 }
 
 /** A mistyped `LOOPSCOPE_DATA` is no empty data folder. */
@@ -132,12 +132,12 @@ async function restoreCommand([file, ...more]: readonly string[], { root, print 
 async function withStore(
   { root, zooPath }: CommandContext,
   options: { shared?: boolean; keepLeftOvers?: boolean },
-  run: (store: Store) => number | Promise<number>,
+  run: (store: EmbeddedStore) => number | Promise<number>,
 ): Promise<number> {
-  const store = await openStore({ root, zooPath, ...options });
+  const store = await openEmbeddedStore({ root, zooPath, ...options });
   try {
     return await run(store);
   } finally {
-    store.close();
+    await store.close();
   }
 }

@@ -1,26 +1,36 @@
 import { unprocessable } from "../base/errors.ts";
 import { isNdArray, type NdArray, ndArray, type ResultTree } from "../base/nd_array.ts";
+import type { LocalMethod, LocalPredictor } from "./local_predictor.ts";
 import type { WorkerPool } from "../jobs/processes/worker_pool.ts";
 import type { ModelManifest } from "../schemas/model.ts";
-import type { Store } from "../store/open_store.ts";
+import type { Store } from "../store/ports/store.ts";
 import type { Caller, PredictionService } from "./services.ts";
 
 export interface PredictionServiceOptions {
   store: Store;
   compute: WorkerPool;
+  /** Answers small calls without the compute process. */
+  local?: LocalPredictor;
 }
 
 /** Values of one request's outputs at most: what does not fit belongs into an upload and `/predictions`. */
 const MAX_OUTPUT_VALUES = 2 ** 26;
 const TIMEOUT_MS = 120_000;
 
+type Samples = NdArray & { data: Float32Array };
 type Tree = { [key: string]: ResultTree };
 
 /** Predictions in physical units, answered by the compute process. */
-export function createPredictionService({ store, compute }: PredictionServiceOptions): PredictionService {
-  function find(name: string, version: string): { manifest: ModelManifest; folder: string } {
-    const number = store.models.resolve(name, version);
-    return { manifest: store.models.manifest(name, number), folder: store.models.folderOf(name, number).path };
+export function createPredictionService({ store, compute, local }: PredictionServiceOptions): PredictionService {
+  async function find(name: string, version: string): Promise<{ manifest: ModelManifest; folder: string }> {
+    const number = await store.models.resolve(name, version);
+    const { manifest } = await store.models.version(name, number);
+    return { manifest, folder: await store.models.localFolder(name, number) };
+  }
+
+  async function askSamples(method: LocalMethod, folder: string, samples: Samples, caller: Caller): Promise<Tree> {
+    const answered = await local?.answer(method, folder, samples, caller.signal);
+    return answered as Tree | undefined ?? await ask(method, { folder, samples }, caller);
   }
 
   async function ask(method: string, value: Tree, caller: Caller): Promise<Tree> {
@@ -34,7 +44,7 @@ export function createPredictionService({ store, compute }: PredictionServiceOpt
   return {
     demandRoom: (callerId) => compute.demandRoom(callerId),
     async predict(name, version, request, caller) {
-      const { manifest, folder } = find(name, version);
+      const { manifest, folder } = await find(name, version);
       const head = { model: manifest.name, version: manifest.version, axis: manifest.axis };
       if ("image" in request) {
         const image = checkImage(request.image, manifest);
@@ -42,19 +52,19 @@ export function createPredictionService({ store, compute }: PredictionServiceOpt
       }
       const inputs = checkSamples(request.inputs, inputShape(manifest), "inputs");
       checkSize(inputs.count * Math.max(outputSize(manifest), 1));
-      return { ...head, ...unstack(await ask("predict", { folder, samples: inputs.array }, caller), inputs.single) };
+      return { ...head, ...unstack(await askSamples("predict", folder, inputs.array, caller), inputs.single) };
     },
     async encode(name, version, inputs, caller) {
-      const { manifest, folder } = find(name, version);
+      const { manifest, folder } = await find(name, version);
       const { array, single } = checkSamples(inputs, inputShape(manifest), "inputs");
-      const answer = await ask("encode", { folder, samples: array }, caller);
+      const answer = await askSamples("encode", folder, array, caller);
       return { model: manifest.name, version: manifest.version, ...unstack(answer, single) };
     },
     async decode(name, version, latents, caller) {
-      const { manifest, folder } = find(name, version);
+      const { manifest, folder } = await find(name, version);
       const { array, single, count } = checkSamples(latents, [manifest.network.latent], "latents");
       checkSize(count * outputSize(manifest));
-      const answer = await ask("decode", { folder, samples: array }, caller);
+      const answer = await askSamples("decode", folder, array, caller);
       return { model: manifest.name, version: manifest.version, axis: manifest.axis, ...unstack(answer, single) };
     },
   };
@@ -82,7 +92,7 @@ function checkSamples(array: NdArray, wanted: number[], what: string) {
     throw unprocessable("wrong_shape", detail, { issues: [{ path: what, message: detail }] });
   }
   const count = single ? 1 : shape[0];
-  return { array: ndArray(finiteFloats(array, what), [count, ...wanted]), single, count };
+  return { array: ndArray(finiteFloats(array, what), [count, ...wanted]) as Samples, single, count };
 }
 
 function checkImage(array: NdArray, { network: { direction, window, points } }: ModelManifest): NdArray {

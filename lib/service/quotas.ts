@@ -2,7 +2,9 @@ import { conflict, LoopscopeError, unprocessable } from "../base/errors.ts";
 import { Counter } from "../base/counter.ts";
 import type { JobRequest, TrainRequest } from "../schemas/job.ts";
 import type { Settings } from "../schemas/settings.ts";
-import type { Store } from "../store/open_store.ts";
+import type { Usage } from "../store/ports/cube_store.ts";
+import type { ActiveJobs } from "../store/ports/job_store.ts";
+import type { UnfinishedUploads } from "../store/ports/upload_store.ts";
 import type { Caller } from "./services.ts";
 
 /** What one caller may have at a time. */
@@ -35,7 +37,6 @@ export class Quotas {
 
   /** `open`: no keys are configured, whoever reaches the service owns it. */
   constructor(
-    private readonly store: Store,
     private readonly settings: Settings,
     private readonly open: boolean,
   ) {}
@@ -55,51 +56,49 @@ export class Quotas {
     return owner.startsWith("visitor:") ? this.settings.LOOPSCOPE_VISITOR_TRAINING_MINUTES * 60_000 : undefined;
   }
 
-  /** Throws `quota_exceeded` (409) where one more cube of so many bytes is too much, beside what is on its way. */
-  checkCube(caller: Caller, bytes: number, unfinishedBytes = 0): void {
+  /**
+   * For the store to call with the caller's usage: throws `quota_exceeded` (409) where one more cube of so many bytes is
+   * too much, beside the bytes of unfinished uploads.
+   */
+  admitCube(caller: Caller, bytes: number, unfinishedBytes = 0): (usage: Usage) => void {
     const quota = this.#quotaOf(caller.id);
-    if (!quota) return;
-    const met = this.store.cubes.usage(this.ownerOf(caller));
-    const more = "delete some first" + (caller.id.startsWith("key:") ? "" : ", they expire by themselves, too");
-    if (met.cubes + 1 > quota.cubes) {
-      throw conflict("quota_exceeded", `You have ${met.cubes} cubes, the limit is ${quota.cubes}: ${more}`);
-    }
-    if (met.bytes + unfinishedBytes + bytes > quota.bytes) {
-      const unfinished = unfinishedBytes > 0 ? ` and ${unfinishedBytes} of unfinished uploads` : "";
-      const detail =
-        `You have ${met.bytes} bytes${unfinished}, this cube needs ${bytes}, the limit is ${quota.bytes}: ` +
-        more;
-      throw conflict("quota_exceeded", detail);
-    }
+    if (!quota) return () => {};
+    const more = "delete some first" + (caller.id.startsWith("key:") ? "" : ", or wait until they expire");
+    return (usage) => {
+      if (usage.cubes + 1 > quota.cubes) {
+        throw conflict("quota_exceeded", `You have ${usage.cubes} cubes, the limit is ${quota.cubes}: ${more}`);
+      }
+      if (usage.bytes + unfinishedBytes + bytes > quota.bytes) {
+        const unfinished = unfinishedBytes > 0 ? ` and ${unfinishedBytes} of unfinished uploads` : "";
+        const detail =
+          `You have ${usage.bytes} bytes${unfinished}, this cube needs ${bytes}, the limit is ${quota.bytes}: ${more}`;
+        throw conflict("quota_exceeded", detail);
+      }
+    };
   }
 
   /**
-   * As `checkCube`, for an upload in pieces: the bytes of unfinished ones count like what is there, and their number is a
-   * share of what all may leave unfinished. Throws `too_many_uploads` (429).
+   * As `admitCube`, for an upload in pieces: the bytes of unfinished ones count like stored ones, and their number is a
+   * share of what all callers may leave unfinished. Throws `too_many_uploads` (429).
    */
-  checkUpload(caller: Caller, bytes: number, unfinished: { count: number; bytes: number }): void {
-    this.checkCube(caller, bytes, unfinished.bytes);
-    if (!this.#quotaOf(caller.id) || unfinished.count < UNFINISHED_EACH) return;
-    const detail = `You have ${unfinished.count} unfinished uploads, the limit is ${UNFINISHED_EACH}: ` +
-      "finish or remove some";
-    throw new LoopscopeError("tooMany", "too_many_uploads", detail, { retryAfterS: 60 });
+  admitUpload(caller: Caller, bytes: number, usage: Usage): (unfinished: UnfinishedUploads) => void {
+    return ({ mine }) => {
+      this.admitCube(caller, bytes, mine.bytes)(usage);
+      if (!this.#quotaOf(caller.id) || mine.count < UNFINISHED_EACH) return;
+      const detail = `You have ${mine.count} unfinished uploads, the limit is ${UNFINISHED_EACH}: ` +
+        "finish or remove some";
+      throw new LoopscopeError("tooMany", "too_many_uploads", detail, { retryAfterS: 60 });
+    };
   }
 
-  /** Throws `quota_exceeded` (429) where one more job is too much. */
-  checkJob(caller: Caller, kind: JobRequest["kind"]): void {
+  /** For the store to call with the caller's active jobs: throws `quota_exceeded` (429) where one more is too much. */
+  admitJob(caller: Caller, kind: JobRequest["kind"]): ((active: ActiveJobs) => void) | undefined {
     const quota = this.#quotaOf(caller.id);
-    if (!quota) return;
-    const owner = this.ownerOf(caller);
-    for (
-      const [what, met, most] of [
-        ["jobs", this.store.jobs.countActive(owner), quota.jobs],
-        ["training jobs", kind === "train" ? this.store.jobs.countActive(owner, "train") : -1, quota.training],
-      ] as const
-    ) {
-      if (met < most) continue;
-      const detail = `You have ${met} unfinished ${what}, the limit is ${most}: wait for their end`;
-      throw new LoopscopeError("tooMany", "quota_exceeded", detail, { retryAfterS: 10 });
-    }
+    if (!quota) return undefined;
+    return ({ jobs, training }) => {
+      refuseBeyond("jobs", jobs, quota.jobs);
+      if (kind === "train") refuseBeyond("training jobs", training, quota.training);
+    };
   }
 
   /**
@@ -159,6 +158,12 @@ export class Quotas {
       training: settings.LOOPSCOPE_KEY_TRAINING,
     };
   }
+}
+
+function refuseBeyond(what: string, active: number, limit: number): void {
+  if (active < limit) return;
+  const detail = `You have ${active} unfinished ${what}, the limit is ${limit}: wait until one has ended`;
+  throw new LoopscopeError("tooMany", "quota_exceeded", detail, { retryAfterS: 10 });
 }
 
 /** Predictions wait for the step that runs: one of a quarter of a second is what others can bear. */

@@ -8,7 +8,7 @@ import type { ComputeContext, ResultComputer } from "../jobs/results/result_comp
 import type { CubeRecord } from "../schemas/cube.ts";
 import type { ResultRequest } from "../schemas/job.ts";
 import type { ModelManifest } from "../schemas/model.ts";
-import type { Store } from "../store/open_store.ts";
+import type { Store } from "../store/ports/store.ts";
 import { checkModelFitsCube } from "./check_model_fits_cube.ts";
 import { resultTag } from "../jobs/results/result_key.ts";
 import { SingleFlight } from "../base/single_flight.ts";
@@ -32,10 +32,10 @@ export function createResultService({ store, queue, computer, quotas }: ResultSe
   /** By key: the job that is told how far a computation is, whoever has begun it. */
   const told = new Map<string, (fraction: number) => void>();
 
-  function work(request: ResultRequest, context: Omit<ComputeContext, "progress">) {
-    const { key, manifest } = describe(request);
+  async function work(request: ResultRequest, context: Omit<ComputeContext, "progress">) {
+    const { key, manifest } = await describe(request);
     const progress = (fraction: number) => told.get(key)?.(fraction);
-    return running.join(
+    return await running.join(
       key,
       context.signal,
       (signal) => computer.compute(request, manifest, { ...context, signal, progress }),
@@ -51,24 +51,29 @@ export function createResultService({ store, queue, computer, quotas }: ResultSe
     while (await work(request, { ...context, promised: true }).then(() => false, isBusy));
   }
 
-  function describe(request: ResultRequest) {
-    const cube = store.cubes.get(request.cube);
-    if (!cube) throw missing("cube_missing", `There is no cube ${request.cube}`);
+  async function describe(request: ResultRequest) {
+    const cube = await requireCube(request.cube);
     const { imaginary } = request.parameters as { imaginary?: string };
-    if (imaginary && !store.cubes.get(imaginary)) throw missing("cube_missing", `There is no cube ${imaginary}`);
+    if (imaginary) await requireCube(imaginary);
     if (request.model === undefined) return { cube, manifest: undefined, key: computer.keyOf(request, undefined) };
-    const manifest = manifestOf(store, request.model);
+    const manifest = await manifestOf(store, request.model);
     checkModelFitsCube(manifest, cube);
     return { cube, manifest, key: computer.keyOf(request, manifest) };
   }
 
+  async function requireCube(id: string): Promise<CubeRecord> {
+    const cube = await store.cubes.get(id);
+    if (!cube) throw missing("cube_missing", `There is no cube ${id}`);
+    return cube;
+  }
+
   async function answer(request: ResultRequest, waitMs: number, caller: Caller): Promise<Outcome> {
-    const { cube, manifest, key } = describe(request);
+    const { cube, manifest, key } = await describe(request);
     checkParameters(request, cube, manifest);
     const etag = resultTag(key);
     const cached = await computer.cached(request, key);
     if (cached !== undefined) return { kind: "ready", value: cached, etag };
-    const givenUp = queue.quarantined(request);
+    const givenUp = await queue.quarantined(request);
     if (givenUp) return { kind: "pending", job: givenUp };
     const gone = new AbortController();
     const signal = AbortSignal.any([caller.signal, gone.signal]);
@@ -78,9 +83,8 @@ export function createResultService({ store, queue, computer, quotas }: ResultSe
     if (value !== undefined) return { kind: "ready", value, etag };
     computing.catch(() => {});
     try {
-      const before = store.jobs.submittedAs(key);
-      if (!before || isFinished(before.state)) quotas.checkJob(caller, "result");
-      const { job } = queue.submit(request, { caller: owner, dedupeKey: key });
+      const admit = quotas.admitJob(caller, "result");
+      const { job } = await queue.submit(request, { caller: owner, dedupeKey: key, requireUsed: true, admit });
       // The job joins the computation that is under way, so that nothing is done twice; whoever asked wants it no longer
       // than the job does.
       void ended(job.id).then(() => gone.abort());
@@ -94,13 +98,14 @@ export function createResultService({ store, queue, computer, quotas }: ResultSe
   /** Resolves when a job has ended or is no longer there. */
   function ended(id: string): Promise<void> {
     return new Promise((resolve) => {
-      const look = () => {
-        if (!isFinished(store.jobs.get(id, { bare: true })?.state ?? "failed")) return;
+      const look = async () => {
+        const job = await store.jobs.get(id, { bare: true }).catch(() => undefined);
+        if (job && !isFinished(job.state)) return;
         unwatch();
         resolve();
       };
-      const unwatch = queue.watch(id, look);
-      look();
+      const unwatch = queue.watch(id, () => void look());
+      void look();
     });
   }
 
@@ -108,13 +113,13 @@ export function createResultService({ store, queue, computer, quotas }: ResultSe
     ofCube: (result, cube, parameters, waitMs, caller) =>
       answer({ kind: "result", result, cube, parameters }, waitMs, caller),
 
-    ofModel(result, { name, version }, cube, parameters, waitMs, caller) {
-      const model = `${name}@${store.models.resolve(name, version)}`;
-      return answer({ kind: "result", result: `model.${result}`, cube, model, parameters }, waitMs, caller);
+    async ofModel(result, { name, version }, cube, parameters, waitMs, caller) {
+      const model = `${name}@${await store.models.resolve(name, version)}`;
+      return await answer({ kind: "result", result: `model.${result}`, cube, model, parameters }, waitMs, caller);
     },
 
     async execute(request, { signal, caller, progress }) {
-      const { key } = describe(request);
+      const { key } = await describe(request);
       if (await computer.cached(request, key) !== undefined) return;
       told.set(key, progress);
       try {
@@ -123,7 +128,7 @@ export function createResultService({ store, queue, computer, quotas }: ResultSe
         told.delete(key);
       }
       // The same GET would make a job of it again, and again.
-      if (!computer.isKept(request, key)) {
+      if (!await computer.isKept(request, key)) {
         const detail = "There was no room to keep the result; with Prefer: wait it is answered at once";
         throw new LoopscopeError("unavailable", "result_not_kept", detail);
       }
@@ -131,9 +136,9 @@ export function createResultService({ store, queue, computer, quotas }: ResultSe
   };
 }
 
-function manifestOf(store: Store, model: string): ModelManifest {
+async function manifestOf(store: Store, model: string): Promise<ModelManifest> {
   const at = model.lastIndexOf("@");
-  return store.models.manifest(model.slice(0, at), Number(model.slice(at + 1)));
+  return (await store.models.version(model.slice(0, at), Number(model.slice(at + 1)))).manifest;
 }
 
 /** What can be seen to be wrong from the shapes alone is refused before anything is computed. */

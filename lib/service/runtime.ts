@@ -10,12 +10,12 @@ import { checkWebhook, WebhookSender } from "../jobs/queue/webhook.ts";
 import { WorkerPool } from "../jobs/processes/worker_pool.ts";
 import { GPU_FAILED_CODE } from "../jobs/processes/gpu_failed_code.ts";
 import { needsKeys, type Settings } from "../schemas/settings.ts";
-import { openCubeFile } from "../store/cube_files/cube_file.ts";
-import { openStore, type Store } from "../store/open_store.ts";
+import { openEmbeddedStore } from "../store/embedded/open_embedded_store.ts";
+import type { Store } from "../store/ports/store.ts";
 import { createCubeService } from "./cube_service.ts";
 import { createJobService } from "./job_service.ts";
+import { LocalPredictor } from "./local_predictor.ts";
 import { createModelService } from "./model_service.ts";
-import { OpenCubes } from "./open_cubes.ts";
 import { createPredictionService } from "./prediction_service.ts";
 import { Quotas } from "./quotas.ts";
 import { createResultService } from "./result_service.ts";
@@ -50,7 +50,6 @@ export interface Runtime {
   stop(graceMs: number): Promise<void>;
 }
 
-const OPEN_CUBES = 4;
 /**
  * What the compute process has at a time; the rest waits in turn by caller. Longer queues only make everybody wait: these
  * are answered within 0.1 s where a training takes most of the machine.
@@ -58,6 +57,8 @@ const OPEN_CUBES = 4;
 const CALLS_AT_ONCE = 64;
 const WAITING_CALLS = 32;
 const WAITING_RESULTS = 256;
+/** Of the kernels in this process. */
+const LOCAL_THREADS = 2;
 const SWEEP_EVERY_MS = 10 * 60_000;
 const HOUR_MS = 3600 * 1000;
 const CANCEL_GRACE_MS = 700;
@@ -67,14 +68,16 @@ const PARSE_MEMORY_BYTES = 2 * 2 ** 30;
 export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
   const { settings, log, version, clock = systemClock } = options;
   const threads = settings.LOOPSCOPE_THREADS ?? navigator.hardwareConcurrency;
-  const store = await openStore({ root: settings.LOOPSCOPE_DATA, zooPath: options.zooPath, clock });
+  const store = await openEmbeddedStore({ root: settings.LOOPSCOPE_DATA, zooPath: options.zooPath, clock });
   const { compute, analysis, ingest } = createPools(options, store, threads);
+  const local = ["auto", "wasm", "webgpu"].includes(settings.LOOPSCOPE_ENGINE)
+    ? new LocalPredictor({ threads: Math.min(LOCAL_THREADS, threads), log: log.error })
+    : undefined;
   const webhooks = createWebhooks(options, store, clock);
   const queue = new StoredJobQueue(store.jobs, clock, (job) => webhooks.notify(job));
-  const quotas = new Quotas(store, settings, !needsKeys(settings));
+  const quotas = new Quotas(settings, !needsKeys(settings));
   const stopping = new AbortController();
   const computer = new ResultComputer({ store, compute, analysis });
-  const openCubes = new OpenCubes((id) => openCubeFile(store.cubes.folderOf(id)), OPEN_CUBES);
   const results = createResultService({ store, queue, computer, quotas });
   const limits = { maxUploadBytes: settings.LOOPSCOPE_MAX_UPLOAD_BYTES };
   const state = new ServiceState({ version, compute, limits });
@@ -83,7 +86,7 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
     lanes: [{ kinds: ["train"], concurrency: 1 }, { kinds: ["result"], concurrency: threads }],
     async execute(job, context) {
       const { request } = job;
-      const caller = store.jobs.callerOf(job.id) ?? "";
+      const caller = await store.jobs.callerOf(job.id) ?? "";
       if (request.kind === "train") {
         const timeoutMs = quotas.trainingTimeoutMs(caller);
         return await executeTraining(job, request, { store, compute, context, clock, log, timeoutMs });
@@ -95,7 +98,7 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
   });
   const maxUploadBytes = settings.LOOPSCOPE_MAX_UPLOAD_BYTES;
   const maxStoredBytes = settings.LOOPSCOPE_MAX_STORED_BYTES;
-  const cubes = createCubeService({ store, ingest, openCubes, clock, maxUploadBytes, maxStoredBytes, quotas });
+  const cubes = createCubeService({ store, ingest, clock, maxUploadBytes, maxStoredBytes, quotas });
   const services: Services = {
     cubes,
     uploads: createUploadService({ store, cubes, clock, maxUploadBytes, quotas }),
@@ -107,7 +110,7 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
       checkWebhook: (url) => checkWebhook(url, settings.LOOPSCOPE_WEBHOOK_HOSTS),
     }),
     models: createModelService({ store, compute, clock }),
-    predictions: createPredictionService({ store, compute }),
+    predictions: createPredictionService({ store, compute, local }),
     results,
     system: state,
   };
@@ -125,24 +128,23 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
     measures: runtimeMeasures({ store, compute, analysis, runner }),
     start() {
       runner.start();
-      webhooks.resume();
+      webhooks.resume().catch((error) => log.error("webhooks_not_resumed", { error: String(error) }));
       void sweep();
       sweeping = setInterval(() => void sweep(), SWEEP_EVERY_MS);
     },
     async stop(graceMs) {
       await drain(graceMs);
-      await Promise.all([compute.close(), analysis.close(), webhooks.close()]);
-      openCubes.closeAll();
-      store.close();
+      await Promise.all([compute.close(), analysis.close(), webhooks.close(), local?.close()]);
+      await store.close();
     },
   };
 }
 
 function createPools({ settings, log }: RuntimeOptions, store: Store, threads: number) {
   const program = `${import.meta.dirname}/../..`;
-  const { root } = store.folder;
-  const read = `--allow-read=${program},${root}`;
-  const write = `--allow-write=${store.folder.resultsPath},${root}/tmp`;
+  const { readable, writable } = store.scratch;
+  const read = `--allow-read=${[program, ...readable].join(",")}`;
+  const write = `--allow-write=${writable.join(",")}`;
   const native = settings.LOOPSCOPE_ENGINE === "tensorflow" ? ["--allow-ffi", "--allow-env"] : ["--ignore-env"];
   const lost = (worker: string) => (reason: string) => log.error("worker_lost", { worker, reason });
   let engine = settings.LOOPSCOPE_ENGINE;

@@ -2,7 +2,7 @@ import type { ResultTree } from "../base/nd_array.ts";
 import type { Measure, Sample } from "../base/measure.ts";
 import type { JobRunner } from "../jobs/queue/job_runner.ts";
 import type { WorkerPool } from "../jobs/processes/worker_pool.ts";
-import type { Store } from "../store/open_store.ts";
+import type { Store } from "../store/ports/store.ts";
 
 export interface MeasuredParts {
   store: Store;
@@ -33,9 +33,9 @@ export function runtimeMeasures({ store, compute, analysis, runner }: MeasuredPa
     counter("loopscope_predict_samples_total", "Samples in them", async () => (await totals()).samples),
     counter("loopscope_predict_engine_seconds_total", "Engine time of them", async () => (await totals()).seconds),
     gauge("loopscope_training_patches_per_second", "Throughput of running training", () => throughput(store)),
-    gauge("loopscope_cubes", "Stored cubes", () => store.cubes.usage().cubes),
-    gauge("loopscope_cube_bytes", "Bytes of stored cubes", () => store.cubes.usage().bytes),
-    gauge("loopscope_disk_free_bytes", "Free on the data folder's disk", () => store.folder.freeBytes()),
+    gauge("loopscope_cubes", "Stored cubes", async () => (await store.cubes.usage()).cubes),
+    gauge("loopscope_cube_bytes", "Bytes of stored cubes", async () => (await store.cubes.usage()).bytes),
+    gauge("loopscope_disk_free_bytes", "Free on the data folder's disk", () => store.scratch.freeBytes()),
     gauge("loopscope_memory_bytes", "Resident memory of the service's own process", () => Deno.memoryUsage().rss),
     gauge("loopscope_uptime_seconds", "Since the start", () => (performance.now() - startedMs) / 1000),
   ];
@@ -49,13 +49,14 @@ function counter(name: string, help: string, read: Measure["read"], labels?: str
   return { type: "counter", name, help, read, labels };
 }
 
-function byState(store: Store): Sample[] {
-  return Object.entries(store.jobs.countByState()).map(([state, value]) => ({ labels: { state }, value }));
+async function byState(store: Store): Promise<Sample[]> {
+  return Object.entries(await store.jobs.countByState()).map(([state, value]) => ({ labels: { state }, value }));
 }
 
-function throughput(store: Store): number {
-  const rates = store.jobs.inState("running").map((id) => store.jobs.get(id, { bare: true })?.progress);
-  return rates.reduce((sum, progress) => sum + (progress?.patchesPerSecond ?? 0), 0);
+async function throughput(store: Store): Promise<number> {
+  const running = await store.jobs.inState("running");
+  const jobs = await Promise.all(running.map((id) => store.jobs.get(id, { bare: true })));
+  return jobs.reduce((sum, job) => sum + (job?.progress?.patchesPerSecond ?? 0), 0);
 }
 
 interface Totals {

@@ -4,7 +4,7 @@ import type { JobRecord, TrainRequest } from "../schemas/job.ts";
 import type { ModelManifest, NetworkOptions, Scaler } from "../schemas/model.ts";
 import type { Axis } from "../schemas/cube.ts";
 import type { Upload } from "../schemas/upload.ts";
-import type { AppendOptions } from "../store/upload_store.ts";
+import type { AppendOptions } from "../store/ports/upload_store.ts";
 
 /** What HTTP may ask for. Every method throws LoopscopeError; routes know nothing below this file. */
 export interface Services {
@@ -46,12 +46,12 @@ export interface CubeService {
     options: Partial<IngestOptions> & { name?: string; expectedSha256?: string },
     caller: Caller,
   ): Promise<{ cube: CubeRecord; created: boolean }>;
-  list(page: PageRequest): Page<CubeRecord>;
-  get(id: string): CubeRecord;
-  /** Whether the caller brought it here. */
-  owns(id: string, caller: Caller): boolean;
-  /** Conflict while a queued or running job uses it. */
-  remove(id: string): Promise<void>;
+  list(page: PageRequest): Promise<Page<CubeRecord>>;
+  get(id: string): Promise<CubeRecord>;
+  /** Whether the caller uploaded it. */
+  owns(id: string, caller: Caller): Promise<boolean>;
+  /** Conflict while a queued or running job uses it; with `ifExpiredMs` kept unless it expires by that time. */
+  remove(id: string, options?: { ifExpiredMs?: number }): Promise<void>;
   /** `{index, at, axis:{name,unit}, values}` with values rows x cols; `map` names a separate channel instead. */
   map(id: string, query: { at?: number; index?: number; branch?: "first" | "last"; map?: string }): Promise<ResultTree>;
   /** `{row, col, axis, values, count}`: the mean over pixels within `radius`; given up when the signal fires. */
@@ -71,8 +71,8 @@ export interface CubeService {
 
 /** Uploads in pieces (tus 1.0); a whole one becomes a cube. */
 export interface UploadService {
-  create(sizeBytes: number, metadata: Record<string, string>, caller: Caller): Upload;
-  get(id: string): Upload;
+  create(sizeBytes: number, metadata: Record<string, string>, caller: Caller): Promise<Upload>;
+  get(id: string): Promise<Upload>;
   /** Adds a piece; when it was the last, `cube` is there. A file that is no cube ends the upload with its error. */
   append(
     id: string,
@@ -97,10 +97,10 @@ export interface JobEvent {
 export interface JobService {
   submit(request: TrainRequest, caller: Caller): Promise<JobRecord>;
   /** With the history of its epochs unless `bare`. */
-  get(id: string, options?: { bare?: boolean }): JobRecord;
+  get(id: string, options?: { bare?: boolean }): Promise<JobRecord>;
   /** Whether the caller submitted it. */
-  owns(id: string, caller: Caller): boolean;
-  list(page: PageRequest & { state?: string }): Page<JobRecord>;
+  owns(id: string, caller: Caller): Promise<boolean>;
+  list(page: PageRequest & { state?: string }): Promise<Page<JobRecord>>;
   /** Idempotent; a finished job is a conflict. */
   cancel(id: string): Promise<JobRecord>;
   /** Events after `afterSequence`, some at a time, then live until `done` or the signal. */
@@ -122,15 +122,21 @@ export interface ModelSummary {
 export type ModelView = ModelManifest & { aliases: string[]; readOnly: boolean; card: string };
 
 export interface ModelService {
-  list(page: PageRequest): Page<ModelSummary>;
-  get(name: string): ModelSummary;
+  list(page: PageRequest): Promise<Page<ModelSummary>>;
+  get(name: string): Promise<ModelSummary>;
   /** `version` is a number, `latest` or an alias. */
-  version(name: string, version: string): ModelView;
+  version(name: string, version: string): Promise<ModelView>;
   weights(name: string, version: string): Promise<Uint8Array>;
-  card(name: string, version: string): string;
+  card(name: string, version: string): Promise<string>;
   /** The ETag of versions and aliases; a change of an alias demands it when `ifMatch` is given (else 412). */
-  aliasTag(name: string): string;
-  setAlias(name: string, alias: string, version: number, ifMatch: string | undefined): Promise<ModelSummary>;
+  aliasTag(name: string): Promise<string>;
+  /** With `ifAbsent` an alias that exists is not moved (412). */
+  setAlias(
+    name: string,
+    alias: string,
+    version: number,
+    options: { ifMatch?: string; ifAbsent?: boolean },
+  ): Promise<ModelSummary>;
   removeAlias(name: string, alias: string, ifMatch: string | undefined): Promise<ModelSummary>;
   import(
     options: { name: string; network: NetworkOptions; axis?: Axis; scaler?: Scaler },

@@ -1,6 +1,6 @@
 import type { Clock } from "../base/clock.ts";
 import type { Log } from "../base/log.ts";
-import type { Store } from "../store/open_store.ts";
+import type { Store } from "../store/ports/store.ts";
 import type { CubeService } from "./services.ts";
 
 export interface SweepOptions {
@@ -26,16 +26,14 @@ export async function sweepExpired(options: SweepOptions): Promise<void> {
 
 async function sweep({ store, cubes, clock, log, keepModelsMs }: SweepOptions): Promise<void> {
   const nowMs = clock.nowMs();
-  const uploads = store.uploads.expire(nowMs);
+  const uploads = await store.uploads.expire(nowMs);
   if (uploads > 0) log.info("uploads_expired", { count: uploads });
-  for (const id of store.cubes.expired(nowMs)) {
-    // While others were removed it may have been uploaded again.
-    if (!store.cubes.isExpired(id, nowMs)) continue;
-    await settle(() => cubes.remove(id), (removed, reason) => log.info("cube_expired", { cube: id, removed, reason }));
+  for (const id of await store.cubes.expired(nowMs)) {
+    // Unless it was uploaded again meanwhile.
+    const remove = () => cubes.remove(id, { ifExpiredMs: nowMs });
+    await settle(remove, (removed, reason) => log.info("cube_expired", { cube: id, removed, reason }));
   }
-  for (const { name, version } of store.models.madeByCallers("visitor:", nowMs - keepModelsMs)) {
-    const using = store.jobs.activeUsing({ model: `${name}@${version}` });
-    if (using.length > 0) continue;
+  for (const { name, version } of await store.models.madeByCallers("visitor:", nowMs - keepModelsMs)) {
     await settle(
       () => store.models.removeVersion(name, version),
       (removed, reason) => log.info("model_expired", { name, version, removed, reason }),

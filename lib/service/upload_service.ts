@@ -2,7 +2,7 @@ import type { Clock } from "../base/clock.ts";
 import { LoopscopeError, unprocessable } from "../base/errors.ts";
 import { ingestOptionsSchema } from "../schemas/cube.ts";
 import { uploadQuerySchema } from "../schemas/queries.ts";
-import type { Store } from "../store/open_store.ts";
+import type { Store } from "../store/ports/store.ts";
 import type { Quotas } from "./quotas.ts";
 import type { CubeService, UploadService } from "./services.ts";
 
@@ -30,33 +30,35 @@ export function createUploadService(options: UploadServiceOptions): UploadServic
   const { store, cubes, clock, quotas, maxUploadBytes, keepMs = DAY_MS, maxOpen = 256 } = options;
   const { uploads } = store;
   return {
-    create(sizeBytes, metadata, caller) {
-      uploads.expire(clock.nowMs());
+    async create(sizeBytes, metadata, caller) {
+      await uploads.expire(clock.nowMs());
       if (sizeBytes > maxUploadBytes) {
         const detail = `The upload would have ${sizeBytes} bytes, at most ${maxUploadBytes} are taken`;
         throw new LoopscopeError("tooLarge", "too_large", detail);
       }
       if (sizeBytes === 0) throw unprocessable("empty_body", "Upload-Length is 0, wanted a file");
-      const open = uploads.unfinished();
-      if (open.length >= maxOpen) {
-        const detail = `${open.length} uploads are unfinished, the limit is ${maxOpen}: finish or remove some`;
-        throw new LoopscopeError("tooMany", "too_many_uploads", detail, { retryAfterS: 60 });
-      }
       checkMetadata(metadata);
-      const mine = open.filter(({ owner }) => owner === caller.id);
-      const bytes = mine.reduce((sum, upload) => sum + upload.sizeBytes, 0);
-      quotas.checkUpload(caller, sizeBytes, { count: mine.length, bytes });
-      // Its bytes lie on the disk twice for a moment: as pieces and as the stored file.
-      store.folder.requireFree(uploads.promisedBytes + 2 * sizeBytes);
+      const usage = await store.cubes.usage(quotas.ownerOf(caller));
+      const freeBytes = await store.scratch.freeBytes();
       const createdMs = clock.nowMs();
-      return uploads.create({ sizeBytes, metadata, owner: caller.id, createdMs, expiresMs: createdMs + keepMs });
+      const upload = { sizeBytes, metadata, owner: caller.id, createdMs, expiresMs: createdMs + keepMs };
+      return await uploads.create(upload, (unfinished) => {
+        if (unfinished.count >= maxOpen) {
+          const detail = `${unfinished.count} uploads are unfinished, the limit is ${maxOpen}: finish or remove some`;
+          throw new LoopscopeError("tooMany", "too_many_uploads", detail, { retryAfterS: 60 });
+        }
+        quotas.admitUpload(caller, sizeBytes, usage)(unfinished);
+        // Its bytes are on the disk twice for a moment: as pieces and as the stored file.
+        store.scratch.requireOf(freeBytes, unfinished.promisedBytes + 2 * sizeBytes);
+      });
     },
     get: (id) => uploads.get(id),
     async append(id, offset, piece, appendOptions, caller) {
       const end = await uploads.append(id, offset, piece, appendOptions);
-      const upload = uploads.get(id);
+      const upload = await uploads.get(id);
       if (end < upload.sizeBytes || upload.cube) return upload;
       return await uploads.exclusively(id, async (whole) => {
+        if (whole.cube) return whole; // another request has finished it
         const { sha256, name, filename = "", dataset, channel, repair } = whole.metadata;
         const ingest = ingestOptionsSchema.parse({ dataset, channel, repair });
         try {
@@ -66,20 +68,16 @@ export function createUploadService(options: UploadServiceOptions): UploadServic
             expectedSha256: sha256,
           };
           const { cube } = await cubes.add(await uploads.open(id), addOptions, caller);
-          uploads.finish(whole, cube.id);
+          await uploads.finish(whole, cube.id);
           return { ...whole, cube: cube.id };
         } catch (error) {
           // What was refused for its content will be refused again; what failed for want of room or time will not.
-          if (["unprocessable", "malformed"].includes((error as LoopscopeError).kind)) uploads.remove(id);
+          if (["unprocessable", "malformed"].includes((error as LoopscopeError).kind)) await uploads.remove(id);
           throw error;
         }
       });
     },
-    remove: (id) =>
-      uploads.exclusively(id, (upload) => {
-        uploads.remove(upload.id);
-        return Promise.resolve();
-      }),
+    remove: (id) => uploads.exclusively(id, (upload) => uploads.remove(upload.id)),
   };
 }
 

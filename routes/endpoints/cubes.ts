@@ -71,7 +71,7 @@ export function mountCubes(app: App, deps: AppDeps): void {
     params: noParamsSchema,
     query: pageQuerySchema,
     answers: { 200: { description: "One page", content: json("CubePage") } },
-  }, ({ query }) => Response.json(services.cubes.list(query)));
+  }, async ({ query }) => Response.json(await services.cubes.list(query)));
 
   declare(app, deps, {
     method: "get",
@@ -83,8 +83,8 @@ export function mountCubes(app: App, deps: AppDeps): void {
     query: noQuerySchema,
     answers: { 200: { description: "The cube", content: json("Cube") }, 304: NOT_MODIFIED },
     errors: [404],
-  }, ({ c, params }) => {
-    const body = JSON.stringify(services.cubes.get(params.id));
+  }, async ({ c, params }) => {
+    const body = JSON.stringify(await services.cubes.get(params.id));
     const headers = cacheHeaders(tagOf(body), "revalidate");
     return notModified(c, headers) ??
       new Response(body, { headers: { ...headers, "Content-Type": "application/json", "Vary": "Accept" } });
@@ -104,8 +104,8 @@ export function mountCubes(app: App, deps: AppDeps): void {
     answers: { 204: { description: "Deleted" } },
     errors: [404, 409, 412],
   }, async ({ c, params, caller }) => {
-    demandOwn(c, services.cubes.owns(params.id, caller), `cube ${params.id}`);
-    demandUnchanged(c, tagOf(JSON.stringify(services.cubes.get(params.id))));
+    demandOwn(c, await services.cubes.owns(params.id, caller), `cube ${params.id}`);
+    demandUnchanged(c, tagOf(JSON.stringify(await services.cubes.get(params.id))));
     await services.cubes.remove(params.id);
     return new Response(null, { status: 204 });
   });
@@ -128,7 +128,7 @@ function mountCubeViews(app: App, deps: AppDeps): void {
     errors: [404, 409],
     untimed: true,
   }, async ({ c, params, query, caller }) => {
-    cubes.get(params.id); // a missing cube is said before the file is read
+    await cubes.get(params.id); // a missing cube is said before the file is read
     const schema = mapUploadQuerySchema;
     const cube = await takeUploadedFile(c, deps, { schema, query }, (body, options) => {
       return cubes.addMap(params.id, body, options, caller);
@@ -170,7 +170,7 @@ async function cubeView(
   id: string,
   view: () => ReturnType<AppDeps["services"]["cubes"]["map"]>,
 ): Promise<Response> {
-  const { sha256 } = services.cubes.get(id);
+  const { sha256 } = await services.cubes.get(id);
   const type = resultTypeOf(c.req.header("accept"));
   const headers = cacheHeaders(tagOf(c.req.url, sha256, type, settings.version), "immutable");
   const known = notModified(c, headers);

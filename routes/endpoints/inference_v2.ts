@@ -69,9 +69,9 @@ function mountModel(
     summary: "Model metadata: inputs and outputs",
     scope: "read",
     answers: { 200: { description: "Tensors", content: json("ModelMetadata") } },
-  }, ({ params }) => {
-    const view = models.version(params.name, versionOf(params));
-    return Response.json(metadataOf(view, models.get(params.name).versions));
+  }, async ({ params }) => {
+    const view = await models.version(params.name, versionOf(params));
+    return Response.json(metadataOf(view, (await models.get(params.name)).versions));
   });
   declare(app, deps, {
     ...one,
@@ -80,9 +80,9 @@ function mountModel(
     summary: "Whether this model can be asked",
     scope: "read",
     answers: { 200: { description: "It can", content: json("ModelReady") } },
-  }, ({ params }) => {
+  }, async ({ params }) => {
     demandReady(deps);
-    const { name } = models.version(params.name, versionOf(params));
+    const { name } = await models.version(params.name, versionOf(params));
     return Response.json({ name, ready: true });
   });
   declare(app, deps, {
@@ -110,7 +110,7 @@ function mountModel(
     },
   }, async ({ c, params, caller }) => {
     deps.services.predictions.demandRoom(caller.id);
-    const view = models.version(params.name, versionOf(params));
+    const view = await models.version(params.name, versionOf(params));
     const { request, binary } = await readInfer(c, deps);
     const choices = chooseOutputs(request);
     const input = readInput(request, binary, view);

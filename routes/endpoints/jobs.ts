@@ -52,9 +52,10 @@ export function mountJobs(app: App, deps: AppDeps): void {
     params: noParamsSchema,
     query: jobsQuerySchema,
     answers: { 200: { description: "One page", content: json("JobPage") } },
-  }, ({ c, query, caller }) => {
-    const { items, ...rest } = jobs.list(query);
-    return Response.json({ items: items.map((job) => asSeenBy(c, deps, { job, caller })), ...rest });
+  }, async ({ c, query, caller }) => {
+    const { items, ...rest } = await jobs.list(query);
+    const seen = await Promise.all(items.map((job) => asSeenBy(c, deps, { job, caller })));
+    return Response.json({ items: seen, ...rest });
   });
 
   declare(app, deps, {
@@ -70,8 +71,8 @@ export function mountJobs(app: App, deps: AppDeps): void {
     errors: [404],
   }, async ({ c, params, caller }) => {
     const waitMs = preferredWaitMs(c, deps.settings.maxWaitMs);
-    const job = waitMs ? await jobs.waitFor(params.id, waitMs, caller.signal) : jobs.get(params.id);
-    return jobAnswer(asSeenBy(c, deps, { job, caller }), 200, appliedPreference(waitMs));
+    const job = waitMs ? await jobs.waitFor(params.id, waitMs, caller.signal) : await jobs.get(params.id);
+    return jobAnswer(await asSeenBy(c, deps, { job, caller }), 200, appliedPreference(waitMs));
   });
 
   declare(app, deps, {
@@ -87,7 +88,7 @@ export function mountJobs(app: App, deps: AppDeps): void {
     answers: { 200: { description: "The job as it now is", content: json("Job") } },
     errors: [404, 409],
   }, async ({ c, params, caller }) => {
-    demandOwn(c, jobs.owns(params.id, caller), `job ${params.id}`);
+    demandOwn(c, await jobs.owns(params.id, caller), `job ${params.id}`);
     return jobAnswer(await jobs.cancel(params.id), 200);
   });
   mountEvents(app, deps);
@@ -112,8 +113,8 @@ function mountEvents(app: App, deps: AppDeps): void {
     },
     errors: [404],
     untimed: true,
-  }, ({ c, params, caller }) => {
-    jobs.get(params.id, { bare: true }); // 404 before the stream starts
+  }, async ({ c, params, caller }) => {
+    await jobs.get(params.id, { bare: true }); // 404 before the stream starts
     const after = lastEventId(c.req.header("last-event-id"));
     const open = (signal: AbortSignal) => jobs.events(params.id, after, signal);
     return eventStream(open, { heartbeatMs: deps.settings.heartbeatMs, signal: caller.signal });
@@ -121,13 +122,13 @@ function mountEvents(app: App, deps: AppDeps): void {
 }
 
 /** A webhook's address may hold a secret of its receiver: others do not see it. */
-function asSeenBy(
+async function asSeenBy(
   c: AppContext,
   { services }: AppDeps,
   { job, caller }: { job: JobRecord; caller: Caller },
-): JobRecord {
+): Promise<JobRecord> {
   if (job.request.kind !== "train" || job.request.webhook === undefined) return job;
-  if (c.get("scopes").has("admin") || services.jobs.owns(job.id, caller)) return job;
+  if (c.get("scopes").has("admin") || await services.jobs.owns(job.id, caller)) return job;
   const { webhook: _, ...request } = job.request;
   return { ...job, request };
 }

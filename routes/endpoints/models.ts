@@ -49,7 +49,7 @@ export function mountModels(app: App, deps: AppDeps): void {
     params: noParamsSchema,
     query: pageQuerySchema,
     answers: { 200: { description: "One page", content: json("ModelPage") } },
-  }, ({ query }) => Response.json(models.list(query)));
+  }, async ({ query }) => Response.json(await models.list(query)));
 
   declare(app, deps, {
     method: "post",
@@ -93,9 +93,9 @@ export function mountModels(app: App, deps: AppDeps): void {
     query: noQuerySchema,
     answers: { 200: { description: "The model", content: json("ModelSummary") }, 304: NOT_MODIFIED },
     errors: [404],
-  }, ({ c, params }) => {
-    const summary = models.get(params.name);
-    return notModified(c, summaryHeaders(deps, summary)) ?? summaryAnswer(deps, summary);
+  }, async ({ c, params }) => {
+    const summary = await models.get(params.name);
+    return notModified(c, await summaryHeaders(deps, summary)) ?? await summaryAnswer(deps, summary);
   });
   mountVersions(app, deps);
   mountAliases(app, deps);
@@ -112,8 +112,8 @@ function mountVersions(app: App, deps: AppDeps): void {
     summary: "One version: network, scaler, training, scores, card",
     scope: "read",
     answers: { 200: { description: "The version", content: json("Model") }, 304: NOT_MODIFIED },
-  }, ({ c, params }) => {
-    const body = JSON.stringify(models.version(params.name, params.version));
+  }, async ({ c, params }) => {
+    const body = JSON.stringify(await models.version(params.name, params.version));
     return tagged(c, { tag: tagOf(body), freshness: "revalidate" }, () => body, "application/json");
   });
 
@@ -132,7 +132,7 @@ function mountVersions(app: App, deps: AppDeps): void {
       304: NOT_MODIFIED,
     },
   }, async ({ c, params: { name, version } }) => {
-    const { weights, version: number } = models.version(name, version);
+    const { weights, version: number } = await models.version(name, version);
     const tag = { tag: weights.sha256, freshness: freshnessOf(version) };
     const bytes = async () => await models.weights(name, version) as Uint8Array<ArrayBuffer>;
     const answer = await tagged(c, tag, bytes, "application/octet-stream");
@@ -150,8 +150,8 @@ function mountVersions(app: App, deps: AppDeps): void {
       200: { description: "Markdown", content: { "text/markdown": { schema: { type: "string" } } } },
       304: NOT_MODIFIED,
     },
-  }, ({ c, params: { name, version } }) => {
-    const card = models.card(name, version);
+  }, async ({ c, params: { name, version } }) => {
+    const card = await models.card(name, version);
     const tag = { tag: tagOf(card), freshness: freshnessOf(version) };
     return tagged(c, tag, () => card, "text/markdown; charset=utf-8");
   });
@@ -166,7 +166,7 @@ function mountVersions(app: App, deps: AppDeps): void {
     answers: { 204: { description: "Deleted" } },
     errors: [404, 409, 412],
   }, async ({ c, params }) => {
-    demandUnchanged(c, tagOf(JSON.stringify(models.version(params.name, params.version))));
+    demandUnchanged(c, tagOf(JSON.stringify(await models.version(params.name, params.version))));
     await models.removeVersion(params.name, params.version);
     return new Response(null, { status: 204 });
   });
@@ -193,12 +193,9 @@ function mountAliases(app: App, deps: AppDeps): void {
     answers: { 200: { description: "The model", content: json("ModelSummary"), headers: ["ETag"] } },
   }, async ({ c, params: { name, alias } }) => {
     const { version } = check(setAliasSchema, await readJson(c, deps.settings), "body");
-    const { aliases } = models.get(name);
-    if (c.req.header("if-none-match")?.trim() === "*" && Object.hasOwn(aliases, alias)) {
-      const message = `Met the alias ${alias} at version ${aliases[alias]}, wanted none (If-None-Match: *)`;
-      throw new LoopscopeError("precondition", "alias_exists", message);
-    }
-    return summaryAnswer(deps, await models.setAlias(name, alias, version, wantedTag(c, models.aliasTag(name))));
+    const ifAbsent = c.req.header("if-none-match")?.trim() === "*";
+    const ifMatch = wantedTag(c, await models.aliasTag(name));
+    return await summaryAnswer(deps, await models.setAlias(name, alias, version, { ifMatch, ifAbsent }));
   });
 
   declare(app, deps, {
@@ -208,7 +205,7 @@ function mountAliases(app: App, deps: AppDeps): void {
     params: aliasParamsSchema,
     answers: { 200: { description: "The model", content: json("ModelSummary"), headers: ["ETag"] } },
   }, async ({ c, params: { name, alias } }) => {
-    return summaryAnswer(deps, await models.removeAlias(name, alias, wantedTag(c, models.aliasTag(name))));
+    return summaryAnswer(deps, await models.removeAlias(name, alias, wantedTag(c, await models.aliasTag(name))));
   });
 }
 
@@ -228,12 +225,12 @@ async function tagged(
     new Response(await body(), { headers: { ...headers, "Content-Type": contentType, "Vary": "Accept" } });
 }
 
-function summaryAnswer(deps: AppDeps, summary: ModelSummary): Response {
-  return Response.json(summary, { headers: summaryHeaders(deps, summary) });
+async function summaryAnswer(deps: AppDeps, summary: ModelSummary): Promise<Response> {
+  return Response.json(summary, { headers: await summaryHeaders(deps, summary) });
 }
 
-function summaryHeaders({ services }: AppDeps, { name }: ModelSummary): Record<string, string> {
-  return cacheHeaders(services.models.aliasTag(name), "changing");
+async function summaryHeaders({ services }: AppDeps, { name }: ModelSummary): Promise<Record<string, string>> {
+  return cacheHeaders(await services.models.aliasTag(name), "changing");
 }
 
 async function readImport(c: AppContext, { settings }: AppDeps): Promise<{ model: Uint8Array; weights: Uint8Array }> {

@@ -2,7 +2,7 @@ import { LoopscopeError, malformed } from "../../lib/base/errors.ts";
 import { idParamsSchema, noParamsSchema } from "../../lib/schemas/paths.ts";
 import { noQuerySchema } from "../../lib/schemas/queries.ts";
 import type { Upload } from "../../lib/schemas/upload.ts";
-import type { AppendOptions } from "../../lib/store/upload_store.ts";
+import type { AppendOptions } from "../../lib/store/ports/upload_store.ts";
 import type { AppContext, AppDeps } from "../context.ts";
 import { type App, declare, type RouteRequest } from "../openapi/declare_route.ts";
 import { bodyStream } from "../request/request_body.ts";
@@ -56,9 +56,9 @@ export function mountUploads(app: App, deps: AppDeps): void {
     ],
     answers: { 201: { description: "Begun: `Location` takes the pieces", headers: STATE } },
     errors: [409, 412, 413],
-  }, ({ c, caller }) => {
+  }, async ({ c, caller }) => {
     demandTus(c);
-    const upload = uploads.create(lengthOf(c), metadataOf(c), caller);
+    const upload = await uploads.create(lengthOf(c), metadataOf(c), caller);
     return new Response(null, { status: 201, headers: { ...state(upload), Location: `/v1/uploads/${upload.id}` } });
   });
 
@@ -79,7 +79,8 @@ export function mountUploads(app: App, deps: AppDeps): void {
       },
       errors: [404],
     },
-    ({ params }) => new Response(null, { headers: { ...state(uploads.get(params.id)), "Cache-Control": "no-store" } }),
+    async ({ params }) =>
+      new Response(null, { headers: { ...state(await uploads.get(params.id)), "Cache-Control": "no-store" } }),
   );
 
   const piece = {
@@ -110,7 +111,7 @@ export function mountUploads(app: App, deps: AppDeps): void {
       const detail = `Met Content-Type ${c.req.header("content-type") ?? "none"}, wanted ${PIECE}`;
       throw new LoopscopeError("unsupportedType", "unsupported_media_type", detail);
     }
-    uploads.get(params.id);
+    await uploads.get(params.id);
     const options = { signal: caller.signal, checksum: checksumOf(c) };
     const upload = await uploads.append(params.id, wholeNumber(c, "Upload-Offset"), pieceOf(c, deps), options, caller);
     return new Response(null, { status: 204, headers: state(upload) });

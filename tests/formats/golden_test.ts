@@ -170,7 +170,29 @@ for (const [file, { code, says }] of Object.entries(NOT_CUBES)) {
   });
 }
 
+const VELOX = "EMDReader_SpectrumImage_Si.emd";
+
+testWithShared(
+  "the X-ray events of a Velox EMD are counted into a cube, its frames summed into an image",
+  async (shared) => {
+    await withCube(new URL(`data/${VELOX}`, shared), (view) => {
+      assertEquals([view.format, [...view.shape], view.unit], ["velox-emd", [16, 16, 4096], "counts"]);
+      const counts = readAll(view);
+      const spectrum = counts.subarray((3 * 16 + 5) * 4096, (3 * 16 + 6) * 4096);
+      const sum = (values: Float64Array) => values.reduce((total, value) => total + value, 0);
+      assertEquals([sum(counts), sum(spectrum)], [6564, 28]);
+      const { row, col, spectral } = view.axes;
+      assertEquals([spectral.unit, spectral.values[0], spectral.values[100]], ["keV", -1, 0]);
+      for (const { unit, values } of [row, col]) {
+        assertEquals(unit, "m");
+        assert.ok(Math.abs(values[1] - 5.3024e-9) < 1e-13, `a pixel has ${values[1]} m`);
+      }
+      assertEquals(view.maps().map(({ name, values_HW }) => [name, values_HW.length]), [["HAADF", 256]]);
+    });
+  },
+);
+
 testWithShared("every file of the folder is either a cube above or refused above", (shared) => {
   const files = [...Deno.readDirSync(new URL("data/", shared))].map(({ name }) => name).sort();
-  assertEquals(files, [...Object.keys(golden), ...Object.keys(NOT_CUBES)].sort());
+  assertEquals(files, [...Object.keys(golden), ...Object.keys(NOT_CUBES), VELOX].sort());
 });

@@ -15,7 +15,7 @@ Deno.test("a job that was taken just before the service began to stop is not beg
   await addCube(store, { id: "cube_1" });
   const compute = new WorkerPool({ worker: () => worker, size: 1, callsPerWorker: 1, maxWaiting: 1 });
   const request = trainRequest({ cube: "cube_1" }) as TrainRequest;
-  const { job } = new StoredJobQueue(store.jobs, testClock()).submit(request, { caller: "address:1.2.3.4" });
+  const { job } = await new StoredJobQueue(store.jobs, testClock()).submit(request, { caller: "address:1.2.3.4" });
   const context = {
     signal: new AbortController().signal,
     draining: AbortSignal.abort(),

@@ -3,6 +3,8 @@ import type { JobRecord } from "../../lib/schemas/job.ts";
 import { jobQueueContract } from "../contracts/job_queue_contract.ts";
 import { trainRequest } from "../contracts/record_store_contract.ts";
 import { assertEquals } from "../support/assert.ts";
+import type { Store } from "../../lib/store/ports/store.ts";
+import { delayedStore } from "../support/delayed_store.ts";
 import { temporaryStore, testClock } from "../support/temporary_store.ts";
 
 async function runProcesses(root: string, count: number, begun: () => Promise<void>) {
@@ -33,25 +35,30 @@ async function runProcesses(root: string, count: number, begun: () => Promise<vo
   }));
 }
 
-jobQueueContract("queue in SQLite", async () => {
+async function open(change: <S extends Store>(store: S) => S) {
   const store = await temporaryStore();
   const clock = testClock();
+  const { jobs } = change(store);
   return {
-    queue: new StoredJobQueue(store.jobs, clock),
-    other: new StoredJobQueue(store.jobs, clock),
-    runProcesses: (count, begun) => runProcesses(store.folder.root, count, begun),
+    queue: new StoredJobQueue(jobs, clock),
+    other: new StoredJobQueue(jobs, clock),
+    runProcesses: (count: number, begun: () => Promise<void>) => runProcesses(store.folder.root, count, begun),
     [Symbol.asyncDispose]: () => store[Symbol.asyncDispose](),
   };
-});
+}
+
+jobQueueContract("queue in SQLite", () => open((store) => store));
+jobQueueContract("the same behind random delays", () => open((store) => delayedStore(store)), { delayed: true });
 
 Deno.test("the owner of a queue is told once of each job that ended, also of one cancelled before it ran", async () => {
   await using store = await temporaryStore();
   const ended: JobRecord[] = [];
   const queue = new StoredJobQueue(store.jobs, testClock(), (job) => ended.push(job));
-  const ids = [1, 2].map(() => queue.submit(trainRequest(), { caller: "key:a" }).job.id);
-  queue.claim(["train"]);
-  queue.apply(ids[0], { type: "succeed" }, {});
-  queue.cancel(ids[1]);
-  queue.cancel(ids[1]);
+  const submit = async () => (await queue.submit(trainRequest(), { caller: "key:a" })).job.id;
+  const ids = [await submit(), await submit()];
+  await queue.claim(["train"]);
+  await queue.apply(ids[0], { type: "succeed" }, {});
+  await queue.cancel(ids[1]);
+  await queue.cancel(ids[1]);
   assertEquals(ended.map(({ id, state }) => [id, state]), [[ids[0], "succeeded"], [ids[1], "cancelled"]]);
 });

@@ -36,7 +36,7 @@ async function open(execute: ExecuteJob, concurrency = 1) {
     store,
     queue,
     start,
-    submit: (saveAs = "film") => queue.submit(trainRequest({ saveAs }), { caller }).job.id,
+    submit: async (saveAs = "film") => (await queue.submit(trainRequest({ saveAs }), { caller })).job.id,
     ended: (id: string) => queue.waitFor(id, TEN_SECONDS),
     async [Symbol.asyncDispose]() {
       for (const runner of runners) await runner.drain(0);
@@ -66,7 +66,8 @@ Deno.test("jobs run one after the other and end with their results and curves", 
     atOnce--;
     return { model: name, version: 1 };
   });
-  const ids = ["one", "two", "three"].map((name) => under.submit(name));
+  const ids: string[] = [];
+  for (const name of ["one", "two", "three"]) ids.push(await under.submit(name));
   under.start();
   const last = await under.ended(ids[2]);
   assertEquals(order, ["one", "two", "three"]);
@@ -83,7 +84,7 @@ Deno.test("a lane runs as many jobs at a time as it has places", async () => {
     atOnce--;
     return {};
   }, 2);
-  const ids = Array.from({ length: 6 }, () => under.submit());
+  const ids = await Promise.all(Array.from({ length: 6 }, () => under.submit()));
   under.start();
   for (const id of ids) assertEquals((await under.ended(id)).state, "succeeded");
   assertEquals(most, 2);
@@ -94,7 +95,7 @@ Deno.test("a failure is kept with its code and reason", async () => {
     Promise.reject(new LoopscopeError("unprocessable", "loss_is_nan", "The loss is NaN at epoch 4"))
   );
   under.start();
-  const job = await under.ended(under.submit());
+  const job = await under.ended(await under.submit());
   assertEquals([job.state, job.error], ["failed", { code: "loss_is_nan", detail: "The loss is NaN at epoch 4" }]);
 });
 
@@ -106,7 +107,7 @@ Deno.test("a job whose worker dies is run again from its checkpoint; the second 
     throw new LoopscopeError("unavailable", "worker_lost", "The worker process ended with SIGKILL");
   });
   under.start();
-  const job = await under.ended(under.submit());
+  const job = await under.ended(await under.submit());
   assertEquals(seen, [undefined, "after run 1"]);
   assertEquals([job.state, job.attempts, job.error?.code], ["failed", 2, "worker_lost"]);
 });
@@ -121,12 +122,12 @@ Deno.test("cancelling stops the work, gives its place free and removes its check
     throw signal.reason;
   });
   under.start();
-  const id = under.submit();
+  const id = await under.submit();
   while (files(`${under.store.folder.root}/jobs`).length === 0) await new Promise((resolve) => setTimeout(resolve, 2));
-  under.queue.cancel(id);
-  assertEquals((await under.ended(under.submit("next"))).state, "succeeded");
+  await under.queue.cancel(id);
+  assertEquals((await under.ended(await under.submit("next"))).state, "succeeded");
   assert.ok(stopped);
-  assertEquals(under.queue.get(id).state, "cancelled");
+  assertEquals((await under.queue.get(id)).state, "cancelled");
   assertEquals(files(`${under.store.folder.root}/jobs`), []);
 });
 
@@ -139,13 +140,13 @@ Deno.test("a cancelled job whose record is removed before its work has stopped g
     return {};
   });
   under.start();
-  const id = under.submit();
+  const id = await under.submit();
   await begun.promise;
   await under.store.checkpoints.save(id, new Uint8Array(10));
-  under.queue.cancel(id);
-  assertEquals(under.store.jobs.prune({ finishedBeforeMs: Infinity, keep: 0 }), [id]);
+  await under.queue.cancel(id);
+  assertEquals(await under.store.jobs.prune({ finishedBeforeMs: Infinity, keep: 0 }), [id]);
   release.resolve();
-  assertEquals((await under.ended(under.submit("next"))).state, "succeeded");
+  assertEquals((await under.ended(await under.submit("next"))).state, "succeeded");
   assertEquals(files(`${under.store.folder.root}/jobs`), []);
 });
 
@@ -162,11 +163,11 @@ Deno.test("draining lets a job save its checkpoint, and the next start goes on f
     await context.onCheckpoint(Uint8Array.of(1, 2, 3));
     throw new Error("draining");
   });
-  const id = under.submit();
+  const id = await under.submit();
   const first = under.start();
   while (contexts.length === 0) await new Promise((resolve) => setTimeout(resolve, 2));
   await first.drain(TEN_SECONDS);
-  assertEquals([under.queue.get(id).state, under.queue.get(id).attempts], ["queued", 0]);
+  assertEquals([(await under.queue.get(id)).state, (await under.queue.get(id)).attempts], ["queued", 0]);
   under.start();
   const job = await under.ended(id);
   assertEquals(job.state, "succeeded");
@@ -182,21 +183,21 @@ Deno.test("a job that does not stop when the service drains is cut off and queue
     await promise;
     return { model: "film", version: 1 };
   });
-  const id = under.submit();
+  const id = await under.submit();
   const runner = under.start();
   while (!context) await new Promise((resolve) => setTimeout(resolve, 2));
   await runner.drain(1);
-  assertEquals(under.queue.get(id).state, "queued");
+  assertEquals((await under.queue.get(id)).state, "queued");
   assert.ok(context.signal.aborted);
   resolve();
   await new Promise((resolve) => setTimeout(resolve, 5));
-  assertEquals(under.queue.get(id).state, "queued");
+  assertEquals((await under.queue.get(id)).state, "queued");
 });
 
 Deno.test("a start requeues what a killed process left running", async () => {
   await using under = await open(() => Promise.resolve({}));
-  const id = under.submit();
-  under.queue.claim(["train"]);
+  const id = await under.submit();
+  await under.queue.claim(["train"]);
   await under.store.checkpoints.save(id, new Uint8Array(5));
   under.start();
   assertEquals((await under.ended(id)).state, "succeeded");
@@ -205,12 +206,12 @@ Deno.test("a start requeues what a killed process left running", async () => {
 
 Deno.test("what could not be requeued at the start for want of room is requeued when there is some", async () => {
   await using under = await open(() => Promise.resolve({}));
-  const id = under.submit();
-  under.queue.claim(["train"]);
+  const id = await under.submit();
+  await under.queue.claim(["train"]);
   {
     using _ = refuseChanges(under.store, "UPDATE ON jobs");
     under.start();
-    assertEquals(under.queue.get(id).state, "running");
+    assertEquals((await under.queue.get(id)).state, "running");
   }
   assertEquals((await under.ended(id)).state, "succeeded");
 });
@@ -221,14 +222,15 @@ Deno.test("stopping on a full disk leaves the running job to the next start", as
     await fired(draining);
     throw new LoopscopeError("cancelled", "draining", "The service is stopping");
   });
-  const id = under.submit();
+  const id = await under.submit();
   const runner = under.start();
+  while ((await under.queue.get(id)).state === "queued") await new Promise((resolve) => setTimeout(resolve, 2));
   {
     using _ = refuseChanges(under.store, "UPDATE ON jobs");
     await runner.drain(TEN_SECONDS);
   }
-  assertEquals(under.queue.get(id).state, "running");
-  assertEquals(under.queue.restartRunning(), 1);
+  assertEquals((await under.queue.get(id)).state, "running");
+  assertEquals(await under.queue.restartRunning(), 1);
 });
 
 Deno.test("epochs for which there was no room are recorded with the next ones", async () => {
@@ -241,7 +243,7 @@ Deno.test("epochs for which there was no room are recorded with the next ones", 
     return {};
   });
   under.start();
-  const id = under.submit();
+  const id = await under.submit();
   {
     using _ = refuseChanges(under.store, "INSERT ON job_events WHEN NEW.event = 'epoch'");
     await refused.promise;
@@ -256,12 +258,12 @@ Deno.test("finished jobs are kept for their time, unfinished ones whatever their
   await using store = await temporaryStore();
   const clock = testClock();
   const queue = new StoredJobQueue(store.jobs, clock);
-  const submit = () => queue.submit(trainRequest(), { caller }).job.id;
-  const [old, waiting] = [submit(), submit()];
-  queue.cancel(old);
+  const submit = async () => (await queue.submit(trainRequest(), { caller })).job.id;
+  const [old, waiting] = [await submit(), await submit()];
+  await queue.cancel(old);
   clock.passMs(20 * 60_000);
-  const young = submit();
-  queue.cancel(young);
+  const young = await submit();
+  await queue.cancel(young);
   const runner = new JobRunner({
     ...{ queue, store: store.jobs, checkpoints: store.checkpoints, clock, log: createLog(() => {}) },
     execute: () => Promise.resolve({}),
@@ -270,8 +272,9 @@ Deno.test("finished jobs are kept for their time, unfinished ones whatever their
   });
   runner.start();
   await runner.drain(0);
-  assertEquals([old, waiting, young].map((id) => store.jobs.get(id)?.state), [undefined, "queued", "cancelled"]);
-  assertEquals(store.jobs.eventsAfter(old, 0), []);
+  const states = await Promise.all([old, waiting, young].map(async (id) => (await store.jobs.get(id))?.state));
+  assertEquals(states, [undefined, "queued", "cancelled"]);
+  assertEquals(await store.jobs.eventsAfter(old, 0), []);
   const events = queue.events(young, 99, new AbortController().signal);
   assertEquals((await events.next()).done, true);
 });

@@ -18,7 +18,8 @@ Deno.test("what the cache no longer has is made again, also while its result wai
   const computer = new ResultComputer({ store, compute, analysis });
   const request = { kind: "result", result: "model.errors", cube: "cube_1", model: "film@1", parameters: {} } as const;
   const { signal } = new AbortController();
-  const ask = () => computer.compute(request, store.models.manifest("film", version), { signal });
+  const { manifest } = await store.models.version("film", version);
+  const ask = () => computer.compute(request, manifest, { signal });
   try {
     assertEquals(await ask(), 100);
     Deno.removeSync(store.folder.resultsPath, { recursive: true }); // a cache: it may be deleted

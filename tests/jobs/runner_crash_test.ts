@@ -1,6 +1,6 @@
 import { createRandom } from "../../lib/base/random.ts";
 import { checkDataFolder } from "../../lib/store/maintenance/check_data_folder.ts";
-import { openStore, type Store } from "../../lib/store/open_store.ts";
+import { type EmbeddedStore, openEmbeddedStore } from "../../lib/store/embedded/open_embedded_store.ts";
 import { trainRequest } from "../contracts/record_store_contract.ts";
 import { assert, assertEquals } from "../support/assert.ts";
 import { EPOCHS } from "./support/crash_runner.ts";
@@ -22,11 +22,11 @@ async function runAndKill(root: string, afterMs: number): Promise<string[]> {
   return text.split("\n").slice(1, -1);
 }
 
-async function expectEnded(store: Store, ids: Iterable<string>): Promise<void> {
+async function expectEnded(store: EmbeddedStore, ids: Iterable<string>): Promise<void> {
   for (const id of ids) {
-    const { state, result } = store.jobs.get(id)!;
+    const { state, result } = (await store.jobs.get(id))!;
     assertEquals([state, result?.model], ["succeeded", "film"]);
-    assertEquals(store.models.madeBy(id), { name: "film", version: result!.version! });
+    assertEquals(await store.models.madeBy(id), { name: "film", version: result!.version! });
     assertEquals(
       [...await store.models.weights("film", result!.version!)],
       Array.from({ length: EPOCHS }, (_, i) => i + 1),
@@ -38,26 +38,26 @@ Deno.test("jobs end once each, with one version each, however often their proces
   const root = await Deno.makeTempDir();
   const random = createRandom(7);
   const ended = new Set<string>();
-  const first = await openStore({ root, zooPath: "" });
+  const first = await openEmbeddedStore({ root, zooPath: "" });
   for (let i = 0; i < JOBS; i++) {
-    first.jobs.insert(`job_${i}`, trainRequest(), { caller: "a", priority: 5, createdMs: 0 });
+    await first.jobs.insert(`job_${i}`, trainRequest(), { caller: "a", priority: 5, createdMs: 0 });
   }
-  first.close();
+  await first.close();
   for (let round = 0; ended.size < JOBS; round++) {
     assert.ok(round < MOST_ROUNDS, `only ${ended.size} of ${JOBS} jobs ended in ${round} rounds`);
     for (const id of await runAndKill(root, random.uniform() * 150)) ended.add(id);
-    const store = await openStore({ root, zooPath: "" });
+    const store = await openEmbeddedStore({ root, zooPath: "" });
     await expectEnded(store, ended);
     // A job may have ended without having said so any more.
-    for (const { id } of store.jobs.list({ limit: JOBS, state: "succeeded" }).items) ended.add(id);
-    assert.ok((store.models.find("film")?.versions.length ?? 0) <= JOBS);
+    for (const { id } of (await store.jobs.list({ limit: JOBS, state: "succeeded" })).items) ended.add(id);
+    assert.ok(((await store.models.find("film"))?.versions.length ?? 0) <= JOBS);
     for await (const finding of checkDataFolder(store, { deep: true })) assert.fail(JSON.stringify(finding));
-    store.close();
+    await store.close();
   }
-  const store = await openStore({ root, zooPath: "" });
+  const store = await openEmbeddedStore({ root, zooPath: "" });
   await expectEnded(store, ended);
-  assertEquals(store.models.get("film").versions.length, JOBS);
+  assertEquals((await store.models.get("film")).versions.length, JOBS);
   assertEquals([...Deno.readDirSync(`${root}/jobs`)], []);
-  store.close();
+  await store.close();
   await Deno.remove(root, { recursive: true });
 });

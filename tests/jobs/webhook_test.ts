@@ -34,9 +34,10 @@ async function open(statuses: number[], allowed = true) {
     sender,
     store,
     queue,
-    submit: () => queue.submit(trainRequest({ webhook: `http://${host}/told` }), { caller: "key:a" }).job.id,
+    submit: async () =>
+      (await queue.submit(trainRequest({ webhook: `http://${host}/told` }), { caller: "key:a" })).job.id,
     settled: async () => {
-      while (store.jobs.unnotified().length > 0) await new Promise((resolve) => setTimeout(resolve, 2));
+      while ((await store.jobs.unnotified()).length > 0) await new Promise((resolve) => setTimeout(resolve, 2));
     },
     async [Symbol.asyncDispose]() {
       await sender.close();
@@ -48,8 +49,8 @@ async function open(statuses: number[], allowed = true) {
 
 Deno.test("a webhook gets the job as it ended, signed over time and body", async () => {
   await using under = await open([200]);
-  const id = under.submit();
-  under.queue.cancel(id);
+  const id = await under.submit();
+  await under.queue.cancel(id);
   await under.settled();
   const [{ body, headers, path }] = under.received;
   assertEquals([JSON.parse(body).id, JSON.parse(body).state, path], [id, "cancelled", "/told"]);
@@ -61,21 +62,21 @@ Deno.test("a webhook gets the job as it ended, signed over time and body", async
 
 Deno.test("a failing receiver is tried a few times, then left alone", async () => {
   await using under = await open([500, 503, 500, 200]);
-  under.queue.cancel(under.submit());
+  await under.queue.cancel(await under.submit());
   await under.settled();
   assertEquals(under.received.length, 3);
 });
 
 Deno.test("a redirect is not followed", async () => {
   await using under = await open([302, 302, 302]);
-  under.queue.cancel(under.submit());
+  await under.queue.cancel(await under.submit());
   await under.settled();
   assertEquals(under.received.map(({ path }) => path), ["/told", "/told", "/told"]);
 });
 
 Deno.test("a host that the owner did not allow is never called", async () => {
   await using under = await open([], false);
-  under.queue.cancel(under.submit());
+  await under.queue.cancel(await under.submit());
   await under.settled();
   assertEquals(under.received, []);
 });
@@ -83,23 +84,23 @@ Deno.test("a host that the owner did not allow is never called", async () => {
 Deno.test("what a stopped process left untold is told after the next start", async () => {
   await using under = await open([200]);
   const silent = new StoredJobQueue(under.store.jobs, systemClock);
-  const id = under.submit();
-  silent.cancel(id);
-  under.sender.resume();
+  const id = await under.submit();
+  await silent.cancel(id);
+  await under.sender.resume();
   await under.settled();
   assertEquals(under.received.map(({ body }) => JSON.parse(body).id), [id]);
 });
 
 Deno.test("a telling that could not be recorded for want of room is told again after the next start", async () => {
   await using under = await open([200, 200]);
-  const id = under.submit();
+  const id = await under.submit();
   {
     using _ = refuseChanges(under.store, "UPDATE OF notified_ms ON jobs");
-    under.queue.cancel(id);
+    await under.queue.cancel(id);
     while (under.received.length === 0) await new Promise((resolve) => setTimeout(resolve, 2));
     await under.sender.close();
   }
-  assertEquals(under.store.jobs.unnotified().map((job) => job.id), [id]);
+  assertEquals((await under.store.jobs.unnotified()).map((job) => job.id), [id]);
 });
 
 Deno.test("webhooks are checked when a job is submitted", async () => {

@@ -145,10 +145,14 @@ async function hasRecovered({ service, ledger, random }: Round): Promise<void> {
 async function allJobsEnded(service: RunningService, ledger: Ledger): Promise<void> {
   const deadline = Date.now() + RECOVERY_MS;
   for (const [id, state] of ledger.jobs) {
-    if (state !== "submitted") continue;
+    if (state !== "submitted" && state !== "cancelling") continue;
     let job = await service.json<{ state: string; error?: { code: string } }>(`/v1/jobs/${id}`);
     while (["queued", "running"].includes(job.state) && Date.now() < deadline) {
       job = await service.json(`/v1/jobs/${id}`, { headers: { prefer: "wait=5" } });
+    }
+    if (state === "cancelling" && job.state === "cancelled") {
+      ledger.jobs.set(id, "cancelled");
+      continue;
     }
     if (job.state !== "succeeded") throw new Error(`Job ${id} is ${job.state}: ${JSON.stringify(job.error)}`);
     const { result } = job as unknown as { result: { version: number } };

@@ -7,7 +7,8 @@ export class Ledger {
   readonly gone = new Set<string>();
   /** Deletes that were not answered. */
   readonly unsure = new Set<string>();
-  readonly jobs = new Map<string, "submitted" | "succeeded" | "cancelled">();
+  /** `cancelling`: the response to the cancellation has not come, and may be lost. */
+  readonly jobs = new Map<string, "submitted" | "cancelling" | "succeeded" | "cancelled">();
   /** Versions by the job that made them. */
   readonly models = new Map<string, number>();
   alias: number | undefined;
@@ -53,9 +54,9 @@ export class Ledger {
   }
 
   /** What was unsure is now as it is. */
-  settle(find: (id: string) => unknown): void {
+  async settle(find: (id: string) => Promise<unknown>): Promise<void> {
     for (const id of this.unsure) {
-      const record = find(id);
+      const record = await find(id);
       if (record) this.cubes.set(id, JSON.stringify(record));
       else this.gone.add(id);
     }

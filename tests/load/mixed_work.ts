@@ -84,8 +84,10 @@ async function submitOrCancel({ service, ledger, random, onRefusal }: WorkContex
   if (answer.status !== 202) return onRefusal(refusalOf("job", answer, job));
   ledger.submitted(job.id);
   if (random.uniform() < 0.2) {
+    ledger.jobs.set(job.id, "cancelling");
     const cancelled = await service.fetch(`/v1/jobs/${job.id}`, { method: "DELETE" });
     if (cancelled.status === 200) ledger.jobs.set(job.id, "cancelled");
+    else if ([404, 409].includes(cancelled.status)) ledger.jobs.set(job.id, "submitted");
     const told = await cancelled.json();
     if (cancelled.status !== 200) onRefusal(refusalOf("cancel", cancelled, told));
     return;

@@ -22,7 +22,7 @@ end
 function done(summary, latency)
   local lost = summary.errors
   print(string.format(
-    '{"perSecond":%.0f,"p50":%.1f,"p99":%.1f,"max":%.1f,"statuses":{%s},"errors":%d}',
+    '{"perSecond":%.0f,"p50":%.3f,"p99":%.2f,"max":%.1f,"statuses":{%s},"errors":%d}',
     summary.requests / summary.duration * 1e6, latency:percentile(50) / 1000, latency:percentile(99) / 1000,
     latency.max / 1000, threads[1]:get("statuses"):sub(2), lost.connect + lost.read + lost.write + lost.timeout))
 end

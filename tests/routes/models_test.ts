@@ -77,7 +77,7 @@ Deno.test("a model is not sent again while nothing about it has changed", async 
   const first = await app.request("/v1/models/mean");
   const headers = { "If-None-Match": first.headers.get("etag")! };
   assertEquals((await app.request("/v1/models/mean", { headers })).status, 304);
-  await app.services.models.setAlias("mean", "other", 1, undefined);
+  await app.services.models.setAlias("mean", "other", 1, {});
   assertEquals((await app.request("/v1/models/mean", { headers })).status, 200);
 });
 

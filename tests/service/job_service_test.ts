@@ -9,13 +9,13 @@ import { temporaryStore, testClock } from "../support/temporary_store.ts";
 Deno.test("a job that is cancelled while it waits to go on leaves no checkpoint", async () => {
   await using store = await temporaryStore();
   const queue = new StoredJobQueue(store.jobs, testClock());
-  const quotas = new Quotas(store, parseSettings({}), true);
+  const quotas = new Quotas(parseSettings({}), true);
   const stopping = new AbortController().signal;
   const jobs = createJobService({ store, queue, quotas, stopping, checkWebhook: () => {} });
-  const { id } = queue.submit(trainRequest(), { caller: "address:1.2.3.4" }).job;
-  queue.claim(["train"]);
+  const { id } = (await queue.submit(trainRequest(), { caller: "address:1.2.3.4" })).job;
+  await queue.claim(["train"]);
   await store.checkpoints.save(id, new Uint8Array(10));
-  queue.apply(id, { type: "restart" });
+  await queue.apply(id, { type: "restart" });
   assertEquals((await jobs.cancel(id)).state, "cancelled");
   assertEquals([...Deno.readDirSync(`${store.folder.root}/jobs`)], []);
 });

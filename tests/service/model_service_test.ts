@@ -9,16 +9,16 @@ Deno.test("the tag of a model changes with its aliases and its versions, and an 
   const service = createModelService({ store, compute: undefined as unknown as WorkerPool, clock: testClock() });
   const add = () => store.models.add("film", (folder, version) => writeModel(folder, "film", version));
   await add();
-  const first = service.aliasTag("film");
-  await service.setAlias("film", "best", 1, first);
-  const second = service.aliasTag("film");
+  const first = await service.aliasTag("film");
+  await service.setAlias("film", "best", 1, { ifMatch: first });
+  const second = await service.aliasTag("film");
   await add();
-  const third = service.aliasTag("film");
+  const third = await service.aliasTag("film");
   assertEquals(new Set([first, second, third]).size, 3);
   for (const old of [first, second]) {
-    await assert.rejects(service.setAlias("film", "best", 2, old), { code: "alias_changed" });
+    await assert.rejects(service.setAlias("film", "best", 2, { ifMatch: old }), { code: "alias_changed" });
     await assert.rejects(service.removeAlias("film", "best", old), { code: "alias_changed" });
   }
-  assertEquals(service.get("film").aliases, { best: 1 });
+  assertEquals((await service.get("film")).aliases, { best: 1 });
   assertEquals((await service.removeAlias("film", "best", third)).aliases, {});
 });

@@ -1,6 +1,6 @@
 import { OPERATOR_COMMANDS } from "../../lib/service/operator_commands.ts";
 import { exists } from "../../lib/store/durable.ts";
-import { openStore } from "../../lib/store/open_store.ts";
+import { openEmbeddedStore } from "../../lib/store/embedded/open_embedded_store.ts";
 import { assert, assertEquals, assertFailsWith } from "../support/assert.ts";
 
 async function withCommands(
@@ -41,9 +41,9 @@ Deno.test("keys are added, listed and revoked; the secret is shown once, a slip 
       assertEquals([code, out.includes("Usage: keys add NAME")], [2, true], slip.join(" "));
     }
     assertEquals((await command("keys", "list"))[1].split("\n").length, 2);
-    const store = await openStore({ root, zooPath: "", shared: true });
-    assertEquals(store.keys.verify(secret), undefined);
-    store.close();
+    const store = await openEmbeddedStore({ root, zooPath: "", shared: true });
+    assertEquals(await store.keys.verify(secret), undefined);
+    await store.close();
   }));
 
 Deno.test("what asks about a data folder does not make one", () =>
@@ -75,9 +75,9 @@ Deno.test("the doctor says what it repaired, and finds nothing afterwards", () =
 
 Deno.test("a repair wants the service stopped, a check does not", () =>
   withCommands(async (command, root) => {
-    const store = await openStore({ root, zooPath: "" });
+    const store = await openEmbeddedStore({ root, zooPath: "" });
     assertEquals((await command("doctor"))[0], 0);
     const [code, out] = await command("doctor", "--repair");
     assertEquals([code, out], [2, "A service is using this data folder: stop it before a repair"]);
-    store.close();
+    await store.close();
   }));

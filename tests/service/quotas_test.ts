@@ -3,7 +3,7 @@ import { parseSettings } from "../../lib/schemas/settings.ts";
 import { Quotas } from "../../lib/service/quotas.ts";
 import type { Caller, CubeService } from "../../lib/service/services.ts";
 import { sweepExpired } from "../../lib/service/sweep_expired.ts";
-import { openStore, type Store } from "../../lib/store/open_store.ts";
+import { type EmbeddedStore, openEmbeddedStore } from "../../lib/store/embedded/open_embedded_store.ts";
 import { trainRequest } from "../contracts/record_store_contract.ts";
 import { assert, assertEquals, assertFailsWith } from "../support/assert.ts";
 import { addCube } from "../support/stored_cube.ts";
@@ -28,21 +28,27 @@ function callerOf(id: string): Caller {
   return { id, requestId: "req", signal: new AbortController().signal };
 }
 
-function addJob(store: Store, id: string, caller: string, kind: "train" | "result" = "train"): void {
+async function addJob(
+  store: EmbeddedStore,
+  id: string,
+  caller: string,
+  kind: "train" | "result" = "train",
+): Promise<void> {
   const request = kind === "train" ? trainRequest() : { kind, result: "pca", cube: "cube_1", parameters: {} };
-  store.jobs.insert(id, request, { caller, priority: 5, createdMs: 1000 });
+  await store.jobs.insert(id, request, { caller, priority: 5, createdMs: 1000 });
 }
 
 Deno.test("visitors are told from owners: a service without keys sets no limits to who reaches it", async () => {
   await using store = await temporaryStore();
-  const open = new Quotas(store, settings, true);
+  const open = new Quotas(settings, true);
   assertEquals([open.ownerOf(visitor), open.expiresMs(visitor, 0)], ["address:1.2.3.4", undefined]);
   for (let i = 0; i < 5; i++) await addCube(store, { id: `cube_${i}`, optionsKey: `${i}`, owner: visitor.id });
-  open.checkCube(visitor, 10 ** 12);
-  const demo = new Quotas(store, settings, false);
+  const usage = await store.cubes.usage(visitor.id);
+  open.admitCube(visitor, 10 ** 12)(usage);
+  const demo = new Quotas(settings, false);
   assertEquals([demo.ownerOf(visitor), demo.expiresMs(visitor, 0)], ["visitor:1.2.3.4", 3 * HOUR_MS]);
   assertEquals([demo.ownerOf(holder), demo.expiresMs(holder, 0)], ["key:abc", undefined]);
-  demo.checkCube(visitor, 1000);
+  demo.admitCube(visitor, 1000)(await store.cubes.usage(demo.ownerOf(visitor)));
   assertEquals([demo.trainingTimeoutMs("visitor:1.2.3.4"), demo.trainingTimeoutMs("key:abc")], [
     15 * 60_000,
     undefined,
@@ -51,45 +57,50 @@ Deno.test("visitors are told from owners: a service without keys sets no limits 
 
 Deno.test("cubes and their bytes are counted for each address and key", async () => {
   await using store = await temporaryStore();
-  const quotas = new Quotas(store, settings, false);
+  const quotas = new Quotas(settings, false);
   const { cube } = await addCube(store, { id: "cube_1", owner: quotas.ownerOf(visitor), sizeBytes: 804 });
-  assertEquals(store.cubes.usage("visitor:1.2.3.4"), { cubes: 1, bytes: 900 });
-  quotas.checkCube(visitor, 100);
-  const tooMany = await assertFailsWith("quota_exceeded", () => quotas.checkCube(visitor, 101));
+  assertEquals(await store.cubes.usage("visitor:1.2.3.4"), { cubes: 1, bytes: 900 });
+  const check = async (caller: Caller, bytes: number) =>
+    quotas.admitCube(caller, bytes)(await store.cubes.usage(quotas.ownerOf(caller)));
+  await check(visitor, 100);
+  const tooMany = await assertFailsWith("quota_exceeded", () => check(visitor, 101));
   assert.match((tooMany as LoopscopeError).message, /900 bytes, this cube needs 101, the limit is 1000/);
-  quotas.checkCube(other, 1000);
+  await check(other, 1000);
   await addCube(store, { id: "cube_2", optionsKey: "2", owner: quotas.ownerOf(visitor), sizeBytes: 1 });
-  await assertFailsWith("quota_exceeded", () => quotas.checkCube(visitor, 0));
+  await assertFailsWith("quota_exceeded", () => check(visitor, 0));
   assert.ok(cube);
 });
 
 Deno.test("the bytes of unfinished uploads count like what is there, and nobody takes the places of all", async () => {
-  await using store = await temporaryStore();
-  const quotas = new Quotas(store, settings, false);
-  quotas.checkUpload(visitor, 100, { count: 31, bytes: 900 });
-  await assertFailsWith("quota_exceeded", () => quotas.checkUpload(visitor, 101, { count: 31, bytes: 900 }));
-  await assertFailsWith("too_many_uploads", () => quotas.checkUpload(visitor, 1, { count: 32, bytes: 32 }));
-  await assertFailsWith("too_many_uploads", () => quotas.checkUpload(holder, 1, { count: 32, bytes: 32 }));
-  new Quotas(store, settings, true).checkUpload(visitor, 1, { count: 200, bytes: 1e12 });
+  const quotas = new Quotas(settings, false);
+  const check = (caller: Caller, bytes: number, mine: { count: number; bytes: number }, limits = quotas) =>
+    limits.admitUpload(caller, bytes, { cubes: 0, bytes: 0 })({ count: mine.count, promisedBytes: mine.bytes, mine });
+  check(visitor, 100, { count: 31, bytes: 900 });
+  await assertFailsWith("quota_exceeded", () => check(visitor, 101, { count: 31, bytes: 900 }));
+  await assertFailsWith("too_many_uploads", () => check(visitor, 1, { count: 32, bytes: 32 }));
+  await assertFailsWith("too_many_uploads", () => check(holder, 1, { count: 32, bytes: 32 }));
+  check(visitor, 1, { count: 200, bytes: 1e12 }, new Quotas(settings, true));
 });
 
 Deno.test("unfinished jobs and training are counted for each address and key", async () => {
   await using store = await temporaryStore();
-  const quotas = new Quotas(store, settings, false);
-  addJob(store, "job_1", quotas.ownerOf(visitor));
-  const refused = await assertFailsWith("quota_exceeded", () => quotas.checkJob(visitor, "train"));
+  const quotas = new Quotas(settings, false);
+  const check = async (caller: Caller, kind: "train" | "result") =>
+    quotas.admitJob(caller, kind)?.(await store.jobs.countActive(quotas.ownerOf(caller)));
+  await addCube(store, { id: "cube_1" });
+  await addJob(store, "job_1", quotas.ownerOf(visitor));
+  const refused = await assertFailsWith("quota_exceeded", () => check(visitor, "train"));
   assertEquals([(refused as LoopscopeError).kind, (refused as LoopscopeError).retryAfterS], ["tooMany", 10]);
-  quotas.checkJob(visitor, "result");
-  quotas.checkJob(other, "train");
-  addJob(store, "job_2", quotas.ownerOf(visitor), "result");
-  await assertFailsWith("quota_exceeded", () => quotas.checkJob(visitor, "result"));
-  addJob(store, "job_3", holder.id, "result");
-  await assertFailsWith("quota_exceeded", () => quotas.checkJob(holder, "train"));
+  await check(visitor, "result");
+  await check(other, "train");
+  await addJob(store, "job_2", quotas.ownerOf(visitor), "result");
+  await assertFailsWith("quota_exceeded", () => check(visitor, "result"));
+  await addJob(store, "job_3", holder.id, "result");
+  await assertFailsWith("quota_exceeded", () => check(holder, "train"));
 });
 
 Deno.test("visitors save under names of their own, do not push to the front and take no giant steps", async () => {
-  await using store = await temporaryStore();
-  const quotas = new Quotas(store, settings, false);
+  const quotas = new Quotas(settings, false);
   await assertFailsWith("name_reserved", () => quotas.checkTraining(visitor, trainRequest({ saveAs: "film" }), 64));
   const pushing = trainRequest({ saveAs: "visitor-film", priority: 9 });
   assertEquals(quotas.checkTraining(visitor, pushing, 64).priority, 5);
@@ -103,8 +114,7 @@ Deno.test("visitors save under names of their own, do not push to the front and 
 });
 
 Deno.test("one caller's uploads leave room for others, and their places come free", async () => {
-  await using store = await temporaryStore();
-  const quotas = new Quotas(store, settings, false);
+  const quotas = new Quotas(settings, false);
   const { promise, resolve } = Promise.withResolvers<void>();
   const running = Array.from({ length: 4 }, () => quotas.uploading(visitor, () => promise));
   await assertFailsWith("too_many_uploads", () => quotas.uploading(visitor, () => promise));
@@ -128,21 +138,21 @@ Deno.test("a cube that is uploaded again while others expire is kept, and unfini
   const nowMs = clock.nowMs();
   for (const id of ["cube_1", "cube_2"]) await addCube(store, { id, optionsKey: id, expiresMs: nowMs });
   const upload = { sizeBytes: 5, metadata: {}, owner: visitor.id, createdMs: nowMs - 10 };
-  const old = store.uploads.create({ ...upload, expiresMs: nowMs });
-  const young = store.uploads.create({ ...upload, expiresMs: nowMs + 1 });
-  const cubes = { remove: async (id: string) => void await store.cubes.remove(id) } as CubeService;
+  const old = await store.uploads.create({ ...upload, expiresMs: nowMs });
+  const young = await store.uploads.create({ ...upload, expiresMs: nowMs + 1 });
+  const cubes = { remove: async (id, removal) => void await store.cubes.remove(id, removal) } as CubeService;
   const sweeping = sweepExpired({ store, cubes, clock, log, keepModelsMs: HOUR_MS });
-  store.cubes.renew("cube_2", { owner: visitor.id, expiresMs: nowMs + HOUR_MS });
+  await store.cubes.renew("cube_2", { owner: visitor.id, expiresMs: nowMs + HOUR_MS });
   await sweeping;
-  assertEquals(store.cubes.list({ limit: 9 }).items.map(({ id }) => id), ["cube_2"]);
-  assertEquals(store.uploads.unfinished().map(({ id }) => id), [young.id]);
+  assertEquals((await store.cubes.list({ limit: 9 })).items.map(({ id }) => id), ["cube_2"]);
+  assertEquals((await store.uploads.get(young.id)).offset, 0);
   await assertFailsWith("upload_missing", () => store.uploads.get(old.id));
 });
 
 Deno.test("a sweep that the service's stop cuts off is no failure of the service", async () => {
   const root = await Deno.makeTempDir();
-  const store = await openStore({ root, zooPath: "" });
-  store.close();
+  const store = await openEmbeddedStore({ root, zooPath: "" });
+  await store.close();
   const failures: unknown[] = [];
   const told = { ...log, error: (event: string) => void failures.push(event) };
   await sweepExpired({ store, cubes: {} as CubeService, clock: testClock(), log: told, keepModelsMs: 1 });
@@ -153,18 +163,21 @@ Deno.test("a sweep that the service's stop cuts off is no failure of the service
 Deno.test("what visitors left is removed when its time is over, and nothing else", async () => {
   const clock = testClock();
   await using store = await temporaryStore({ clock });
-  const quotas = new Quotas(store, settings, false);
+  const quotas = new Quotas(settings, false);
   const add = (id: string, caller: Caller) => {
     const admission = { owner: quotas.ownerOf(caller), expiresMs: quotas.expiresMs(caller, clock.nowMs()) };
     return addCube(store, { id, optionsKey: id, ...admission });
   };
   for (const id of ["cube_gone", "cube_again", "cube_used"]) await add(id, visitor);
   await add("cube_kept", holder);
-  store.cubes.renew("cube_again", { owner: holder.id });
-  assertEquals([store.cubes.ownerOf("cube_again"), store.cubes.ownerOf("cube_gone")], ["key:abc", "visitor:1.2.3.4"]);
+  await store.cubes.renew("cube_again", { owner: holder.id });
+  assertEquals([await store.cubes.ownerOf("cube_again"), await store.cubes.ownerOf("cube_gone")], [
+    "key:abc",
+    "visitor:1.2.3.4",
+  ]);
   for (const [job, caller] of [["job_v", visitor], ["job_k", holder]] as const) {
-    addJob(store, job, quotas.ownerOf(caller));
-    store.jobs.update(job, "queued", { state: "succeeded", finishedMs: clock.nowMs() });
+    await addJob(store, job, quotas.ownerOf(caller));
+    await store.jobs.update(job, "queued", { state: "succeeded", finishedMs: clock.nowMs() });
     await store.models.add(
       `visitor-${job.at(-1)}`,
       (folder, version) => writeModel(folder, `visitor-${job.at(-1)}`, version),
@@ -178,14 +191,14 @@ Deno.test("what visitors left is removed when its time is over, and nothing else
     },
   } as CubeService;
   const sweep = () => sweepExpired({ store, cubes, clock, log, keepModelsMs: 3 * HOUR_MS });
-  const left = () => [
-    store.cubes.list({ limit: 9 }).items.map(({ id }) => id).sort(),
-    store.models.list().map(({ name }) => name),
+  const left = async () => [
+    (await store.cubes.list({ limit: 9 })).items.map(({ id }) => id).sort(),
+    (await store.models.list()).map(({ name }) => name),
   ];
   clock.passMs(3 * HOUR_MS - 1);
   await sweep();
-  assertEquals(left(), [["cube_again", "cube_gone", "cube_kept", "cube_used"], ["visitor-k", "visitor-v"]]);
+  assertEquals(await left(), [["cube_again", "cube_gone", "cube_kept", "cube_used"], ["visitor-k", "visitor-v"]]);
   clock.passMs(2);
   await sweep();
-  assertEquals(left(), [["cube_again", "cube_kept", "cube_used"], ["visitor-k"]]);
+  assertEquals(await left(), [["cube_again", "cube_kept", "cube_used"], ["visitor-k"]]);
 });

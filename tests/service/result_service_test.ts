@@ -12,6 +12,7 @@ import { createResultService } from "../../lib/service/result_service.ts";
 import { assert, assertEquals, assertFailsWith } from "../support/assert.ts";
 import { writeModel } from "../support/stored_model.ts";
 import { addCube } from "../support/stored_cube.ts";
+import { delayedStore } from "../support/delayed_store.ts";
 import { temporaryStore, testClock } from "../support/temporary_store.ts";
 
 const worker: WorkerOptions = { entry: new URL("../jobs/support/echo_worker.ts", import.meta.url), permissions: [] };
@@ -28,14 +29,14 @@ async function open(
   options: { worker?: WorkerOptions; maxWaiting?: number; settings?: Record<string, string>; resultBytes?: number } =
     {},
 ) {
-  const store = await temporaryStore({ resultBytes: options.resultBytes });
+  const store = delayedStore(await temporaryStore({ resultBytes: options.resultBytes }));
   await addCube(store, { id: "cube_1", optionsKey: "" });
   const pool = new WorkerPool({
     ...{ worker: () => options.worker ?? worker, size: 1, callsPerWorker: 1, maxWaiting: options.maxWaiting ?? 2 },
   });
   const queue = new StoredJobQueue(store.jobs, testClock());
   const computer = new ResultComputer({ store, compute: pool, analysis: pool });
-  const quotas = new Quotas(store, parseSettings(options.settings ?? {}), options.settings === undefined);
+  const quotas = new Quotas(parseSettings(options.settings ?? {}), options.settings === undefined);
   return {
     ...{ store, pool, queue, results: createResultService({ store, queue, computer, quotas }) },
     async [Symbol.asyncDispose]() {
@@ -43,6 +44,10 @@ async function open(
       await store[Symbol.asyncDispose]();
     },
   };
+}
+
+async function until(holds: () => boolean): Promise<void> {
+  while (!holds()) await new Promise((resolve) => setTimeout(resolve, 1));
 }
 
 Deno.test("a job made of a request that waits goes on when that request loses its place to others", async () => {
@@ -53,15 +58,17 @@ Deno.test("a job made of a request that waits goes on when that request loses it
   const waiting = pool.call("echo", 1, { caller: caller.id });
   const outcome = await results.ofCube("pca", "cube_1", { components: 1 }, 0, caller);
   assertEquals(outcome.kind, "pending");
-  const job = results.execute(pca, { signal, caller: caller.id, progress: () => {} });
+  await until(() => pool.waiting === 2);
+  // The echo worker has no such method: that the call was made at all is what is asked here.
+  const job = assertFailsWith("unknown_method", () => {
+    return results.execute(pca, { signal, caller: caller.id, progress: () => {} });
+  });
+  await new Promise((resolve) => setTimeout(resolve, 100)); // it joins the request's computation
   const other: Promise<ResultTree> = pool.call("echo", 2, { caller: "address:5.6.7.8" });
-  assertEquals(pool.waiting, 2);
-  await new Promise((resolve) => setTimeout(resolve, 0));
-  assertEquals(pool.waiting, 3, "the job's call waits beside the others");
+  await until(() => pool.waiting === 3); // the job's call waits beside the others
   busy.abort();
   await held;
-  // The echo worker has no such method: that the call was made at all is what is asked here.
-  await assertFailsWith("unknown_method", () => job);
+  await job;
   assertEquals(await Promise.all([waiting, other]), [1, 2]);
 });
 
@@ -75,7 +82,7 @@ Deno.test("asking again for a result that is on its way needs no room for one mo
   assert.ok(first.kind === "pending" && again.kind === "pending");
   assertEquals(again.job.id, first.job.id);
   await assertFailsWith("quota_exceeded", () => ask(2));
-  queue.cancel(first.job.id);
+  await queue.cancel(first.job.id);
   busy.abort();
   await held;
 });

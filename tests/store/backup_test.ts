@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { checkDataFolder } from "../../lib/store/maintenance/check_data_folder.ts";
 import { backupStore } from "../../lib/store/maintenance/backup.ts";
 import { openCubeFile } from "../../lib/store/cube_files/cube_file.ts";
-import { openStore, type Store } from "../../lib/store/open_store.ts";
+import { type EmbeddedStore, openEmbeddedStore } from "../../lib/store/embedded/open_embedded_store.ts";
 import { restoreStore } from "../../lib/store/maintenance/restore.ts";
 import { assert, assertEquals, assertFailsWith } from "../support/assert.ts";
 import { trainRequest } from "../contracts/record_store_contract.ts";
@@ -12,23 +12,23 @@ import { temporaryStore } from "../support/temporary_store.ts";
 
 const LONG_NAME = "a".repeat(64);
 
-async function fill(store: Store): Promise<string> {
+async function fill(store: EmbeddedStore): Promise<string> {
   const blob = await store.blobs.put(new Blob(["bytes"]).stream(), { maxBytes: 5 });
   await addCube(store, { id: "cube_1", sha256: blob.sha256, sizeBytes: blob.sizeBytes, optionsKey: "1" });
   await addCube(store, { id: "cube_2", sha256: blob.sha256, sizeBytes: blob.sizeBytes, optionsKey: "2" });
   await store.blobs.release(blob.sha256);
   const height = { name: "height", quantity: "height", unit: "m", values_HW: new Float32Array(6).fill(4) };
-  store.cubes.addImage("cube_2", height);
+  await store.cubes.addImage("cube_2", height);
   for (const name of ["film", LONG_NAME]) {
     await store.models.add(
       name,
       (folder, version) => writeModel(folder, name, version, new Uint8Array(3_000_000).fill(5)),
     );
   }
-  store.models.setAlias("film", "stable", 1);
-  store.jobs.insert("job_1", trainRequest(), { caller: "key:a", priority: 5, createdMs: 0 });
+  await store.models.setAlias("film", "stable", 1);
+  await store.jobs.insert("job_1", trainRequest(), { caller: "key:a", priority: 5, createdMs: 0 });
   await store.checkpoints.save("job_1", Uint8Array.of(1, 2, 3));
-  return store.keys.add("microscope", ["read"]).secret;
+  return (await store.keys.add("microscope", ["read"])).secret;
 }
 
 async function withFolder(run: (folder: string) => Promise<void>): Promise<void> {
@@ -41,26 +41,26 @@ Deno.test("a backup of a running store restores to the same cubes, models, alias
   withFolder(async (folder) => {
     await using store = await temporaryStore();
     const secret = await fill(store);
-    const beside = await openStore({ root: store.folder.root, zooPath: "", shared: true });
+    const beside = await openEmbeddedStore({ root: store.folder.root, zooPath: "", shared: true });
     const report = await backupStore(beside, `${folder}/backup.tar`);
-    beside.close();
+    await beside.close();
     assertEquals([report.cubes, report.models], [2, 2]);
     assertEquals(report.sizeBytes, Deno.statSync(`${folder}/backup.tar`).size);
     assertEquals(Deno.statSync(`${folder}/backup.tar`).mode! & 0o777, 0o600);
 
     await restoreStore(`${folder}/backup.tar`, `${folder}/new`);
-    const restored = await openStore({ root: `${folder}/new`, zooPath: "" });
+    const restored = await openEmbeddedStore({ root: `${folder}/new`, zooPath: "" });
     assertEquals(await Array.fromAsync(checkDataFolder(restored, { deep: true })), []);
-    assertEquals(restored.cubes.list({ limit: 9 }), store.cubes.list({ limit: 9 }));
+    assertEquals(await restored.cubes.list({ limit: 9 }), await store.cubes.list({ limit: 9 }));
     const cube = openCubeFile(restored.cubes.folderOf("cube_2"));
     assertEquals([cube.readSpectrum(1, 2)[3], cube.readImage("height")?.values_HW[5]], [23, 4]);
     cube.close();
-    assertEquals(restored.models.list(), store.models.list());
-    assertEquals(restored.jobs.get("job_1"), store.jobs.get("job_1"));
+    assertEquals(await restored.models.list(), await store.models.list());
+    assertEquals(await restored.jobs.get("job_1"), await store.jobs.get("job_1"));
     assertEquals(await restored.checkpoints.load("job_1"), Uint8Array.of(1, 2, 3));
-    assertEquals(restored.keys.verify(secret)?.scopes, ["read"]);
+    assertEquals((await restored.keys.verify(secret))?.scopes, ["read"]);
     assertEquals(await restored.models.add("film", (path, version) => writeModel(path, "film", version)), 2);
-    restored.close();
+    await restored.close();
   }));
 
 Deno.test("tar reads a backup", () =>
@@ -83,17 +83,17 @@ Deno.test("what is deleted while a backup runs is left out with its record", () 
     let deleted: Promise<unknown> = Promise.resolve();
     store.db.copyTo = (path) => {
       copyTo(path);
-      store.models.aliases.remove("film", "stable");
+      store.modelFolders.aliases.remove("film", "stable");
       deleted = Promise.all([store.cubes.remove("cube_1"), store.models.removeVersion("film", 1)]);
     };
     assertEquals((await backupStore(store, `${folder}/backup.tar`)).cubes, 1);
     await deleted;
     await restoreStore(`${folder}/backup.tar`, `${folder}/new`);
-    const restored = await openStore({ root: `${folder}/new`, zooPath: "" });
+    const restored = await openEmbeddedStore({ root: `${folder}/new`, zooPath: "" });
     assertEquals(await Array.fromAsync(checkDataFolder(restored, { deep: true })), []);
-    assertEquals(restored.cubes.list({ limit: 9 }).items.map((cube) => cube.id), ["cube_2"]);
-    assertEquals(restored.models.list().map((model) => model.name), [LONG_NAME]);
-    restored.close();
+    assertEquals((await restored.cubes.list({ limit: 9 })).items.map((cube) => cube.id), ["cube_2"]);
+    assertEquals((await restored.models.list()).map((model) => model.name), [LONG_NAME]);
+    await restored.close();
   }));
 
 const IMAGE = { name: "phase", quantity: "phase", unit: "rad", values_HW: new Float32Array(6).fill(2) };
@@ -102,23 +102,23 @@ Deno.test("an image channel added while a backup runs is left out whole, and can
   withFolder(async (folder) => {
     await using store = await temporaryStore();
     await fill(store);
-    const before = store.cubes.list({ limit: 9 });
+    const before = await store.cubes.list({ limit: 9 });
     const copyTo = store.db.copyTo.bind(store.db);
-    store.db.copyTo = (path) => {
+    store.db.copyTo = async (path) => {
       copyTo(path);
-      for (const id of ["cube_1", "cube_2"]) store.cubes.addImage(id, IMAGE);
+      for (const id of ["cube_1", "cube_2"]) await store.cubes.addImage(id, IMAGE);
     };
     await backupStore(store, `${folder}/backup.tar`);
     await restoreStore(`${folder}/backup.tar`, `${folder}/new`);
-    const beside = await openStore({ root: `${folder}/new`, zooPath: "", shared: true });
+    const beside = await openEmbeddedStore({ root: `${folder}/new`, zooPath: "", shared: true });
     assertEquals(await Array.fromAsync(checkDataFolder(beside, { deep: true })), [], "before the first start");
-    beside.close();
-    const restored = await openStore({ root: `${folder}/new`, zooPath: "" });
+    await beside.close();
+    const restored = await openEmbeddedStore({ root: `${folder}/new`, zooPath: "" });
     assertEquals(await Array.fromAsync(checkDataFolder(restored, { deep: true })), []);
-    assertEquals(restored.cubes.list({ limit: 9 }), before);
-    restored.cubes.addImage("cube_2", IMAGE);
+    assertEquals(await restored.cubes.list({ limit: 9 }), before);
+    await restored.cubes.addImage("cube_2", IMAGE);
     assertEquals(await Array.fromAsync(checkDataFolder(restored, { deep: true })), []);
-    restored.close();
+    await restored.close();
   }));
 
 Deno.test("what is half written beside a cube or a model, or is not of this program, is not in a backup", () =>
@@ -131,9 +131,9 @@ Deno.test("what is half written beside a cube or a model, or is not of this prog
     const report = await backupStore(store, `${folder}/backup.tar`);
     assertEquals([report.cubes, report.models], [2, 2]);
     await restoreStore(`${folder}/backup.tar`, `${folder}/new`);
-    const restored = await openStore({ root: `${folder}/new`, zooPath: "" });
+    const restored = await openEmbeddedStore({ root: `${folder}/new`, zooPath: "" });
     assertEquals(await Array.fromAsync(checkDataFolder(restored, { deep: true })), []);
-    restored.close();
+    await restored.close();
   }));
 
 Deno.test("an archive that is cut off or changed anywhere is refused, and leaves no records", () =>
@@ -224,12 +224,12 @@ Deno.test("a folder in which anything lies is not restored into, what a cut-off 
     Deno.mkdirSync(`${root}/models/half/1`, { recursive: true });
     Deno.writeTextFileSync(`${root}/models/half/1/model.json`, "{}");
     Deno.writeTextFileSync(`${root}/restoring`, "");
-    await assertFailsWith("restore_unfinished", () => openStore({ root, zooPath: "" }));
+    await assertFailsWith("restore_unfinished", () => openEmbeddedStore({ root, zooPath: "" }));
     await restore(root);
-    const restored = await openStore({ root, zooPath: "" });
-    assertEquals(restored.models.list().map(({ name }) => name), [LONG_NAME, "film"]);
+    const restored = await openEmbeddedStore({ root, zooPath: "" });
+    assertEquals((await restored.models.list()).map(({ name }) => name), [LONG_NAME, "film"]);
     assertEquals(await Array.fromAsync(checkDataFolder(restored, { deep: true })), []);
-    restored.close();
+    await restored.close();
   }));
 
 Deno.test("a backup of a later version is refused before anything is kept", () =>
@@ -256,19 +256,19 @@ Deno.test("a cube that has lost its uploaded bytes is in the backup all the same
     for (const { path } of store.blobs.list()) Deno.removeSync(path);
     assertEquals((await backupStore(store, `${folder}/backup.tar`)).cubes, 2);
     await restoreStore(`${folder}/backup.tar`, `${folder}/new`);
-    const restored = await openStore({ root: `${folder}/new`, zooPath: "" });
+    const restored = await openEmbeddedStore({ root: `${folder}/new`, zooPath: "" });
     const said = await Array.fromAsync(checkDataFolder(restored, { deep: true }), ({ code }) => code);
     assertEquals(said, ["blob_missing", "blob_missing"]);
-    restored.close();
+    await restored.close();
   }));
 
 Deno.test("without its records a data folder is not opened: everything would be swept as a left-over", () =>
   withFolder(async (folder) => {
     const root = `${folder}/data`;
-    const store = await openStore({ root, zooPath: "" });
+    const store = await openEmbeddedStore({ root, zooPath: "" });
     await fill(store);
-    store.close();
+    await store.close();
     Deno.removeSync(`${root}/loopscope.db`);
-    await assertFailsWith("records_missing", () => openStore({ root, zooPath: "" }));
+    await assertFailsWith("records_missing", () => openEmbeddedStore({ root, zooPath: "" }));
     assert.ok(Deno.statSync(`${root}/cubes/cube_1/values.f32`).size > 0);
   }));

@@ -1,6 +1,6 @@
 import { checkDataFolder } from "../../lib/store/maintenance/check_data_folder.ts";
 import type { CheckOptions, Finding } from "../../lib/store/maintenance/finding.ts";
-import { openStore } from "../../lib/store/open_store.ts";
+import { openEmbeddedStore } from "../../lib/store/embedded/open_embedded_store.ts";
 import { assert, assertEquals } from "../support/assert.ts";
 import { addCube } from "../support/stored_cube.ts";
 import { writeModel } from "../support/stored_model.ts";
@@ -16,8 +16,8 @@ async function open() {
   await addCube(store, { id: "cube_1", sha256: blob.sha256, sizeBytes: blob.sizeBytes });
   await store.blobs.release(blob.sha256);
   await store.models.add("film", (folder, version) => writeModel(folder, "film", version));
-  store.models.setAlias("film", "stable", 1);
-  store.jobs.insert("job_1", { kind: "result", result: "gmm", cube: "cube_1", parameters: {} }, {
+  await store.models.setAlias("film", "stable", 1);
+  await store.jobs.insert("job_1", { kind: "result", result: "gmm", cube: "cube_1", parameters: {} }, {
     ...{ caller: "key:a", priority: 5, createdMs: 0 },
   });
   return {
@@ -38,7 +38,7 @@ async function find(
   { folder: { root }, zooPath }: Opened,
   { repair = false, ...options }: CheckOptions & { repair?: boolean } = {},
 ): Promise<Finding[]> {
-  const beside = await openStore({ root, zooPath, shared: true });
+  const beside = await openEmbeddedStore({ root, zooPath, shared: true });
   const findings: Finding[] = [];
   try {
     for await (const finding of checkDataFolder(beside, options)) {
@@ -47,7 +47,7 @@ async function find(
     }
     return findings;
   } finally {
-    beside.close();
+    await beside.close();
   }
 }
 
@@ -98,9 +98,9 @@ const DAMAGES: Record<string, Damage> = {
     wanted: ["error cube_json_differs cube_1"],
   },
   "a map that was never acknowledged": {
-    damage({ cubes, db }) {
-      const before = JSON.stringify(cubes.get("cube_1"));
-      cubes.addImage("cube_1", { name: "HAADF", quantity: "", unit: "", values_HW: new Float32Array(6) });
+    async damage({ cubes, db }) {
+      const before = JSON.stringify(await cubes.get("cube_1"));
+      await cubes.addImage("cube_1", { name: "HAADF", quantity: "", unit: "", values_HW: new Float32Array(6) });
       db.run("UPDATE cubes SET record = ?", before);
     },
     wanted: ["error cube_maps_differ cube_1"],
@@ -188,15 +188,15 @@ const DAMAGES: Record<string, Damage> = {
     ],
   },
   "the keys' key gone": {
-    damage({ keys, root }) {
-      keys.add("lab", ["read"]);
+    async damage({ keys, root }) {
+      await keys.add("lab", ["read"]);
       Deno.removeSync(`${root}/hmac.key`);
     },
     wanted: ["error hmac_key_lost hmac.key"],
   },
   "a key's record": {
-    damage({ keys, db }) {
-      keys.add("lab", ["read"]);
+    async damage({ keys, db }) {
+      await keys.add("lab", ["read"]);
       db.run("UPDATE api_keys SET id = 'a', hmac = x'00'");
     },
     wanted: ["error key_invalid a"],
@@ -239,7 +239,7 @@ for (const [name, { damage, wanted, left = [] }] of Object.entries(DAMAGES)) {
     assertEquals(met.map((line, i) => wanted[i]?.endsWith(" ") ? line.slice(0, wanted[i].length) : line), wanted);
     assertEquals(said(await find(store, { deep: true })), left);
     const touched = (subject: string) => wanted.some((line) => line.endsWith(subject));
-    if (!touched("cube_1")) assertEquals(store.cubes.get("cube_1")?.id, "cube_1");
+    if (!touched("cube_1")) assertEquals((await store.cubes.get("cube_1"))?.id, "cube_1");
     if (!touched("film@1")) assertEquals(Deno.statSync(`${modelsPath}/film/1/weights.safetensors`).size, 3);
   });
 }
@@ -259,7 +259,7 @@ Deno.test("a checkpoint comes back as it was, a damaged one not at all", async (
 Deno.test("nothing is found in a sound data folder, nor after a deletion", async () => {
   await using store = await open();
   assertEquals(said(await find(store, { deep: true })), []);
-  store.models.aliases.remove("film", "stable");
+  await store.models.removeAlias("film", "stable");
   await store.models.removeVersion("film", 1);
   await store.cubes.remove("cube_1");
   assertEquals(said(await find(store, { deep: true })), []);
@@ -288,19 +288,24 @@ Deno.test("a mask that is gone is damage, what an image channel left that was ne
 
 Deno.test("what a running service deletes or changes while it is looked at is not reported", async () => {
   await using store = await open();
-  const beside = await openStore({ root: store.folder.root, zooPath: store.zooPath, shared: true });
+  const beside = await openEmbeddedStore({ root: store.folder.root, zooPath: store.zooPath, shared: true });
   const look = () => Array.fromAsync(checkDataFolder(beside, { deep: true, live: true }));
   assertEquals(said(await look()), []);
   await store.models.add("film", (folder, version) => writeModel(folder, "film", version));
-  store.models.setAlias("film", "stable", 2);
+  await store.models.setAlias("film", "stable", 2);
   await store.models.removeVersion("film", 1); // the one beside has listed it, and not the other
   const path = `${store.folder.cubePath("cube_1")}/cube.json`;
   const json = Deno.readTextFileSync(path);
-  store.cubes.addImage("cube_1", { name: "height", quantity: "height", unit: "m", values_HW: new Float32Array(6) });
+  await store.cubes.addImage("cube_1", {
+    name: "height",
+    quantity: "height",
+    unit: "m",
+    values_HW: new Float32Array(6),
+  });
   store.db.run("UPDATE cubes SET changing = 1");
   Deno.writeTextFileSync(path, json); // as between the record and the rename
   assertEquals(said(await look()), []);
-  beside.close();
+  await beside.close();
 });
 
 Deno.test("what a repair takes out is kept in damaged/, the uploaded bytes with it", async () => {

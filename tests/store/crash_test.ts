@@ -1,6 +1,6 @@
 import { createRandom } from "../../lib/base/random.ts";
 import { checkDataFolder } from "../../lib/store/maintenance/check_data_folder.ts";
-import { openStore } from "../../lib/store/open_store.ts";
+import { openEmbeddedStore } from "../../lib/store/embedded/open_embedded_store.ts";
 import { assert, assertEquals } from "../support/assert.ts";
 import type { CrashAction } from "./support/crash_writer.ts";
 import { checkPromises, Promises } from "./support/promises.ts";
@@ -33,12 +33,12 @@ Deno.test(`killed ${ROUNDS} times at any moment, nothing acknowledged is lost an
     const { done, unsure } = await runAndKill(root, round, random.uniform() * 150);
     actions += done.length;
     done.forEach((action) => promised.keep(action));
-    const store = await openStore({ root, zooPath: `${root}/no-zoo` });
-    if (unsure) promised.settle(store, unsure);
+    const store = await openEmbeddedStore({ root, zooPath: `${root}/no-zoo` });
+    if (unsure) await promised.settle(store, unsure);
     await checkPromises(store, promised);
     for await (const finding of checkDataFolder(store, { deep: true })) assert.fail(JSON.stringify(finding));
-    for (const id of store.jobs.inState("running")) store.jobs.update(id, "running", { state: "queued" });
-    store.close();
+    for (const id of await store.jobs.inState("running")) await store.jobs.update(id, "running", { state: "queued" });
+    await store.close();
   }
   assert.ok(actions > ROUNDS, `only ${actions} actions were done in ${ROUNDS} rounds`);
   await Deno.remove(root, { recursive: true });

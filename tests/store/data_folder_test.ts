@@ -1,9 +1,9 @@
-import { DataFolder } from "../../lib/store/data_folder.ts";
+import { DataFolder } from "../../lib/store/embedded/data_folder.ts";
 import { assert, assertEquals, assertFailsWith } from "../support/assert.ts";
 
 /** Another process that holds the folder until it is killed. */
 async function holdElsewhere(root: string): Promise<Deno.ChildProcess> {
-  const module = new URL("../../lib/store/data_folder.ts", import.meta.url);
+  const module = new URL("../../lib/store/embedded/data_folder.ts", import.meta.url);
   const code = `import { DataFolder } from "${module}"; const held = new DataFolder("${root}");
     console.log("held"); setInterval(() => held.root, 1000);`;
   const args = ["eval", "-q", "--no-check", code];
@@ -43,7 +43,7 @@ Deno.test("more space than the disk has is refused with both numbers", async () 
   const folder = new DataFolder(root);
   folder.requireFree(1);
   const error = await assertFailsWith("disk_full", () => folder.requireFree(2 ** 60));
-  assert.match(error.message, new RegExp(`bytes free, wanted ${2 ** 60}`));
+  assert.match(error.message, new RegExp(`bytes free; expected ${2 ** 60}`));
   folder.close();
   await Deno.remove(root, { recursive: true });
 });

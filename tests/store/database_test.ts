@@ -1,5 +1,5 @@
-import { Database } from "../../lib/store/database.ts";
-import { MIGRATIONS } from "../../lib/store/migrations.ts";
+import { Database } from "../../lib/store/embedded/database.ts";
+import { MIGRATIONS } from "../../lib/store/embedded/migrations.ts";
 import { assert, assertEquals, assertFailsWith } from "../support/assert.ts";
 
 const FIRST = "CREATE TABLE things (id INTEGER PRIMARY KEY, name TEXT NOT NULL) STRICT";

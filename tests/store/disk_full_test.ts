@@ -1,6 +1,6 @@
 import { createRandom } from "../../lib/base/random.ts";
 import { checkDataFolder } from "../../lib/store/maintenance/check_data_folder.ts";
-import { openStore, type Store } from "../../lib/store/open_store.ts";
+import { type EmbeddedStore, openEmbeddedStore } from "../../lib/store/embedded/open_embedded_store.ts";
 import { writeLargeFileDurably } from "../../lib/store/durable.ts";
 import { trainRequest } from "../contracts/record_store_contract.ts";
 import { assert, assertEquals, assertFailsWith } from "../support/assert.ts";
@@ -14,10 +14,10 @@ import { checkPromises, Promises } from "./support/promises.ts";
 const ROUNDS = Number(Deno.env.get("DISK_ROUNDS") ?? 10);
 
 /** Fills the disk with actions until one is refused; that one must have happened wholly or not at all. */
-async function fillDisk(store: Store, promised: Promises, round: number): Promise<void> {
+async function fillDisk(store: EmbeddedStore, promised: Promises, round: number): Promise<void> {
   const random = createRandom(round);
   for (let i = 0;; i++) {
-    const action = chooseAction(store, random, round * 1000 + i);
+    const action = await chooseAction(store, random, round * 1000 + i);
     if (action.kind === "removeCube" || action.kind === "removeModel") continue;
     try {
       await perform(store, action);
@@ -29,7 +29,7 @@ async function fillDisk(store: Store, promised: Promises, round: number): Promis
   }
 }
 
-async function freeDisk(store: Store, promised: Promises): Promise<void> {
+async function freeDisk(store: EmbeddedStore, promised: Promises): Promise<void> {
   for (const id of [...promised.cubes].slice(0, -3)) {
     await store.cubes.remove(id);
     promised.cubes.delete(id);
@@ -38,7 +38,7 @@ async function freeDisk(store: Store, promised: Promises): Promise<void> {
     await store.models.removeVersion("film", version);
     promised.versions.delete(version);
   }
-  for (const id of [...store.jobs.inState("queued"), ...store.jobs.inState("running")]) {
+  for (const id of [...await store.jobs.inState("queued"), ...await store.jobs.inState("running")]) {
     await store.checkpoints.remove(id);
   }
 }
@@ -74,20 +74,20 @@ testOnSmallDisk(
     const promised = new Promises();
     for (let round = 1; round <= ROUNDS; round++) {
       Deno.writeFileSync(`${path}/ballast`, new Uint8Array(400_000));
-      const store = await openStore({ root: `${path}/data`, zooPath: "", reserveBytes: 0 });
+      const store = await openEmbeddedStore({ root: `${path}/data`, zooPath: "", reserveBytes: 0 });
       await fillDisk(store, promised, round);
       await checkPromises(store, promised);
       for await (const finding of checkDataFolder(store, { deep: true })) assert.fail(JSON.stringify(finding));
       Deno.removeSync(`${path}/ballast`);
       await freeDisk(store, promised);
       await checkPromises(store, promised);
-      store.close();
+      await store.close();
     }
   },
 );
 
 testOnSmallDisk("an upload is refused while there is still room to delete something", async (path) => {
-  const store = await openStore({ root: `${path}/data`, zooPath: "", reserveBytes: 1_000_000 });
+  const store = await openEmbeddedStore({ root: `${path}/data`, zooPath: "", reserveBytes: 1_000_000 });
   const endless = () =>
     new ReadableStream<Uint8Array<ArrayBuffer>>({
       pull: (controller) => controller.enqueue(new Uint8Array(100_000)),
@@ -95,32 +95,32 @@ testOnSmallDisk("an upload is refused while there is still room to delete someth
   await assertFailsWith("disk_full", () => store.blobs.put(endless(), { maxBytes: 1e9 }));
   assert.ok(store.folder.freeBytes() >= 1_000_000);
   assertEquals([...Deno.readDirSync(`${path}/data/tmp`)], []);
-  const upload = store.uploads.create({ sizeBytes: 1e9, metadata: {}, owner: "a", createdMs: 0, expiresMs: 1 });
+  const upload = await store.uploads.create({ sizeBytes: 1e9, metadata: {}, owner: "a", createdMs: 0, expiresMs: 1 });
   const { signal } = new AbortController();
   await assertFailsWith("disk_full", () => store.uploads.append(upload.id, 0, endless(), { signal }));
   assert.ok(store.folder.freeBytes() >= 1_000_000);
-  store.close();
+  await store.close();
 });
 
 testOnSmallDisk(
   "when others have taken the last byte, things are deleted, cancelled and revoked all the same",
   async (path) => {
-    const store = await openStore({ root: `${path}/data`, zooPath: "", reserveBytes: 20e6 });
+    const store = await openEmbeddedStore({ root: `${path}/data`, zooPath: "", reserveBytes: 20e6 });
     const ids = Array.from({ length: 5 }, (_, i) => String(i));
     const submit = (id: string) => store.jobs.insert(id, trainRequest(), { caller: "a", priority: 5, createdMs: 0 });
     for (const id of ids) {
       await addCube(store, { id, optionsKey: id });
-      submit(id);
+      await submit(id);
     }
-    const { key } = store.keys.add("a", ["read"]);
+    const { key } = await store.keys.add("a", ["read"]);
     await store.models.add("film", (folder, version) => writeModel(folder, "film", version));
-    store.models.setAlias("film", "best", 1);
+    await store.models.setAlias("film", "best", 1);
     fillUp(path);
     await assertFailsWith("disk_full", () => submit("late"));
-    assert.ok(store.keys.revoke(key.id));
+    assert.ok(await store.keys.revoke(key.id));
     fillUp(path);
     await assertFailsWith("disk_full", () => submit("late"));
-    store.models.aliases.remove("film", "best");
+    await store.models.removeAlias("film", "best");
     await store.models.removeVersion("film", 1);
     fillUp(path);
     await assertFailsWith("disk_full", () => submit("late"));
@@ -128,9 +128,9 @@ testOnSmallDisk(
     fillUp(path);
     await assertFailsWith("disk_full", () => submit("late"));
     for (const id of ids) {
-      assertEquals(store.jobs.update(id, "queued", { state: "cancelled", finishedMs: 1 })?.state, "cancelled");
+      assertEquals((await store.jobs.update(id, "queued", { state: "cancelled", finishedMs: 1 }))?.state, "cancelled");
     }
-    store.close();
+    await store.close();
   },
 );
 
@@ -142,15 +142,15 @@ testOnSmallDisk("a few bytes more than there is room for are refused, not kept c
 
 testOnSmallDisk("a start without room for SQLite's index says that the disk is full", async (path) => {
   const options = { root: `${path}/data`, zooPath: "", reserveBytes: 0 };
-  const first = await openStore(options);
+  const first = await openEmbeddedStore(options);
   Deno.copyFileSync(first.db.path + "-wal", `${path}/wal`);
-  first.close();
+  await first.close();
   // As a killed process leaves it, and somebody who tidies up.
   Deno.renameSync(`${path}/wal`, first.db.path + "-wal");
   fillUp(path);
-  await assertFailsWith("disk_full", () => openStore(options));
+  await assertFailsWith("disk_full", () => openEmbeddedStore(options));
   Deno.removeSync(`${path}/ballast`);
-  const second = await openStore(options);
+  const second = await openEmbeddedStore(options);
   assertEquals(second.db.problems(), []);
-  second.close();
+  await second.close();
 });

@@ -1,7 +1,8 @@
 import type { CubeRecord, IngestedCube } from "../../lib/schemas/cube.ts";
 import { createCubeFile } from "../../lib/store/cube_files/cube_file.ts";
 import { removeIfThere } from "../../lib/store/durable.ts";
-import type { Store } from "../../lib/store/open_store.ts";
+import type { Usage } from "../../lib/store/ports/cube_store.ts";
+import type { Store } from "../../lib/store/ports/store.ts";
 
 /** What a parser would say of a cube of this shape. */
 export function describeCube(shape: [number, number, number]): IngestedCube {
@@ -32,15 +33,16 @@ export interface AddedCube {
   owner?: string;
   sizeBytes?: number;
   expiresMs?: number;
+  admit?: (usage: Usage) => void;
 }
 
 /** Adds a small cube as the service would: its folder in `tmp/`, then the record. */
-export async function addCube(store: Pick<Store, "cubes" | "folder">, added: AddedCube) {
+export async function addCube(store: Pick<Store, "cubes" | "scratch">, added: AddedCube) {
   const { id, sha256 = "ab".repeat(32), optionsKey = "{}", owner = "address:1", sizeBytes = 100, expiresMs } = added;
   const shape: [number, number, number] = [2, 3, 4];
   const identity = { id, name: id, sha256, sizeBytes, createdAt: "2026-01-01T00:00:00.000Z" };
   const record: CubeRecord = { ...describeCube(shape), ...identity };
-  const folder = store.folder.makeTmpFolder("cube");
+  const folder = await store.scratch.makeFolder("cube");
   try {
     const writer = createCubeFile(folder, shape);
     try {
@@ -49,7 +51,7 @@ export async function addCube(store: Pick<Store, "cubes" | "folder">, added: Add
     } finally {
       writer.close();
     }
-    return await store.cubes.add(folder, record, { optionsKey, owner, expiresMs });
+    return await store.cubes.add(folder, record, { optionsKey, owner, expiresMs, admit: added.admit });
   } finally {
     removeIfThere(folder);
   }

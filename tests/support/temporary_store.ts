@@ -1,5 +1,5 @@
 import type { Clock } from "../../lib/base/clock.ts";
-import { openStore, type Store } from "../../lib/store/open_store.ts";
+import { type EmbeddedStore, openEmbeddedStore } from "../../lib/store/embedded/open_embedded_store.ts";
 
 export interface TestClock extends Clock {
   passMs(ms: number): void;
@@ -14,13 +14,13 @@ export function testClock(startMs = Date.UTC(2026, 0, 1)): TestClock {
 /** A store in a new temporary folder, removed when it is disposed. */
 export async function temporaryStore(
   options: { clock?: Clock; zooPath?: string; resultBytes?: number } = {},
-): Promise<Store & AsyncDisposable> {
+): Promise<EmbeddedStore & AsyncDisposable> {
   const root = await Deno.makeTempDir({ prefix: "loopscope-store-" });
-  const store = await openStore({ root, zooPath: `${root}/no-zoo`, ...options });
+  const store = await openEmbeddedStore({ root, zooPath: `${root}/no-zoo`, ...options });
   return {
     ...store,
     async [Symbol.asyncDispose]() {
-      store.close();
+      await store.close();
       await Deno.remove(root, { recursive: true });
     },
   };

@@ -12,9 +12,10 @@ import { nexus } from "./dialects/nexus.ts";
 import { nsid } from "./dialects/nsid.ts";
 import { matlabHdf5, plainHdf5 } from "./dialects/plain_hdf5.ts";
 import { usid } from "./dialects/usid.ts";
+import { veloxEmd } from "./dialects/velox_emd.ts";
 
 /** Layouts in the order in which they are asked; a dataset belongs to the first that claims it. */
-const DIALECTS: readonly Hdf5Dialect[] = [usid, hyperspy, nexus, matlabHdf5, nsid, plainHdf5];
+const DIALECTS: readonly Hdf5Dialect[] = [veloxEmd, usid, hyperspy, nexus, matlabHdf5, nsid, plainHdf5];
 
 const FORMAT_NAMES: Record<string, string> = {
   usid: "USID",
@@ -22,6 +23,7 @@ const FORMAT_NAMES: Record<string, string> = {
   hyperspy: "HyperSpy",
   nexus: "NeXus",
   matlab: "MATLAB",
+  "velox-emd": "Velox EMD",
 };
 
 const SIGNATURE = [0x89, 0x48, 0x44, 0x46, 0x0d, 0x0a, 0x1a, 0x0a];

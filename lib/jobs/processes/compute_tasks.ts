@@ -58,17 +58,20 @@ export interface ImportTask {
 
 /** What the compute process does on its one engine. */
 export class ComputeTasks {
-  readonly #shelf: ModelCache;
+  readonly #models: ModelCache;
   readonly #predicting = new WaitGroup();
   readonly #large = new SerialQueue();
   readonly #applying = new SerialQueue();
   #draining = false;
 
-  constructor(private readonly engine: Engine) {
-    this.#shelf = new ModelCache({
+  constructor(
+    private readonly engine: Engine,
+    { openModels = OPEN_MODELS, batchSamples = BATCH_SAMPLES }: { openModels?: number; batchSamples?: number } = {},
+  ) {
+    this.#models = new ModelCache({
       engine,
-      limit: OPEN_MODELS,
-      batchSamples: BATCH_SAMPLES,
+      limit: openModels,
+      batchSamples,
       pieceSamples: PIECE_SAMPLES,
     });
   }
@@ -188,7 +191,7 @@ export class ComputeTasks {
   }
 
   #use<T>(folder: string, run: (model: CachedModel) => Promise<T>): Promise<T> {
-    return this.#withRoom(() => this.#shelf.use(folder, run));
+    return this.#withRoom(() => this.#models.use(folder, run));
   }
 
   /** What finds no room on the engine is done once more without the models that nobody uses now. */
@@ -197,7 +200,7 @@ export class ComputeTasks {
       return await run();
     } catch (error) {
       if (!OUT_OF_MEMORY.includes((error as { code: string }).code)) throw error;
-      await this.#shelf.clear();
+      await this.#models.clear();
       return await run();
     }
   }
@@ -208,7 +211,7 @@ export class ComputeTasks {
   }
 
   totals(): ResultTree {
-    return { ...this.#shelf.totals };
+    return { ...this.#models.totals };
   }
 }
 

@@ -2,8 +2,8 @@ import type { Clock } from "../../base/clock.ts";
 import { errorToJson } from "../../base/errors.ts";
 import type { Log } from "../../base/log.ts";
 import type { JobRecord, JobRequest } from "../../schemas/job.ts";
-import type { CheckpointStore } from "../../store/checkpoint_store.ts";
-import type { JobStore } from "../../store/job_store.ts";
+import type { CheckpointStore } from "../../store/ports/checkpoint_store.ts";
+import type { JobStore } from "../../store/ports/job_store.ts";
 import type { JobQueue } from "./job_queue.ts";
 import { isFinished, type JobAction } from "./job_state.ts";
 import { type JobContext, RunningJob } from "./running_job.ts";
@@ -73,7 +73,7 @@ export class JobRunner {
     for (const job of running) {
       job.cutOff();
       try {
-        this.options.queue.apply(job.id, { type: "restart" });
+        await this.options.queue.apply(job.id, { type: "restart" });
       } catch (error) {
         // It stays running in the record, and the next start requeues it.
         this.options.log.error("job_not_recorded", { job: job.id, error: String(error) });
@@ -86,10 +86,10 @@ export class JobRunner {
     while (!this.#stop.signal.aborted) {
       const news = this.options.queue.news(POLL_MS, this.#stop.signal);
       try {
-        if (!requeued) this.#requeue();
+        if (!requeued) await this.#requeue();
         requeued = true;
-        this.#prune();
-        for (const lane of this.options.lanes) this.#fill(lane);
+        await this.#prune();
+        for (const lane of this.options.lanes) await this.#fill(lane);
       } catch (error) {
         this.options.log.error("queue_failed", { error: String(error) });
       }
@@ -97,15 +97,15 @@ export class JobRunner {
     }
   }
 
-  #requeue(): void {
-    const count = this.options.queue.restartRunning();
+  async #requeue(): Promise<void> {
+    const count = await this.options.queue.restartRunning();
     if (count > 0) this.options.log.info("jobs_requeued", { count });
   }
 
-  #fill(lane: Lane): void {
+  async #fill(lane: Lane): Promise<void> {
     const busy = () => [...this.#running].filter((job) => lane.kinds.includes(job.kind)).length;
-    while (busy() < lane.concurrency) {
-      const job = this.options.queue.claim(lane.kinds);
+    while (busy() < lane.concurrency && !this.#stop.signal.aborted) {
+      const job = await this.options.queue.claim(lane.kinds);
       if (!job) return;
       this.#run(job);
     }
@@ -157,9 +157,9 @@ export class JobRunner {
     const { id } = running;
     while (true) {
       try {
-        running.flush();
+        await running.flush();
         // Undefined when it was cancelled meanwhile: the record has said so since then.
-        return queue.apply(id, action, result) ?? store.get(id, { bare: true });
+        return await queue.apply(id, action, result) ?? await store.get(id, { bare: true });
       } catch (error) {
         log.error("job_not_recorded", { job: id, error: String(error) });
         if (this.#stop.signal.aborted) throw error;
@@ -176,12 +176,12 @@ export class JobRunner {
     return { type: "fail", code, detail: message };
   }
 
-  #prune(): void {
+  async #prune(): Promise<void> {
     const nowMs = this.options.clock.nowMs();
     if (nowMs - this.#prunedMs < PRUNE_EVERY_MS) return;
     this.#prunedMs = nowMs;
     const { keepMs, keepJobs } = this.options.retention ?? { keepMs: 30 * DAY_MS, keepJobs: 10000 };
-    const pruned = this.options.store.prune({ finishedBeforeMs: nowMs - keepMs, keep: keepJobs });
+    const pruned = await this.options.store.prune({ finishedBeforeMs: nowMs - keepMs, keep: keepJobs });
     if (pruned.length > 0) this.options.log.info("jobs_pruned", { count: pruned.length });
   }
 }

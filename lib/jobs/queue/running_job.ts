@@ -1,7 +1,7 @@
 import { LoopscopeError } from "../../base/errors.ts";
 import type { Log } from "../../base/log.ts";
 import type { JobProgress, JobRecord } from "../../schemas/job.ts";
-import type { CheckpointStore } from "../../store/checkpoint_store.ts";
+import type { CheckpointStore } from "../../store/ports/checkpoint_store.ts";
 import type { JobQueue } from "./job_queue.ts";
 
 /** Epochs are recorded together at this pace: a small network ends hundreds a second, each record waits for the disk. */
@@ -38,13 +38,14 @@ export class RunningJob {
   /** Whether the last epochs could not be recorded. */
   #behind = false;
   #timer?: ReturnType<typeof setTimeout>;
+  #recording: Promise<void> = Promise.resolve();
   #saving: Promise<void> = Promise.resolve();
   #cutOff = false;
   /** Resolves when the work and its record are settled. */
   ended: Promise<void> = Promise.resolve();
 
   constructor(private readonly job: JobRecord, private readonly options: RunningJobOptions) {
-    this.#unwatch = options.queue.watch(job.id, () => this.#look());
+    this.#unwatch = options.queue.watch(job.id, () => void this.#look());
   }
 
   get id(): string {
@@ -60,6 +61,7 @@ export class RunningJob {
   }
 
   async context(): Promise<JobContext> {
+    await this.#look(); // it may have been cancelled since it was claimed
     return {
       signal: this.#abort.signal,
       draining: this.options.draining,
@@ -69,18 +71,23 @@ export class RunningJob {
     };
   }
 
-  /** Records the gathered epochs now. A job that is no longer running (another process cancelled it) is stopped. */
-  flush(): void {
+  /** Records the gathered epochs. A job that is no longer running (another process cancelled it) is stopped. */
+  flush(): Promise<void> {
     clearTimeout(this.#timer);
     this.#timer = undefined;
+    // One after the other: a client reads the epochs in order.
+    return this.#recording = this.#recording.then(() => this.#record());
+  }
+
+  async #record(): Promise<void> {
     const epochs = this.#epochs;
     this.#epochs = [];
     try {
-      if (!this.options.queue.recordEpochs(this.job.id, epochs)) this.#cancel();
+      if (!await this.options.queue.recordEpochs(this.job.id, epochs)) this.#cancel();
       this.#behind = false;
     } catch (error) {
       // Recorded with the next ones; a curve with a gap is better than a lost training.
-      this.#epochs = epochs.slice(-MOST_EPOCHS_BEHIND);
+      this.#epochs = [...epochs, ...this.#epochs].slice(-MOST_EPOCHS_BEHIND);
       if (!this.#behind) this.options.log.error("epochs_not_recorded", { job: this.id, error: String(error) });
       this.#behind = true;
     }
@@ -105,7 +112,7 @@ export class RunningJob {
   #gather(progress: JobProgress): void {
     if (this.#abort.signal.aborted) return;
     this.#epochs.push(progress);
-    this.#timer ??= setTimeout(() => this.flush(), RECORD_EVERY_MS);
+    this.#timer ??= setTimeout(() => void this.flush(), RECORD_EVERY_MS);
   }
 
   #save(bytes: Uint8Array): Promise<void> {
@@ -117,8 +124,10 @@ export class RunningJob {
     return saved;
   }
 
-  #look(): void {
-    if (this.options.queue.get(this.job.id, { bare: true }).state === "cancelled") this.#cancel();
+  /** The next of our own epochs finds out what a look that fails does not. */
+  async #look(): Promise<void> {
+    const job = await this.options.queue.get(this.job.id, { bare: true }).catch(() => undefined);
+    if (job?.state === "cancelled") this.#cancel();
   }
 
   #cancel(): void {

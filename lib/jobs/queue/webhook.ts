@@ -4,7 +4,7 @@ import { unprocessable } from "../../base/errors.ts";
 import type { Log } from "../../base/log.ts";
 import { sleep } from "../../base/timeouts.ts";
 import type { JobRecord } from "../../schemas/job.ts";
-import type { JobStore } from "../../store/job_store.ts";
+import type { JobStore } from "../../store/ports/job_store.ts";
 
 export interface WebhookOptions {
   store: JobStore;
@@ -55,8 +55,8 @@ export class WebhookSender {
   }
 
   /** Tells what an earlier process left untold. */
-  resume(): void {
-    for (const job of this.options.store.unnotified()) this.notify(job);
+  async resume(): Promise<void> {
+    for (const job of await this.options.store.unnotified()) this.notify(job);
   }
 
   /** Resolves when nothing is being told; deliveries that wait for their next try are left for `resume`. */
@@ -77,7 +77,7 @@ export class WebhookSender {
       log.warn("webhook_failed", { job: job.id, host: new URL(url).host, problem });
     }
     try {
-      store.markNotified(job.id, clock.nowMs());
+      await store.markNotified(job.id, clock.nowMs());
     } catch (error) {
       // On a full disk: the next start tells it once more.
       return log.error("webhook_not_recorded", { job: job.id, error: String(error) });

@@ -2,10 +2,10 @@ import { missing } from "../../base/errors.ts";
 import { joinBytes } from "../../base/join_bytes.ts";
 import type { ResultTree } from "../../base/nd_array.ts";
 import { SingleFlight } from "../../base/single_flight.ts";
+import type { CubeRecord } from "../../schemas/cube.ts";
 import type { ResultRequest } from "../../schemas/job.ts";
 import type { ModelManifest } from "../../schemas/model.ts";
-import { exists } from "../../store/durable.ts";
-import type { Store } from "../../store/open_store.ts";
+import type { Store } from "../../store/ports/store.ts";
 import { resultKey } from "./result_key.ts";
 import { decodeTree, encodeTree } from "../processes/worker_channel.ts";
 import type { WorkerPool } from "../processes/worker_pool.ts";
@@ -53,8 +53,8 @@ export class ResultComputer {
   }
 
   /** Whether a result that was computed found room. */
-  isKept(request: ResultRequest, key: string): boolean {
-    return this.#options.store.results.hasFile(request.cube, key);
+  isKept(request: ResultRequest, key: string): Promise<boolean> {
+    return this.#options.store.results.has(request.cube, key);
   }
 
   /**
@@ -69,8 +69,8 @@ export class ResultComputer {
     try {
       return await this.#compute(request, manifest, context);
     } catch (error) {
-      this.#requireCubes(request);
-      if (manifest) this.#options.store.models.folderOf(manifest.name, manifest.version);
+      await this.#requireCubes(request);
+      if (manifest) await this.#options.store.models.version(manifest.name, manifest.version);
       throw error;
     }
   }
@@ -84,56 +84,62 @@ export class ResultComputer {
     const { store, analysis } = this.#options;
     const model = manifest && await this.#modelInput(request.cube, manifest, context);
     const { imaginary } = request.parameters as { imaginary?: string };
-    this.#requireCubes(request);
+    const cube = await this.#requireCubes(request);
     const task = {
       result: request.result,
-      cubeFolder: store.cubes.folderOf(request.cube),
-      imaginaryFolder: imaginary && store.cubes.folderOf(imaginary),
-      cubeSha256: store.cubes.get(request.cube)?.sha256,
+      cubeFolder: await store.cubes.localFolder(request.cube),
+      imaginaryFolder: imaginary && await store.cubes.localFolder(imaginary),
+      cubeSha256: cube.sha256,
       parameters: request.parameters as { [name: string]: ResultTree },
-      model,
     };
     const onProgress = (value: ResultTree) => progress?.(Number(value));
     let value: ResultTree;
     try {
-      value = await analysis.call("result", task, { ...context, onProgress });
+      value = await analysis.call("result", {
+        ...task,
+        model: model && { folder: model.folder, applied: model.applied },
+      }, { ...context, onProgress });
     } catch (error) {
       // While it waited the cache gave that file's place to others.
-      if (!model || exists(model.applied) || attempt === MOST_ATTEMPTS) throw error;
+      if (!model || await model.isThere() || attempt === MOST_ATTEMPTS) throw error;
       return await this.#compute(request, manifest, { progress, ...context }, attempt + 1);
     }
     // The cube may have been deleted meanwhile: what is derived from it must not outlive it.
-    if (store.cubes.get(request.cube)) {
+    if (await store.cubes.get(request.cube)) {
       await store.results.put(request.cube, this.keyOf(request, manifest), joinBytes(encodeTree(value)));
     }
     return value;
   }
 
-  #requireCubes({ cube, parameters }: ResultRequest): void {
-    const { imaginary = cube } = parameters as { imaginary?: string };
-    for (const id of [cube, imaginary]) {
-      if (!this.#options.store.cubes.get(id)) throw missing("cube_missing", `There is no cube ${id}`);
-    }
+  /** The request's cube. Throws `cube_missing` for it and for the imaginary part's. */
+  async #requireCubes({ cube, parameters }: ResultRequest): Promise<CubeRecord> {
+    const { imaginary } = parameters as { imaginary?: string };
+    const require = async (id: string) => {
+      const record = await this.#options.store.cubes.get(id);
+      if (!record) throw missing("cube_missing", `There is no cube ${id}`);
+      return record;
+    };
+    if (imaginary) await require(imaginary);
+    return await require(cube);
   }
 
   async #modelInput(cube: string, manifest: ModelManifest, context: PoolContext) {
-    const folder = this.#options.store.models.folderOf(manifest.name, manifest.version).path;
+    const { store } = this.#options;
+    const folder = await store.models.localFolder(manifest.name, manifest.version);
     const key = JSON.stringify(["applied", manifest.name, manifest.version, manifest.weights.sha256]);
-    const file = await this.#applying.join(
+    const applied = await this.#applying.join(
       `${cube} ${key}`,
       context.signal,
       (signal) => this.#apply(cube, key, folder, { ...context, signal }),
     );
-    return { folder, applied: file };
+    return { folder, applied, isThere: () => store.results.has(cube, key) };
   }
 
   async #apply(cube: string, key: string, modelFolder: string, context: PoolContext): Promise<string> {
     const { store, compute } = this.#options;
-    const file = store.results.filePath(cube, key);
-    if (store.results.hasFile(cube, key)) return file;
-    const draft = store.folder.tmpPath("applied");
-    await compute.call("apply", { modelFolder, cubeFolder: store.cubes.folderOf(cube), draft, file }, context);
-    store.results.keepFile(cube, key);
-    return file;
+    return await store.results.localFile(cube, key, async (paths) => {
+      const cubeFolder = await store.cubes.localFolder(cube);
+      await compute.call("apply", { modelFolder, cubeFolder, ...paths }, context);
+    });
   }
 }

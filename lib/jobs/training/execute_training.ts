@@ -5,7 +5,7 @@ import { isNdArray, ndArray, type ResultTree } from "../../base/nd_array.ts";
 import { sleep } from "../../base/timeouts.ts";
 import type { JobProgress, JobRecord, TrainRequest } from "../../schemas/job.ts";
 import { isDiskFull } from "../../store/disk_error.ts";
-import type { Store } from "../../store/open_store.ts";
+import type { Store } from "../../store/ports/store.ts";
 import type { JobContext } from "../queue/running_job.ts";
 import type { WorkerPool } from "../processes/worker_pool.ts";
 import { writeTrainedModel } from "./trained_model_tree.ts";
@@ -30,7 +30,7 @@ export async function executeTraining(
   request: TrainRequest,
   { store, compute, context, clock, log, timeoutMs }: ExecutionOptions,
 ): Promise<{ model: string; version: number }> {
-  const made = store.models.madeBy(job.id);
+  const made = await store.models.madeBy(job.id);
   if (made) return { model: made.name, version: made.version };
   if (context.draining.aborted) throw new LoopscopeError("unavailable", "draining", "The service is stopping");
   // What stops and saves is the training itself, after its epoch; the signal would throw that epoch away.
@@ -41,7 +41,7 @@ export async function executeTraining(
     if (isNdArray(checkpoint)) void context.onCheckpoint(checkpoint.data as Uint8Array).catch(() => {}); // it is in the log
     if (epoch) context.onEpoch(epoch as unknown as JobProgress);
   };
-  const trained = await compute.call("train", trainingTask(request, store, context.checkpoint), {
+  const trained = await compute.call("train", await trainingTask(request, store, context.checkpoint), {
     signal: context.signal,
     onProgress,
     timeoutMs,
@@ -80,16 +80,20 @@ async function untilThereIsRoom<T>(
   }
 }
 
-function trainingTask(request: TrainRequest, store: Store, checkpoint: Uint8Array | undefined): ResultTree {
-  const cube = store.cubes.get(request.cube);
+async function trainingTask(
+  request: TrainRequest,
+  store: Store,
+  checkpoint: Uint8Array | undefined,
+): Promise<ResultTree> {
+  const cube = await store.cubes.get(request.cube);
   if (!cube) throw missing("cube_missing", `Cube ${request.cube} is no longer there`);
   const [name, version] = request.from?.split("@") ?? [];
   return {
     request: request as unknown as ResultTree,
-    cubeFolder: store.cubes.folderOf(cube.id),
+    cubeFolder: await store.cubes.localFolder(cube.id),
     cubeName: cube.name,
     cubeSha256: cube.sha256,
-    fromFolder: name && store.models.folderOf(name, Number(version)).path,
+    fromFolder: name && await store.models.localFolder(name, Number(version)),
     checkpoint: checkpoint && ndArray(checkpoint, [checkpoint.length]),
   };
 }

@@ -1,10 +1,10 @@
 import { createHash } from "node:crypto";
 import { conflict } from "../../base/errors.ts";
 import { ARCHIVE_NAMES } from "./archive_names.ts";
-import { Database } from "../database.ts";
+import { Database } from "../embedded/database.ts";
 import { asStoreError } from "../disk_error.ts";
 import { exists, removeIfThere, syncFolder } from "../durable.ts";
-import type { Store } from "../open_store.ts";
+import type { EmbeddedStore } from "../embedded/open_embedded_store.ts";
 import { TarWriter } from "./tar.ts";
 
 export interface BackupReport {
@@ -19,7 +19,7 @@ export interface BackupReport {
  * deleted meanwhile is left out with its record. The file holds the hashes of the API keys: it is readable by its owner
  * only. It appears whole or not at all; throws `disk_full`.
  */
-export async function backupStore(store: Store, target: string): Promise<BackupReport> {
+export async function backupStore(store: EmbeddedStore, target: string): Promise<BackupReport> {
   if (exists(target) && !Deno.statSync(target).isFile) {
     throw conflict("backup_target", `Met a folder at ${target}, wanted the name of a file`);
   }
@@ -44,7 +44,7 @@ export async function backupStore(store: Store, target: string): Promise<BackupR
 }
 
 /** Links the files of everything in the snapshot into `work`, and takes out of the snapshot what has been deleted since. */
-function holdFiles(store: Store, work: string): { files: string[]; cubes: number; models: number } {
+function holdFiles(store: EmbeddedStore, work: string): { files: string[]; cubes: number; models: number } {
   const snapshot = new Database(`${work}/loopscope.db`);
   const files: string[] = [];
   const hold = (names: Iterable<string>) => {
@@ -72,7 +72,9 @@ function holdFiles(store: Store, work: string): { files: string[]; cubes: number
     if (hold(filesIn(store.folder.root, `models/${name}/${version}`))) models++;
     else snapshot.run("UPDATE model_versions SET digests = NULL WHERE name = ? AND version = ?", name, version);
   }
-  const shipped = new Set(store.models.list().flatMap(({ name, versions }) => versions.map((v) => `${name}/${v}`)));
+  const shipped = new Set(
+    store.modelFolders.list().flatMap(({ name, versions }) => versions.map((v) => `${name}/${v}`)),
+  );
   for (const alias of snapshot.all<{ name: string; alias: string; version: number }>("SELECT * FROM aliases")) {
     if (shipped.has(`${alias.name}/${alias.version}`)) continue;
     snapshot.run("DELETE FROM aliases WHERE name = ? AND alias = ?", alias.name, alias.alias);
@@ -85,7 +87,7 @@ function holdFiles(store: Store, work: string): { files: string[]; cubes: number
 }
 
 /** `cube.json` is held before the rest is looked for: what it names is there for good. */
-function* cubeFiles(store: Store, id: string): Generator<string> {
+function* cubeFiles(store: EmbeddedStore, id: string): Generator<string> {
   const first = `cubes/${id}/cube.json`;
   yield first;
   for (const name of filesIn(store.folder.root, `cubes/${id}`)) if (name !== first) yield name;

@@ -4,7 +4,7 @@ import { openCubeFile } from "../cube_files/cube_file.ts";
 import { readCubeJson, writeCubeJson } from "../cube_files/cube_json.ts";
 import { entriesIn, exists, sha256OfFile } from "../durable.ts";
 import { type CheckOptions, errorAbout, type Finding, problemOf } from "./finding.ts";
-import type { Store } from "../open_store.ts";
+import type { EmbeddedStore } from "../embedded/open_embedded_store.ts";
 
 interface CubeRow {
   seq: number;
@@ -16,7 +16,7 @@ interface CubeRow {
 }
 
 /** Every cube's record, files and uploaded bytes. */
-export function* checkCubes(store: Store, { deep, live }: CheckOptions): Generator<Finding> {
+export function* checkCubes(store: EmbeddedStore, { deep, live }: CheckOptions): Generator<Finding> {
   const next = "SELECT * FROM cubes WHERE seq > ? ORDER BY seq LIMIT 1";
   for (let row = store.db.get<CubeRow>(next, 0); row; row = store.db.get<CubeRow>(next, row.seq)) {
     for (const finding of checkCube(store, row, deep ?? false)) {
@@ -28,7 +28,7 @@ export function* checkCubes(store: Store, { deep, live }: CheckOptions): Generat
   }
 }
 
-function* checkCube(store: Store, row: CubeRow, deep: boolean): Generator<Finding> {
+function* checkCube(store: EmbeddedStore, row: CubeRow, deep: boolean): Generator<Finding> {
   const error = errorAbout(row.id);
   const takeOut = () => takeCubeOut(store, row);
   const cube = readRecord(row);
@@ -50,8 +50,8 @@ function* checkCube(store: Store, row: CubeRow, deep: boolean): Generator<Findin
   yield* checkUpload(store, cube);
 }
 
-function* checkUpload({ blobs, folder }: Store, cube: CubeRecord): Generator<Finding> {
-  const blob = blobs.get(cube.sha256);
+function* checkUpload({ blobs, folder }: EmbeddedStore, cube: CubeRecord): Generator<Finding> {
+  const blob = blobs.find(cube.sha256);
   if (!blob) {
     const message =
       `The uploaded bytes ${cube.sha256} are gone, the cube itself is whole. Upload the file again to keep them`;
@@ -123,7 +123,7 @@ function described(cube: unknown): string {
 }
 
 /** The files and the uploaded bytes, which can make the cube again, are kept in `damaged/`. */
-async function takeCubeOut({ folder, cubes, db, results }: Store, { id, sha256 }: CubeRow): Promise<void> {
+async function takeCubeOut({ folder, cubes, db, results }: EmbeddedStore, { id, sha256 }: CubeRow): Promise<void> {
   folder.setAside(cubes.folderOf(id));
   db.run("DELETE FROM cubes WHERE id = ?", id);
   const needed = db.get("SELECT 1 FROM cubes WHERE sha256 = ? LIMIT 1", sha256);

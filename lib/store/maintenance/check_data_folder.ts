@@ -4,13 +4,13 @@ import { checkModels } from "./check_models.ts";
 import { type CheckOptions, errorAbout, type Finding } from "./finding.ts";
 import { sha256IfThere } from "../durable.ts";
 import { findLeftOvers } from "./find_orphans.ts";
-import type { Store } from "../open_store.ts";
+import type { EmbeddedStore } from "../embedded/open_embedded_store.ts";
 
 /**
  * Compares records with files in both directions. Reads only; `repair` of a finding changes something: it mends, or moves
  * what cannot be mended to `damaged/`, and touches nothing that is whole.
  */
-export async function* checkDataFolder(store: Store, options: CheckOptions = {}): AsyncGenerator<Finding> {
+export async function* checkDataFolder(store: EmbeddedStore, options: CheckOptions = {}): AsyncGenerator<Finding> {
   const readable = yield* checkDatabase(store);
   if (!readable) return;
   yield* checkKeys(store);
@@ -23,7 +23,7 @@ export async function* checkDataFolder(store: Store, options: CheckOptions = {})
 }
 
 /** False when nothing else can be asked of the records. */
-function* checkDatabase({ db }: Store): Generator<Finding, boolean> {
+function* checkDatabase({ db }: EmbeddedStore): Generator<Finding, boolean> {
   const error = errorAbout(db.path);
   const problems = db.problems();
   for (const problem of problems) {
@@ -50,7 +50,7 @@ function* checkDatabase({ db }: Store): Generator<Finding, boolean> {
   return true;
 }
 
-function* checkKeys({ keys, db, folder }: Store): Generator<Finding> {
+function* checkKeys({ keys, db, folder }: EmbeddedStore): Generator<Finding> {
   const sql = "SELECT id FROM api_keys WHERE length(hmac) != 32 OR NOT json_valid(scopes)";
   for (const { id } of db.all<{ id: string }>(sql)) {
     const repair = () => void db.run("DELETE FROM api_keys WHERE id = ?", id);
@@ -64,10 +64,10 @@ function* checkKeys({ keys, db, folder }: Store): Generator<Finding> {
   });
 }
 
-function* checkJobs(store: Store): Generator<Finding> {
+async function* checkJobs(store: EmbeddedStore): AsyncGenerator<Finding> {
   const { db } = store;
   for (const { id } of db.all<{ id: string }>("SELECT id FROM jobs ORDER BY seq")) {
-    const problem = jobProblem(store, id);
+    const problem = await jobProblem(store, id);
     const repair = () => void db.run("DELETE FROM jobs WHERE id = ?", id);
     if (problem) yield errorAbout(id)("job_record_invalid", problem, repair);
   }
@@ -78,9 +78,9 @@ function* checkJobs(store: Store): Generator<Finding> {
   }
 }
 
-function jobProblem(store: Store, id: string): string | undefined {
+async function jobProblem(store: EmbeddedStore, id: string): Promise<string | undefined> {
   try {
-    const job = store.jobs.get(id, { bare: true });
+    const job = await store.jobs.get(id, { bare: true });
     const parsed = job && jobRecordSchema.safeParse(job);
     if (!parsed || parsed.success) return undefined;
     return `${parsed.error.issues[0].path.join(".")}: ${parsed.error.issues[0].message}`;
@@ -89,14 +89,14 @@ function jobProblem(store: Store, id: string): string | undefined {
   }
 }
 
-async function* checkCheckpoints({ checkpoints }: Store): AsyncGenerator<Finding> {
+async function* checkCheckpoints({ checkpoints }: EmbeddedStore): AsyncGenerator<Finding> {
   for (const job of await checkpoints.damaged()) {
     const message = "The checkpoint is damaged: the job will begin anew";
     yield errorAbout(job)("checkpoint_damaged", message, () => checkpoints.remove(job));
   }
 }
 
-function* checkBytes(store: Store): Generator<Finding> {
+function* checkBytes(store: EmbeddedStore): Generator<Finding> {
   for (const { sha256, path } of store.blobs.list()) {
     const met = sha256IfThere(path);
     if (met === undefined || met === sha256) continue;

@@ -1,11 +1,11 @@
 import { modelCheckSchema, modelNameSchema } from "../../schemas/model.ts";
 import { entriesIn, exists, sha256OfFile } from "../durable.ts";
 import { type CheckOptions, errorAbout, type Finding, problemOf } from "./finding.ts";
-import type { Store } from "../open_store.ts";
+import type { EmbeddedStore } from "../embedded/open_embedded_store.ts";
 
 /** Every version's files, the shipped ones always to the last byte; aliases that point nowhere. */
-export async function* checkModels(store: Store, options: CheckOptions): AsyncGenerator<Finding> {
-  const { models, folder } = store;
+export async function* checkModels(store: EmbeddedStore, options: CheckOptions): AsyncGenerator<Finding> {
+  const { modelFolders: models, folder } = store;
   yield* checkShipped(models.zooPath);
   for (const { name, versions } of models.list()) {
     for (const version of versions) yield* checkVersion(store, { name, version, ...options });
@@ -32,7 +32,7 @@ function* checkShipped(zooPath: string): Generator<Finding> {
 }
 
 async function* checkVersion(
-  store: Store,
+  store: EmbeddedStore,
   { name, version, ...options }: CheckOptions & { name: string; version: number },
 ): AsyncGenerator<Finding> {
   const problem = await versionProblem(store, name, version, options);
@@ -46,47 +46,47 @@ async function* checkVersion(
     }
     return;
   }
-  const repair = () => store.models.setAside(name, version);
+  const repair = () => store.modelFolders.setAside(name, version);
   if (problem) yield error("model_damaged", problem, repair);
-  else if (store.models.changedFiles(name, version).includes("card.md") && exists(place)) {
+  else if (store.modelFolders.changedFiles(name, version).includes("card.md") && exists(place)) {
     const message = "card.md is not as it was written; the model is. A repair takes it as it is now";
-    yield error("card_changed", message, () => store.models.accept(name, version));
+    yield error("card_changed", message, () => store.modelFolders.accept(name, version));
   }
 }
 
-function* danglingAliases(store: Store, name: string): Generator<Finding> {
-  for (const [alias, version] of Object.entries(store.models.aliases.of(name))) {
+function* danglingAliases(store: EmbeddedStore, name: string): Generator<Finding> {
+  for (const [alias, version] of Object.entries(store.modelFolders.aliases.of(name))) {
     // Looked for once more, and the alias too: a running service may have moved it to what was not listed before.
     if (exists(`${store.folder.modelsPath}/${name}/${version}/model.json`)) continue;
-    if (isShippedVersion(store, name, version) || store.models.aliases.of(name)[alias] !== version) continue;
+    if (isShippedVersion(store, name, version) || store.modelFolders.aliases.of(name)[alias] !== version) continue;
     const message = `Alias ${alias} points to version ${version}, which is not there`;
-    const repair = () => store.models.aliases.remove(name, alias);
+    const repair = () => store.modelFolders.aliases.remove(name, alias);
     yield errorAbout(name)("alias_dangling", message, repair);
   }
 }
 
-function isShippedVersion({ models }: Store, name: string, version: number): boolean {
-  return exists(`${models.zooPath}/${name}/${version}/model.json`);
+function isShippedVersion({ modelFolders }: EmbeddedStore, name: string, version: number): boolean {
+  return exists(`${modelFolders.zooPath}/${name}/${version}/model.json`);
 }
 
 async function versionProblem(
-  store: Store,
+  store: EmbeddedStore,
   name: string,
   version: number,
   options: CheckOptions,
 ): Promise<string | undefined> {
   try {
-    const { path, readOnly } = store.models.folderOf(name, version);
+    const { path, readOnly } = store.modelFolders.folderOf(name, version);
     const odd = entriesIn(path).find((entry) => !entry.isFile);
     if (odd) return `Met something else than a file at ${path}/${odd.name}`;
-    const manifest = store.models.manifest(name, version);
+    const manifest = store.modelFolders.manifest(name, version);
     const files = ["weights.safetensors", ...(manifest.last ? ["last.safetensors"] : [])];
     manifest.members?.forEach((_, i) => files.push(`weights.${i + 1}.safetensors`));
     for (const file of files) {
       if (!exists(`${path}/${file}`)) return `${file} is not there`;
-      if (readOnly || options.deep) await store.models.weights(name, version, file);
+      if (readOnly || options.deep) await store.modelFolders.weights(name, version, file);
     }
-    const changed = store.models.changedFiles(name, version).find((file) => file !== "card.md");
+    const changed = store.modelFolders.changedFiles(name, version).find((file) => file !== "card.md");
     if (changed) return `${changed} is not as it was written`;
     if (!exists(`${path}/check.json`)) return undefined;
     const check = modelCheckSchema.safeParse(JSON.parse(Deno.readTextFileSync(`${path}/check.json`)));
@@ -97,7 +97,7 @@ async function versionProblem(
 }
 
 /** Half-written versions go; what was put there by hand is kept in `damaged/`. */
-function* strangers({ folder }: Store): Generator<Finding> {
+function* strangers({ folder }: EmbeddedStore): Generator<Finding> {
   for (const model of entriesIn(folder.modelsPath)) {
     const path = `${folder.modelsPath}/${model.name}`;
     const versions = entriesIn(path);

@@ -1,7 +1,7 @@
 import { uploadSchema } from "../../schemas/upload.ts";
 import { entriesIn, exists } from "../durable.ts";
 import { errorAbout, type Finding } from "./finding.ts";
-import type { Store } from "../open_store.ts";
+import type { EmbeddedStore } from "../embedded/open_embedded_store.ts";
 
 /** All that lies in a data folder's root. */
 const KNOWN = new Set([
@@ -11,7 +11,7 @@ const KNOWN = new Set([
 const CUBE_FILES = new Set(["cube.json", "values.f32", "mask.u8", "maps"]);
 
 /** What lies in the data folder and no record knows. */
-export function* findLeftOvers(store: Store): Generator<Finding> {
+export function* findLeftOvers(store: EmbeddedStore): Generator<Finding> {
   const { folder } = store;
   for (const { name } of entriesIn(folder.root)) {
     if (KNOWN.has(name)) continue;
@@ -32,18 +32,18 @@ export function* findLeftOvers(store: Store): Generator<Finding> {
   for (const { name } of entriesIn(`${folder.root}/tmp`)) yield leftOver(store, `tmp/${name}`, "A half-written thing");
 }
 
-function leftOver({ folder }: Store, subject: string, message: string): Finding {
+function leftOver({ folder }: EmbeddedStore, subject: string, message: string): Finding {
   const repair = () => folder.discard(`${folder.root}/${subject}`);
   return { level: "note", code: "left_over", subject, message, repair };
 }
 
 /** Not of this program, among its own: kept in `damaged/`. */
-function stranger({ folder }: Store, subject: string): Finding {
+function stranger({ folder }: EmbeddedStore, subject: string): Finding {
   const repair = () => folder.setAside(`${folder.root}/${subject}`);
   return { level: "note", code: "stranger", subject, message: "Not of this program", repair };
 }
 
-function* inCubes(store: Store): Generator<Finding> {
+function* inCubes(store: EmbeddedStore): Generator<Finding> {
   for (const { name: id } of entriesIn(`${store.folder.root}/cubes`)) {
     if (!store.db.get("SELECT 1 FROM cubes WHERE id = ?", id)) {
       yield leftOver(store, `cubes/${id}`, "A folder without a cube's record");
@@ -55,7 +55,7 @@ function* inCubes(store: Store): Generator<Finding> {
   }
 }
 
-function* inBlobs(store: Store): Generator<Finding> {
+function* inBlobs(store: EmbeddedStore): Generator<Finding> {
   for (const outer of entriesIn(`${store.folder.root}/blobs`)) {
     if (!outer.isDirectory) yield stranger(store, `blobs/${outer.name}`);
     for (const { name, isFile } of entriesIn(`${store.folder.root}/blobs/${outer.name}`)) {
@@ -68,7 +68,7 @@ function* inBlobs(store: Store): Generator<Finding> {
   }
 }
 
-function* inUploads(store: Store): Generator<Finding> {
+function* inUploads(store: EmbeddedStore): Generator<Finding> {
   const { root } = store.folder;
   for (const { name } of entriesIn(`${root}/uploads`)) {
     const [, id, kind] = /^(upload_[0-9a-z]{26})\.(json|part)$/.exec(name) ?? [];

@@ -1,10 +1,10 @@
 import { createHash } from "node:crypto";
 import { conflict, LoopscopeError } from "../../base/errors.ts";
 import { ARCHIVE_NAMES } from "./archive_names.ts";
-import { DiskBlobStore } from "../blob_store.ts";
-import { DiskCubeStore } from "../cube_store.ts";
-import { DataFolder, FOLDERS, RESTORING } from "../data_folder.ts";
-import { Database } from "../database.ts";
+import { DiskBlobStore } from "../embedded/disk_blob_store.ts";
+import { SqliteCubeStore } from "../embedded/sqlite_cube_store.ts";
+import { DataFolder, FOLDERS, RESTORING } from "../embedded/data_folder.ts";
+import { Database } from "../embedded/database.ts";
 import { asStoreError } from "../disk_error.ts";
 import { entriesIn, exists, removeIfThere, syncFolder, syncTree, writeFileDurably } from "../durable.ts";
 import { readTar, type TarEntry } from "./tar.ts";
@@ -82,7 +82,7 @@ function checkRecords(path: string, folder: DataFolder): void {
   try {
     const [problem] = records.problems();
     if (problem) throw damaged(`has damaged records: ${problem}`);
-    new DiskCubeStore(records, folder, new DiskBlobStore(folder, () => true)).settleImages();
+    new SqliteCubeStore(records, folder, new DiskBlobStore(folder, () => true)).settleImages();
   } finally {
     records.close();
   }

@@ -4,7 +4,7 @@ import { systemClock } from "../../../lib/base/clock.ts";
 import { createLog } from "../../../lib/base/log.ts";
 import { StoredJobQueue } from "../../../lib/jobs/queue/job_queue.ts";
 import { JobRunner } from "../../../lib/jobs/queue/job_runner.ts";
-import { openStore } from "../../../lib/store/open_store.ts";
+import { openEmbeddedStore } from "../../../lib/store/embedded/open_embedded_store.ts";
 import { progressAt } from "../../contracts/record_store_contract.ts";
 import { writeModel } from "../../support/stored_model.ts";
 
@@ -15,7 +15,7 @@ function say(word: string): void {
 }
 
 if (import.meta.main) {
-  const store = await openStore({ root: Deno.args[0], zooPath: "" });
+  const store = await openEmbeddedStore({ root: Deno.args[0], zooPath: "" });
   const queue = new StoredJobQueue(store.jobs, systemClock, (job) => say(job.id));
   const runner = new JobRunner({
     queue,

@@ -67,10 +67,13 @@ function arrayCubes(): CubeService & { stored: Map<string, StoredCube> } {
       stored.set(record.id, { record, array });
       return { cube: record, created: true };
     },
-    list: (page) => pageOf([...stored.values()].map(({ record }) => record), page),
-    get: (id) => find(id).record,
-    owns: (id) => find(id) !== undefined,
-    remove: (id) => Promise.resolve(void stored.delete(find(id).record.id)),
+    list: (page) => Promise.resolve(pageOf([...stored.values()].map(({ record }) => record), page)),
+    // deno-lint-ignore require-await
+    get: async (id) => find(id).record,
+    // deno-lint-ignore require-await
+    owns: async (id) => find(id) !== undefined,
+    // deno-lint-ignore require-await
+    remove: async (id) => void stored.delete(find(id).record.id),
     map: (id, { index = 0 }) => Promise.resolve(mapAt(find(id).array, index)),
     spectrum(id, { row, col }) {
       const { array: { data, shape: [rows, cols, points] }, record } = find(id);
@@ -153,13 +156,20 @@ function oneModel(): ModelService {
   });
   const tag = () => JSON.stringify(aliases).replaceAll('"', "");
   return {
-    list: (page) => pageOf([summary()], page),
-    get: (name) => (demand(name), summary()),
-    version: (name, version) => (demand(name, version), view()),
+    list: (page) => Promise.resolve(pageOf([summary()], page)),
+    // deno-lint-ignore require-await
+    get: async (name) => (demand(name), summary()),
+    // deno-lint-ignore require-await
+    version: async (name, version) => (demand(name, version), view()),
     weights: (name, version) => (demand(name, version), Promise.resolve(new Uint8Array([1, 2, 3]))),
-    card: (name, version) => (demand(name, version), view().card),
-    aliasTag: (name) => (demand(name), tag()),
-    setAlias(name, alias, version, ifMatch) {
+    // deno-lint-ignore require-await
+    card: async (name, version) => (demand(name, version), view().card),
+    // deno-lint-ignore require-await
+    aliasTag: async (name) => (demand(name), tag()),
+    setAlias(name, alias, version, { ifMatch, ifAbsent }) {
+      if (ifAbsent && Object.hasOwn(aliases, alias)) {
+        throw new LoopscopeError("precondition", "alias_exists", `Alias ${alias} is there; expected none`);
+      }
       demand(name, String(version));
       if (ifMatch !== undefined && ifMatch !== tag()) {
         throw new LoopscopeError("precondition", "alias_changed", `Met ${ifMatch}, wanted ${tag()}`);
@@ -253,9 +263,12 @@ function recordedJobs(): JobService {
       jobs.set(id, job);
       return job;
     },
-    get: find,
-    owns: (id) => find(id) !== undefined,
-    list: (page) => pageOf([...jobs.values()].filter(({ state }) => !page.state || state === page.state), page),
+    // deno-lint-ignore require-await
+    get: async (id) => find(id),
+    // deno-lint-ignore require-await
+    owns: async (id) => find(id) !== undefined,
+    list: (page) =>
+      Promise.resolve(pageOf([...jobs.values()].filter(({ state }) => !page.state || state === page.state), page)),
     cancel(id) {
       const job = find(id);
       if (job.state === "cancelled") throw conflict("job_ended", "Met a job that has ended, wanted one that runs");
@@ -285,13 +298,13 @@ function directResults(cubes: ReturnType<typeof arrayCubes>): ResultService {
   return {
     async ofCube(result, cube, parameters) {
       await Promise.resolve();
-      const record = cubes.get(cube);
+      const record = await cubes.get(cube);
       const value = { result, parameters: parameters as ResultTree, maps: cubes.stored.get(cube)!.array };
       return { kind: "ready", value, etag: `${record.sha256}${result}` };
     },
     async ofModel(result, model, cube, parameters, waitMs) {
       await Promise.resolve();
-      const record = cubes.get(cube);
+      const record = await cubes.get(cube);
       if (waitMs < 1000) {
         const job: JobRecord = {
           id: "job_result",

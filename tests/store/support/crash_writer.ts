@@ -1,7 +1,7 @@
 // A process that changes a data folder without pause until it is killed. Each line on its stdout is either what it is
 // about to do or that it is done: `tests/store/crash_test.ts` compares these promises with what is left.
 import { createRandom, type Random } from "../../../lib/base/random.ts";
-import { openStore, type Store } from "../../../lib/store/open_store.ts";
+import { type EmbeddedStore, openEmbeddedStore } from "../../../lib/store/embedded/open_embedded_store.ts";
 import { progressAt, trainRequest } from "../../contracts/record_store_contract.ts";
 import { addCube } from "../../support/stored_cube.ts";
 import { writeModel } from "../../support/stored_model.ts";
@@ -23,7 +23,7 @@ export function bytesOfCube(id: string): Uint8Array<ArrayBuffer> {
 }
 
 /** Does what the action says; resolves when the store has acknowledged it. */
-export async function perform(store: Store, action: CrashAction): Promise<void> {
+export async function perform(store: EmbeddedStore, action: CrashAction): Promise<void> {
   switch (action.kind) {
     case "cube": {
       const blob = await store.blobs.put(new Blob([bytesOfCube(action.id)]).stream(), { maxBytes: 1e6 });
@@ -39,7 +39,12 @@ export async function perform(store: Store, action: CrashAction): Promise<void> 
       return void await store.cubes.remove(action.id);
     case "image": {
       const values_HW = new Float32Array(6).fill(Number(action.name));
-      return void store.cubes.addImage(action.id, { name: action.name, quantity: "height", unit: "m", values_HW });
+      return void await store.cubes.addImage(action.id, {
+        name: action.name,
+        quantity: "height",
+        unit: "m",
+        values_HW,
+      });
     }
     case "model": {
       const write = (folder: string, version: number) =>
@@ -52,20 +57,20 @@ export async function perform(store: Store, action: CrashAction): Promise<void> 
     case "alias":
       return store.models.setAlias(action.name, action.alias, action.version);
     case "job":
-      store.jobs.insert(action.id, trainRequest(), { caller: "key:a", priority: 5, createdMs: 0 });
+      await store.jobs.insert(action.id, trainRequest(), { caller: "key:a", priority: 5, createdMs: 0 });
       return await store.checkpoints.save(action.id, new Uint8Array(10_000).fill(7));
     case "endJob": {
-      store.jobs.update(action.id, "queued", { state: "running", startedMs: 1 });
+      await store.jobs.update(action.id, "queued", { state: "running", startedMs: 1 });
       for (let epoch = 1; epoch <= action.epochs; epoch++) {
         const event = { event: "epoch" as const, data: { ...progressAt(epoch) } };
-        store.jobs.update(action.id, "running", { progress: progressAt(epoch) }, [event]);
+        await store.jobs.update(action.id, "running", { progress: progressAt(epoch) }, [event]);
         await store.checkpoints.save(action.id, new Uint8Array(10_000).fill(epoch));
       }
-      store.jobs.update(action.id, "running", { state: "succeeded", finishedMs: 2 });
+      await store.jobs.update(action.id, "running", { state: "succeeded", finishedMs: 2 });
       return await store.checkpoints.remove(action.id);
     }
     case "answer":
-      store.idempotency.begin("key:a", action.key);
+      await store.idempotency.begin("key:a", action.key);
       return store.idempotency.finish("key:a", action.key, "f", {
         status: 201,
         headers: {},
@@ -80,11 +85,11 @@ function say(word: "begin" | "done", action: CrashAction): void {
 }
 
 /** Something that can be done to the store as it is; `fresh` is a number not used before. */
-export function chooseAction(store: Store, random: Random, fresh: number): CrashAction {
+export async function chooseAction(store: EmbeddedStore, random: Random, fresh: number): Promise<CrashAction> {
   const pick = <T>(items: T[]): T | undefined => items[random.integer(items.length)];
-  const cube = pick(store.cubes.list({ limit: 50 }).items)?.id;
-  const queued = pick(store.jobs.list({ limit: 50, state: "queued" }).items)?.id;
-  const model = store.models.find("film");
+  const cube = pick((await store.cubes.list({ limit: 50 })).items)?.id;
+  const queued = pick((await store.jobs.list({ limit: 50, state: "queued" })).items)?.id;
+  const model = await store.models.find("film");
   const version = pick(model?.versions ?? []);
   const aliased = Object.values(model?.aliases ?? {});
   const choices: (CrashAction | undefined)[] = [
@@ -102,10 +107,10 @@ export function chooseAction(store: Store, random: Random, fresh: number): Crash
 }
 
 async function main(root: string, seed: number): Promise<void> {
-  const store = await openStore({ root, zooPath: `${root}/no-zoo` });
+  const store = await openEmbeddedStore({ root, zooPath: `${root}/no-zoo` });
   const random = createRandom(seed);
   for (let i = 0;; i++) {
-    const action = chooseAction(store, random, seed * 1000 + i);
+    const action = await chooseAction(store, random, seed * 1000 + i);
     say("begin", action);
     await perform(store, action);
     say("done", action);

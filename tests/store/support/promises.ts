@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { openCubeFile } from "../../../lib/store/cube_files/cube_file.ts";
-import type { Store } from "../../../lib/store/open_store.ts";
+import type { EmbeddedStore } from "../../../lib/store/embedded/open_embedded_store.ts";
 import { assert, assertEquals } from "../../support/assert.ts";
 import { bytesOfCube, type CrashAction } from "./crash_writer.ts";
 
@@ -27,27 +27,31 @@ export class Promises {
   }
 
   /** The action that was cut off is there wholly or not at all: finds out which, and counts it as promised if so. */
-  settle(store: Store, unsure: CrashAction): void {
-    if (unsure.kind === "model") unsure.version = store.models.madeBy(unsure.job)?.version;
+  async settle(store: EmbeddedStore, unsure: CrashAction): Promise<void> {
+    if (unsure.kind === "model") unsure.version = (await store.models.madeBy(unsure.job))?.version;
     const happened = {
-      cube: () => store.cubes.get((unsure as { id: string }).id) !== undefined,
-      removeCube: () => store.cubes.get((unsure as { id: string }).id) === undefined,
-      image: () =>
-        unsure.kind === "image" && store.cubes.get(unsure.id)?.maps.some((map) => map.name === unsure.name) === true,
+      cube: async () => await store.cubes.get((unsure as { id: string }).id) !== undefined,
+      removeCube: async () => await store.cubes.get((unsure as { id: string }).id) === undefined,
+      image: async () =>
+        unsure.kind === "image" &&
+        (await store.cubes.get(unsure.id))?.maps.some((map) => map.name === unsure.name) === true,
       model: () => unsure.kind === "model" && unsure.version !== undefined,
-      removeModel: () => unsure.kind === "removeModel" && !store.models.find("film")?.versions.includes(unsure.version),
-      alias: () => unsure.kind === "alias" && store.models.aliases.of("film").stable === unsure.version,
-      job: () => store.jobs.get((unsure as { id: string }).id) !== undefined,
-      endJob: () => store.jobs.get((unsure as { id: string }).id)?.state === "succeeded",
-      answer: () => unsure.kind === "answer" && store.idempotency.begin("key:a", unsure.key).state === "done",
+      removeModel: async () =>
+        unsure.kind === "removeModel" && !(await store.models.find("film"))?.versions.includes(unsure.version),
+      alias: async () =>
+        unsure.kind === "alias" && (await store.models.find("film"))?.aliases.stable === unsure.version,
+      job: async () => await store.jobs.get((unsure as { id: string }).id) !== undefined,
+      endJob: async () => (await store.jobs.get((unsure as { id: string }).id))?.state === "succeeded",
+      answer: async () =>
+        unsure.kind === "answer" && (await store.idempotency.begin("key:a", unsure.key)).state === "done",
     };
-    if (happened[unsure.kind]()) this.keep(unsure);
+    if (await happened[unsure.kind]()) this.keep(unsure);
   }
 }
 
 /** Everything promised is there and equal, and nothing else is. */
-export async function checkPromises(store: Store, promised: Promises): Promise<void> {
-  const cubes = store.cubes.list({ limit: 10_000 }).items;
+export async function checkPromises(store: EmbeddedStore, promised: Promises): Promise<void> {
+  const cubes = (await store.cubes.list({ limit: 10_000 })).items;
   assertEquals(new Set(cubes.map((cube) => cube.id)), promised.cubes);
   for (const cube of cubes) {
     const reader = openCubeFile(store.cubes.folderOf(cube.id));
@@ -59,32 +63,35 @@ export async function checkPromises(store: Store, promised: Promises): Promise<v
     reader.close();
     assertEquals(cube.sha256, createHash("sha256").update(bytesOfCube(cube.id)).digest("hex"));
   }
-  const film = store.models.find("film");
+  const film = await store.models.find("film");
   assertEquals(new Set(film?.versions), promised.versions);
   assertEquals(film?.aliases.stable, promised.versions.size > 0 ? promised.alias : undefined);
   for (const version of promised.versions) {
     assertEquals((await store.models.weights("film", version))[0], version % 256);
   }
-  checkJobs(store, promised);
+  await checkJobs(store, promised);
   await checkCheckpoints(store);
   for (const key of promised.answers) {
-    const claim = store.idempotency.begin("key:a", key);
+    const claim = await store.idempotency.begin("key:a", key);
     assert.ok(claim.state === "done" && new TextDecoder().decode(claim.answer.body) === key);
   }
 }
 
-function checkJobs(store: Store, promised: Promises): void {
-  assertEquals(new Set(store.jobs.list({ limit: 10_000 }).items.map((job) => job.id)), new Set(promised.jobs.keys()));
+async function checkJobs(store: EmbeddedStore, promised: Promises): Promise<void> {
+  assertEquals(
+    new Set((await store.jobs.list({ limit: 10_000 })).items.map((job) => job.id)),
+    new Set(promised.jobs.keys()),
+  );
   for (const [id, state] of promised.jobs) {
-    const job = store.jobs.get(id)!;
+    const job = (await store.jobs.get(id))!;
     if (state === "succeeded") assertEquals([job.state, job.history?.trainLoss], ["succeeded", [1, 1 / 2, 1 / 3]]);
-    store.jobs.eventsAfter(id, 0).forEach((event, i) => assertEquals(event.sequence, i + 1));
+    (await store.jobs.eventsAfter(id, 0)).forEach((event, i) => assertEquals(event.sequence, i + 1));
   }
 }
 
 /** A checkpoint is whole: one value throughout. */
-async function checkCheckpoints(store: Store): Promise<void> {
-  for (const id of [...store.jobs.inState("queued"), ...store.jobs.inState("running")]) {
+async function checkCheckpoints(store: EmbeddedStore): Promise<void> {
+  for (const id of [...await store.jobs.inState("queued"), ...await store.jobs.inState("running")]) {
     const bytes = await store.checkpoints.load(id);
     if (bytes) assert.ok(bytes.length === 10_000 && bytes.every((byte) => byte === bytes[0]), id);
   }

@@ -1,32 +1,33 @@
-import { type Clock, systemClock } from "../base/clock.ts";
-import { conflict } from "../base/errors.ts";
-import { type BlobStore, DiskBlobStore } from "./blob_store.ts";
-import { CheckpointStore } from "./checkpoint_store.ts";
-import { type CubeStore, DiskCubeStore } from "./cube_store.ts";
+import { type Clock, systemClock } from "../../base/clock.ts";
+import { conflict } from "../../base/errors.ts";
+import { exists } from "../durable.ts";
+import type { Store } from "../ports/store.ts";
 import { DataFolder, holdsAnything, RESTORING } from "./data_folder.ts";
 import { Database } from "./database.ts";
-import { exists } from "./durable.ts";
-import { SqliteIdempotencyStore } from "./idempotency_store.ts";
-import { type JobStore, SqliteJobStore } from "./job_store.ts";
-import { SqliteKeyStore } from "./key_store.ts";
-import { ModelStore } from "./model_store.ts";
-import { DiskResultCache, type ResultCache } from "./result_cache.ts";
-import { UploadStore } from "./upload_store.ts";
+import { DiskBlobStore } from "./disk_blob_store.ts";
+import { DiskCheckpointStore } from "./disk_checkpoint_store.ts";
+import { DiskResultCache } from "./disk_result_cache.ts";
+import { DiskScratch } from "./disk_scratch.ts";
+import { DiskUploadStore } from "./disk_upload_store.ts";
+import { FileFlagStore } from "./file_flag_store.ts";
+import { FolderModelStore } from "./folder_model_store.ts";
+import { ModelFolders } from "./model_folders.ts";
+import { SqliteCubeStore } from "./sqlite_cube_store.ts";
+import { SqliteIdempotencyStore } from "./sqlite_idempotency_store.ts";
+import { SqliteJobStore } from "./sqlite_job_store.ts";
+import { SqliteKeyStore } from "./sqlite_key_store.ts";
 
-/** Everything that is kept, behind ports. */
-export interface Store {
+/** The ports on SQLite and one folder, and what only backup, restore and the doctor may touch. */
+export interface EmbeddedStore extends Store {
   folder: DataFolder;
   db: Database;
-  blobs: BlobStore;
-  cubes: CubeStore;
-  jobs: JobStore;
-  checkpoints: CheckpointStore;
-  models: ModelStore;
-  idempotency: SqliteIdempotencyStore;
+  blobs: DiskBlobStore;
+  cubes: SqliteCubeStore;
   keys: SqliteKeyStore;
-  results: ResultCache;
-  uploads: UploadStore;
-  close(): void;
+  checkpoints: DiskCheckpointStore;
+  results: DiskResultCache;
+  uploads: DiskUploadStore;
+  modelFolders: ModelFolders;
 }
 
 export interface StoreOptions {
@@ -49,13 +50,13 @@ export interface StoreOptions {
  * Opens the data folder and sweeps what a killed process left: half-written things, folders and blobs without a record.
  * Throws `data_folder_in_use`, `schema_too_new`, `disk_full`.
  */
-export async function openStore(options: StoreOptions): Promise<Store> {
+export async function openEmbeddedStore(options: StoreOptions): Promise<EmbeddedStore> {
   const { root, shared, reserveBytes, keepLeftOvers } = options;
   requireRecords(root);
   const folder = new DataFolder(root, { shared, reserveBytes, keepTmp: keepLeftOvers });
   let db: Database | undefined;
   try {
-    db = folder.spare.use(() => new Database(folder.databasePath));
+    db = folder.reserve.use(() => new Database(folder.databasePath));
     return await openIn(folder, db, options);
   } catch (error) {
     db?.close();
@@ -64,12 +65,13 @@ export async function openStore(options: StoreOptions): Promise<Store> {
   }
 }
 
-async function openIn(folder: DataFolder, db: Database, options: StoreOptions): Promise<Store> {
+async function openIn(folder: DataFolder, db: Database, options: StoreOptions): Promise<EmbeddedStore> {
   const { zooPath, clock = systemClock, shared = false, keepLeftOvers = false } = options;
   const cubeWithBytes = "SELECT 1 FROM cubes WHERE sha256 = ? LIMIT 1";
   const blobs = new DiskBlobStore(folder, (sha256) => db.get(cubeWithBytes, sha256) !== undefined);
-  const cubes = new DiskCubeStore(db, folder, blobs);
-  const uploads = new UploadStore(folder);
+  const cubes = new SqliteCubeStore(db, folder, blobs);
+  const modelFolders = new ModelFolders(db, folder, zooPath);
+  const uploads = new DiskUploadStore(folder);
   if (!shared && !keepLeftOvers) {
     uploads.sweep();
     await sweep(folder, db, blobs);
@@ -80,14 +82,19 @@ async function openIn(folder: DataFolder, db: Database, options: StoreOptions): 
     db,
     blobs,
     cubes,
-    jobs: new SqliteJobStore(db, folder.spare),
-    checkpoints: new CheckpointStore(folder),
-    models: new ModelStore(db, folder, zooPath),
+    jobs: new SqliteJobStore(db, folder.reserve),
+    checkpoints: new DiskCheckpointStore(folder),
+    models: new FolderModelStore(modelFolders),
+    modelFolders,
     idempotency: new SqliteIdempotencyStore(db, clock),
     keys: new SqliteKeyStore(db, folder, clock),
     results: new DiskResultCache(folder, options.resultBytes ?? 4 * 2 ** 30, { shared }),
     uploads,
-    close() {
+    scratch: new DiskScratch(folder),
+    flags: new FileFlagStore(folder),
+    // deno-lint-ignore require-await
+    async close() {
+      cubes.close();
       db.close();
       folder.close();
     },
@@ -107,7 +114,7 @@ function requireRecords(root: string): void {
 }
 
 /** Files come before their record and go after it: what has no record was never promised, or is deleted. */
-async function sweep(folder: DataFolder, db: Database, blobs: BlobStore): Promise<void> {
+async function sweep(folder: DataFolder, db: Database, blobs: DiskBlobStore): Promise<void> {
   for (const { name } of Deno.readDirSync(`${folder.root}/cubes`)) {
     if (!db.get("SELECT 1 FROM cubes WHERE id = ?", name)) await folder.discard(folder.cubePath(name));
   }

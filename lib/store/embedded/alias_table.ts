@@ -1,10 +1,10 @@
-import { LoopscopeError, missing } from "../base/errors.ts";
+import { LoopscopeError, missing } from "../../base/errors.ts";
 import type { Database } from "./database.ts";
-import type { SpareRoom } from "./spare_room.ts";
+import type { DiskReserve } from "./disk_reserve.ts";
 
 /** Names for versions of a model, with a revision that grows with every change. */
 export class AliasTable {
-  constructor(private readonly db: Database, private readonly spare: SpareRoom) {}
+  constructor(private readonly db: Database, private readonly reserve: DiskReserve) {}
 
   of(name: string): Record<string, number> {
     const sql = "SELECT alias, version FROM aliases WHERE name = ? ORDER BY alias";
@@ -23,9 +23,19 @@ export class AliasTable {
     return this.db.get<{ revision: number }>(sql, name)?.revision ?? 0;
   }
 
-  /** Throws `alias_changed` (precondition) when the revision is not `ifRevision`. */
-  set(name: string, alias: string, version: number, ifRevision?: number): void {
+  /** Throws (precondition) `alias_changed` when the revision is not `ifRevision`, `alias_exists` with `ifAbsent`. */
+  set(
+    name: string,
+    alias: string,
+    version: number,
+    { ifRevision, ifAbsent = false }: { ifRevision?: number; ifAbsent?: boolean } = {},
+  ): void {
     this.#change(name, ifRevision, () => {
+      const aliases = this.of(name);
+      if (ifAbsent && Object.hasOwn(aliases, alias)) {
+        const message = `Alias ${alias} is at version ${aliases[alias]}; expected none (If-None-Match: *)`;
+        throw new LoopscopeError("precondition", "alias_exists", message);
+      }
       this.db.run("INSERT OR REPLACE INTO aliases (name, alias, version) VALUES (?, ?, ?)", name, alias, version);
     });
   }
@@ -37,7 +47,7 @@ export class AliasTable {
       if (changed === 0) throw missing("alias_missing", `Model ${name} has no alias ${alias}`);
     };
     // A version can be removed only when no alias points to it.
-    this.spare.use(() => this.#change(name, ifRevision, change));
+    this.reserve.use(() => this.#change(name, ifRevision, change));
   }
 
   #change(name: string, ifRevision: number | undefined, change: () => void): void {

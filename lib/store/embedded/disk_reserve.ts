@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
-import { isDiskFull } from "./disk_error.ts";
-import { exists, removeIfThere } from "./durable.ts";
+import { isDiskFull } from "../disk_error.ts";
+import { exists, removeIfThere } from "../durable.ts";
 
 /** A record that ends something takes some tens of kilobytes of the database's log. */
 const SLICE_BYTES = 256 * 1024;
@@ -9,7 +9,7 @@ const SLICE_BYTES = 256 * 1024;
  * A file that only takes room, so that on a full disk something can still be deleted, cancelled, ended or revoked: that has
  * to be recorded before it frees anything. Given up slice by slice, and filled again when there is room.
  */
-export class SpareRoom {
+export class DiskReserve {
   #whole: boolean;
 
   constructor(private readonly path: string, private readonly wantedBytes: number) {

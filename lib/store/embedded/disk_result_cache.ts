@@ -1,28 +1,8 @@
 import { createHash } from "node:crypto";
+import type { CachedResult, ResultCache } from "../ports/result_cache.ts";
 import type { DataFolder } from "./data_folder.ts";
-import { isDiskFull, onDisk } from "./disk_error.ts";
-import { entriesIn, exists, removeIfThere } from "./durable.ts";
-
-export interface CachedResult {
-  bytes: Uint8Array<ArrayBuffer>;
-  /** SHA-256 of the bytes, hexadecimal. */
-  etag: string;
-}
-
-/** Derived results: bounded, safe to delete at any time. `scope` is the cube's id, so that they go with it. */
-export interface ResultCache {
-  get(scope: string, key: string): Promise<CachedResult | undefined>;
-  /** Keeps the bytes where there is room for them, and returns their ETag in any case. */
-  put(scope: string, key: string, bytes: Uint8Array): Promise<string>;
-  removeScope(scope: string): Promise<void>;
-  /** Where a worker process writes a result too large to pass around: to another name in `tmp/`, then renamed to this. */
-  filePath(scope: string, key: string): string;
-  /** Whether that file is there; being asked for counts as use. */
-  hasFile(scope: string, key: string): boolean;
-  /** Counts a file that a worker has written. */
-  keepFile(scope: string, key: string): void;
-  readonly sizeBytes: number;
-}
+import { isDiskFull, onDisk } from "../disk_error.ts";
+import { entriesIn, exists, removeIfThere } from "../durable.ts";
 
 const DIGEST_BYTES = 32;
 
@@ -109,24 +89,31 @@ export class DiskResultCache implements ResultCache {
     await this.folder.discard(path);
   }
 
-  filePath(scope: string, key: string): string {
-    onDisk(() => Deno.mkdirSync(`${this.folder.resultsPath}/${scope}`, { recursive: true }));
-    return this.#path(scope, key);
+  // deno-lint-ignore require-await
+  async has(scope: string, key: string): Promise<boolean> {
+    return this.#has(this.#path(scope, key));
   }
 
-  hasFile(scope: string, key: string): boolean {
-    const path = this.#path(scope, key);
+  async localFile(
+    scope: string,
+    key: string,
+    make: (paths: { draft: string; file: string }) => Promise<void>,
+  ): Promise<string> {
+    const file = this.#path(scope, key);
+    if (this.#has(file)) return file;
+    onDisk(() => Deno.mkdirSync(`${this.folder.resultsPath}/${scope}`, { recursive: true }));
+    await make({ draft: this.folder.tmpPath("applied"), file });
+    this.#remember(file, Deno.statSync(file).size);
+    this.#shrink();
+    return file;
+  }
+
+  #has(path: string): boolean {
     const size = this.#entries.get(path);
     if (size === undefined) return false;
     if (exists(path)) this.#remember(path, size);
-    else this.#forget(path); // by hand: the cache may be deleted at any time
+    else this.#forget(path); // deleted by hand: the cache may be deleted at any time
     return this.#entries.has(path);
-  }
-
-  keepFile(scope: string, key: string): void {
-    const path = this.#path(scope, key);
-    this.#remember(path, Deno.statSync(path).size);
-    this.#shrink();
   }
 
   #path(scope: string, key: string): string {

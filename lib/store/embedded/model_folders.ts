@@ -1,20 +1,13 @@
 import { createHash } from "node:crypto";
-import { conflict, LoopscopeError, missing } from "../base/errors.ts";
-import { type ModelManifest, modelManifestSchema, modelNameSchema } from "../schemas/model.ts";
+import { conflict, LoopscopeError, missing } from "../../base/errors.ts";
+import { type ModelManifest, modelManifestSchema, modelNameSchema } from "../../schemas/model.ts";
+import type { StoredModel } from "../ports/model_store.ts";
+import { activeJobsUsing } from "./active_jobs.ts";
 import { AliasTable } from "./alias_table.ts";
 import type { Database } from "./database.ts";
 import type { DataFolder } from "./data_folder.ts";
-import { asStoreError } from "./disk_error.ts";
-import { exists, removeIfThere, sha256IfThere, syncFolder, syncTree } from "./durable.ts";
-
-export interface StoredModel {
-  name: string;
-  /** Ascending. */
-  versions: number[];
-  aliases: Record<string, number>;
-  /** Shipped with the program. */
-  readOnly: boolean;
-}
+import { asStoreError } from "../disk_error.ts";
+import { exists, removeIfThere, sha256IfThere, syncFolder, syncTree } from "../durable.ts";
 
 /** The files of one version: `model.json`, `weights.safetensors`, `card.md`, `check.json` and what else was written. */
 export interface ModelFolder {
@@ -23,17 +16,17 @@ export interface ModelFolder {
 }
 
 /**
- * Immutable model versions: folders that appear whole or not at all, in the shipped zoo (read-only) and in the data
- * folder. Unknown names and versions throw `model_missing` and `version_missing`.
+ * The folders of model versions in the shipped zoo (read-only) and in the data folder, with their records in SQLite.
+ * Unknown names and versions throw `model_missing` and `version_missing`.
  */
-export class ModelStore {
+export class ModelFolders {
   readonly aliases: AliasTable;
   readonly #manifests = new Map<string, ModelManifest>();
   /** Versions by folder of a model, as far as they have been asked for: no other process changes them meanwhile. */
   readonly #versions = new Map<string, readonly number[]>();
 
   constructor(private readonly db: Database, private readonly folder: DataFolder, readonly zooPath: string) {
-    this.aliases = new AliasTable(db, folder.spare);
+    this.aliases = new AliasTable(db, folder.reserve);
   }
 
   /** All models by name. */
@@ -121,7 +114,7 @@ export class ModelStore {
       checkWeights(manifest, "weights.safetensors", Deno.readFileSync(`${draft}/weights.safetensors`));
       syncTree(draft);
       this.#keep(draft, place);
-      this.folder.spare.use(() => this.accept(name, version));
+      this.folder.reserve.use(() => this.accept(name, version));
     } catch (error) {
       throw asStoreError(error);
     } finally {
@@ -151,15 +144,25 @@ export class ModelStore {
     if (readOnly) {
       throw new LoopscopeError("forbidden", "model_read_only", `Model ${name}@${version} is shipped and stays`);
     }
+    this.folder.reserve.use(() =>
+      this.db.transaction(() => {
+        this.#requireUnused(name, version);
+        this.forget(name, version);
+      })
+    );
+    this.#manifests.delete(path);
+    this.#versions.delete(parentOf(path));
+    await this.folder.discard(path);
+  }
+
+  #requireUnused(name: string, version: number): void {
     const pointing = Object.entries(this.aliases.of(name)).filter(([, number]) => number === version);
     if (pointing.length > 0) {
       const names = pointing.map(([alias]) => alias).join(", ");
       throw conflict("version_in_use", `Version ${version} of ${name} has the alias ${names}`);
     }
-    this.#manifests.delete(path);
-    this.#versions.delete(parentOf(path));
-    this.folder.spare.use(() => this.forget(name, version));
-    await this.folder.discard(path);
+    const users = activeJobsUsing(this.db, { model: `${name}@${version}` });
+    if (users.length > 0) throw conflict("version_in_use", `${name}@${version} is used by ${users.join(", ")}`);
   }
 
   /** Takes a version's small files for what they shall be. */
@@ -207,9 +210,14 @@ export class ModelStore {
   }
 
   /** Points an alias at a version that is there. Throws `alias_changed` (precondition) unless at `ifRevision`. */
-  setAlias(name: string, alias: string, version: number, ifRevision?: number): void {
+  setAlias(
+    name: string,
+    alias: string,
+    version: number,
+    options?: { ifRevision?: number; ifAbsent?: boolean },
+  ): void {
     this.folderOf(name, version);
-    this.aliases.set(name, alias, version, ifRevision);
+    this.aliases.set(name, alias, version, options);
   }
 
   #reserve(name: string, madeBy: string | undefined): number {

@@ -1,7 +1,7 @@
-import type { CubeReader } from "../cube/cube.ts";
+import type { CubeReader } from "../../cube/cube.ts";
 
-/** The few cubes that are being looked at stay open; the one not used for longest is closed for the next. */
-export class OpenCubes {
+/** Keeps the few cube files in use open; the least recently used one is closed for the next. */
+export class OpenCubeFiles {
   readonly #readers = new Map<string, CubeReader>();
 
   constructor(private readonly open: (id: string) => CubeReader, private readonly limit: number) {}

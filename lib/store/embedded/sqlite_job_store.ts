@@ -1,90 +1,21 @@
-import type { JobHistory, JobProgress, JobRecord, JobRequest, JobState } from "../schemas/job.ts";
-import { toTimestamp } from "../base/clock.ts";
+import type { JobHistory, JobRecord, JobRequest, JobState } from "../../schemas/job.ts";
+import { toTimestamp } from "../../base/clock.ts";
+import { missing } from "../../base/errors.ts";
+import {
+  type ActiveJobs,
+  EVENT_PAGE,
+  type JobAdmission,
+  type JobChanges,
+  type JobStore,
+  type NewJobEvent,
+  QUARANTINE_MS,
+  QUARANTINED,
+  type StoredJobEvent,
+} from "../ports/job_store.ts";
+import { activeJobsUsing } from "./active_jobs.ts";
 import type { Database } from "./database.ts";
-import type { SpareRoom } from "./spare_room.ts";
-import { type Listing, type ListingRequest, parseCursor, toListing } from "./paging.ts";
-
-export interface NewJobEvent {
-  event: "state" | "epoch" | "done";
-  data: Record<string, unknown>;
-}
-
-/** An event as it is kept: its data are JSON, which watchers pass on as it stands. */
-export interface StoredJobEvent {
-  /** Grows by one within a job. */
-  sequence: number;
-  event: NewJobEvent["event"];
-  json: string;
-}
-
-/** Events read at once: a training has tens of thousands, and many may watch it. */
-export const EVENT_PAGE = 256;
-
-export interface JobAdmission {
-  caller: string;
-  /** 0 to 9, higher first. */
-  priority: number;
-  createdMs: number;
-  /** While a job with this key is queued or running, another is not made: the one there is answers. */
-  dedupeKey?: string;
-}
-
-/** Code of the error of a job that killed its workers. */
-export const QUARANTINED = "worker_lost";
-const QUARANTINE_MS = 3600 * 1000;
-
-/** What a transition may change; the request never does. */
-export interface JobChanges {
-  state?: JobState;
-  startedMs?: number;
-  finishedMs?: number;
-  progress?: JobProgress;
-  result?: JobRecord["result"];
-  error?: JobRecord["error"];
-  attempts?: number;
-}
-
-/** Records of jobs and their events. Every method is one transaction. */
-export interface JobStore {
-  /** In place of a job that `quarantined` knows none is made: the one there is answers. */
-  insert(id: string, request: JobRequest, admission: JobAdmission): { job: JobRecord; created: boolean };
-  /** With the history of its epochs unless `bare`. */
-  get(id: string, options?: { bare?: boolean }): JobRecord | undefined;
-  callerOf(id: string): string | undefined;
-  /** The job of the same request that was given up within the last hour because it killed its workers. */
-  quarantined(request: JobRequest, nowMs: number): JobRecord | undefined;
-  /** The job that was made with this `dedupeKey` last, whatever has become of it. */
-  submittedAs(dedupeKey: string): JobRecord | undefined;
-  list(page: ListingRequest & { state?: string }): Listing<JobRecord>;
-  /** Changes a job that is in `state` and appends events; undefined (and nothing changed) when it is in another. */
-  update(
-    id: string,
-    state: JobState,
-    changes: JobChanges,
-    events?: NewJobEvent[],
-  ): JobRecord | undefined;
-  /** The next events, at most `EVENT_PAGE`. */
-  eventsAfter(id: string, sequence: number): StoredJobEvent[];
-  /**
-   * The job to run next among those kinds: highest priority; then the caller with fewest running jobs, then the one
-   * served longest ago, then the oldest. The caller of this method makes it running with `update`.
-   */
-  next(kinds: readonly JobRequest["kind"][]): JobRecord | undefined;
-  inState(state: JobState): string[];
-  countByState(): Record<JobState, number>;
-  /** Queued and running jobs of a caller, of one kind or of all. */
-  countActive(caller: string, kind?: JobRequest["kind"]): number;
-  /** Queued or running jobs that use a cube, or a model as `name@version`. */
-  activeUsing(use: { cube?: string; model?: string }): string[];
-  /** Finished jobs whose webhook has not been told (or given up on). */
-  unnotified(): JobRecord[];
-  markNotified(id: string, nowMs: number): void;
-  /**
-   * Removes jobs that finished before a time, and the oldest finished beyond `keep`; returns their ids. What made a
-   * visitor's model stays as long as that: it says when the model's time is over.
-   */
-  prune(options: { finishedBeforeMs: number; keep: number }): string[];
-}
+import type { DiskReserve } from "./disk_reserve.ts";
+import { type Listing, type ListingRequest, parseCursor, toListing } from "../paging.ts";
 
 interface JobRow {
   seq: number;
@@ -111,14 +42,21 @@ const HISTORIES_KEPT = 16;
 export class SqliteJobStore implements JobStore {
   readonly #histories = new Map<string, SeenHistory>();
 
-  constructor(private readonly db: Database, private readonly spare: SpareRoom) {}
+  constructor(private readonly db: Database, private readonly reserve: DiskReserve) {}
 
-  insert(id: string, request: JobRequest, admission: JobAdmission): { job: JobRecord; created: boolean } {
+  // deno-lint-ignore require-await
+  async insert(
+    id: string,
+    request: JobRequest,
+    admission: JobAdmission,
+  ): Promise<{ job: JobRecord; created: boolean }> {
     const { caller, priority, createdMs, dedupeKey = null } = admission;
     const [model, webhook] = request.kind === "train" ? [request.from, request.webhook] : [request.model];
     return this.db.transaction(() => {
-      const same = (dedupeKey && this.#unfinished(dedupeKey)) || this.quarantined(request, createdMs);
+      const same = this.#sameJob(request, admission);
       if (same) return { job: same, created: false };
+      if (admission.requireUsed) this.#requireUsed(request, model);
+      admission.admit?.(this.#active(caller));
       this.db.run(
         `INSERT INTO jobs (id, kind, state, caller, priority, cube, model, dedupe_key, webhook, request, created_ms)
          VALUES (?, ?, 'queued', ?, ?, ?, ?, ?, ?, ?, ?)`,
@@ -126,33 +64,68 @@ export class SqliteJobStore implements JobStore {
         ...[JSON.stringify(request), createdMs],
       );
       this.#append(id, [{ event: "state", data: { state: "queued" } }]);
-      return { job: this.get(id)!, created: true };
+      return { job: this.#get(id)!, created: true };
     });
   }
 
-  get(id: string, options: { bare?: boolean } = {}): JobRecord | undefined {
+  #sameJob(request: JobRequest, { dedupeKey, dedupe = "unfinished", createdMs }: JobAdmission): JobRecord | undefined {
+    if (dedupeKey === undefined) return this.#quarantined(request, createdMs);
+    const same = dedupe === "ever" ? this.#submittedAs(dedupeKey) : this.#unfinished(dedupeKey);
+    return same ?? this.#quarantined(request, createdMs);
+  }
+
+  /** What was removed after the caller looked for it. */
+  #requireUsed(request: JobRequest, model: string | undefined): void {
+    const { imaginary } = "parameters" in request ? request.parameters as { imaginary?: string } : {};
+    for (const cube of [request.cube, ...imaginary ? [imaginary] : []]) {
+      if (!this.db.get("SELECT 1 FROM cubes WHERE id = ?", cube)) {
+        throw missing("cube_missing", `There is no cube ${cube}`);
+      }
+    }
+    if (model === undefined) return;
+    const at = model.lastIndexOf("@");
+    const sql = "SELECT digests FROM model_versions WHERE name = ? AND version = ?";
+    const row = this.db.get<{ digests: string | null }>(sql, model.slice(0, at), Number(model.slice(at + 1)));
+    // Shipped versions have no row.
+    if (row && row.digests === null) throw missing("version_missing", `There is no model version ${model}`);
+  }
+
+  // deno-lint-ignore require-await
+  async get(id: string, options: { bare?: boolean } = {}): Promise<JobRecord | undefined> {
+    return this.#get(id, options);
+  }
+
+  #get(id: string, options: { bare?: boolean } = {}): JobRecord | undefined {
     const row = this.db.get<JobRow>("SELECT * FROM jobs WHERE id = ?", id);
     if (!row) return undefined;
     const job = toRecord(row);
     return options.bare || job.kind !== "train" ? job : { ...job, history: this.#history(id) };
   }
 
-  callerOf(id: string): string | undefined {
+  // deno-lint-ignore require-await
+  async callerOf(id: string): Promise<string | undefined> {
     return this.db.get<{ caller: string }>("SELECT caller FROM jobs WHERE id = ?", id)?.caller;
   }
 
-  submittedAs(dedupeKey: string): JobRecord | undefined {
+  // deno-lint-ignore require-await
+  async submittedAs(dedupeKey: string): Promise<JobRecord | undefined> {
+    return this.#submittedAs(dedupeKey);
+  }
+
+  #submittedAs(dedupeKey: string): JobRecord | undefined {
     const row = this.db.get<JobRow>("SELECT * FROM jobs WHERE dedupe_key = ? ORDER BY seq DESC LIMIT 1", dedupeKey);
     return row && toRecord(row);
   }
 
-  list({ limit, cursor, state }: ListingRequest & { state?: string }): Listing<JobRecord> {
+  // deno-lint-ignore require-await
+  async list({ limit, cursor, state }: ListingRequest & { state?: string }): Promise<Listing<JobRecord>> {
     const sql = "SELECT * FROM jobs WHERE seq < ? AND (? IS NULL OR state = ?) ORDER BY seq DESC LIMIT ?";
     const rows = this.db.all<JobRow>(sql, parseCursor(cursor), state ?? null, state ?? null, limit + 1);
     return toListing(rows, limit, toRecord);
   }
 
-  update(id: string, state: JobState, changes: JobChanges, events: NewJobEvent[] = []) {
+  // deno-lint-ignore require-await
+  async update(id: string, state: JobState, changes: JobChanges, events: NewJobEvent[] = []) {
     const change = () =>
       this.db.transaction(() => {
         const columns = Object.entries(toColumns(changes)).filter(([, value]) => value !== undefined);
@@ -161,19 +134,21 @@ export class SqliteJobStore implements JobStore {
         const sql = `UPDATE jobs SET ${assignments} WHERE id = ? AND state = ?`;
         if (this.db.run(sql, ...values, id, state) === 0) return undefined;
         this.#append(id, events);
-        return this.get(id, { bare: true });
+        return this.#get(id, { bare: true });
       });
     // A job that ends frees its checkpoint, a cancelled one the device.
-    return changes.finishedMs === undefined ? change() : this.spare.use(change);
+    return changes.finishedMs === undefined ? change() : this.reserve.use(change);
   }
 
-  eventsAfter(id: string, sequence: number): StoredJobEvent[] {
+  // deno-lint-ignore require-await
+  async eventsAfter(id: string, sequence: number): Promise<StoredJobEvent[]> {
     const sql = `SELECT sequence, event, data AS json FROM job_events WHERE job = ? AND sequence > ?
       ORDER BY sequence LIMIT ${EVENT_PAGE}`;
     return this.db.all<StoredJobEvent>(sql, id, sequence).map((row) => ({ ...row }));
   }
 
-  next(kinds: readonly JobRequest["kind"][]): JobRecord | undefined {
+  // deno-lint-ignore require-await
+  async next(kinds: readonly JobRequest["kind"][]): Promise<JobRecord | undefined> {
     const among = kinds.map(() => "?").join(", ");
     const row = this.db.get<JobRow>(
       `WITH waiting AS (
@@ -190,30 +165,37 @@ export class SqliteJobStore implements JobStore {
     return row && toRecord(row);
   }
 
-  inState(state: JobState): string[] {
+  // deno-lint-ignore require-await
+  async inState(state: JobState): Promise<string[]> {
     return this.db.all<{ id: string }>("SELECT id FROM jobs WHERE state = ? ORDER BY seq", state).map((row) => row.id);
   }
 
-  countByState(): Record<JobState, number> {
+  // deno-lint-ignore require-await
+  async countByState(): Promise<Record<JobState, number>> {
     const counts = { queued: 0, running: 0, succeeded: 0, failed: 0, cancelled: 0 };
     const sql = "SELECT state, count(*) AS count FROM jobs GROUP BY state";
     for (const { state, count } of this.db.all<{ state: JobState; count: number }>(sql)) counts[state] = count;
     return counts;
   }
 
-  countActive(caller: string, kind?: JobRequest["kind"]): number {
-    const sql = `SELECT count(*) AS count FROM jobs WHERE caller = ? AND state IN ('queued', 'running')
-      AND (? IS NULL OR kind = ?)`;
-    return this.db.get<{ count: number }>(sql, caller, kind ?? null, kind ?? null)!.count;
+  // deno-lint-ignore require-await
+  async countActive(caller: string): Promise<ActiveJobs> {
+    return this.#active(caller);
   }
 
-  activeUsing({ cube, model }: { cube?: string; model?: string }): string[] {
-    const sql = `SELECT id FROM jobs WHERE state IN ('queued', 'running')
-      AND (model = ? OR ? IN (cube, request ->> '$.parameters.imaginary'))`;
-    return this.db.all<{ id: string }>(sql, model ?? null, cube ?? null).map((row) => row.id);
+  #active(caller: string): ActiveJobs {
+    const sql = `SELECT count(*) AS jobs, count(*) FILTER (WHERE kind = 'train') AS training
+      FROM jobs WHERE caller = ? AND state IN ('queued', 'running')`;
+    return { ...this.db.get<ActiveJobs>(sql, caller)! };
   }
 
-  prune({ finishedBeforeMs, keep }: { finishedBeforeMs: number; keep: number }): string[] {
+  // deno-lint-ignore require-await
+  async activeUsing(use: { cube?: string; model?: string }): Promise<string[]> {
+    return activeJobsUsing(this.db, use);
+  }
+
+  // deno-lint-ignore require-await
+  async prune({ finishedBeforeMs, keep }: { finishedBeforeMs: number; keep: number }): Promise<string[]> {
     const sql = `DELETE FROM jobs WHERE (finished_ms < ? OR seq IN (
       SELECT seq FROM jobs WHERE finished_ms IS NOT NULL ORDER BY seq DESC LIMIT -1 OFFSET ?))
       AND NOT (substr(caller, 1, 8) = 'visitor:' AND EXISTS (
@@ -221,17 +203,24 @@ export class SqliteJobStore implements JobStore {
     return this.db.all<{ id: string }>(sql, finishedBeforeMs, keep).map((row) => row.id);
   }
 
-  unnotified(): JobRecord[] {
+  // deno-lint-ignore require-await
+  async unnotified(): Promise<JobRecord[]> {
     const sql = `SELECT * FROM jobs WHERE webhook IS NOT NULL AND notified_ms IS NULL AND finished_ms IS NOT NULL
       ORDER BY seq LIMIT 1000`;
     return this.db.all<JobRow>(sql).map(toRecord);
   }
 
-  markNotified(id: string, nowMs: number): void {
+  // deno-lint-ignore require-await
+  async markNotified(id: string, nowMs: number): Promise<void> {
     this.db.run("UPDATE jobs SET notified_ms = ? WHERE id = ?", nowMs, id);
   }
 
-  quarantined(request: JobRequest, nowMs: number): JobRecord | undefined {
+  // deno-lint-ignore require-await
+  async quarantined(request: JobRequest, nowMs: number): Promise<JobRecord | undefined> {
+    return this.#quarantined(request, nowMs);
+  }
+
+  #quarantined(request: JobRequest, nowMs: number): JobRecord | undefined {
     const row = this.db.get<JobRow>(
       `SELECT * FROM jobs WHERE finished_ms > ? AND state = 'failed' AND error ->> 'code' = ? AND request = ?
        ORDER BY seq DESC LIMIT 1`,

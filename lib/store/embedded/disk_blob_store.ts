@@ -1,39 +1,9 @@
 import { createHash } from "node:crypto";
-import { LoopscopeError, unprocessable } from "../base/errors.ts";
+import { LoopscopeError, unprocessable } from "../../base/errors.ts";
+import type { BlobStore, PutOptions, StoredBlob } from "../ports/blob_store.ts";
 import type { DataFolder } from "./data_folder.ts";
-import { asStoreError } from "./disk_error.ts";
-import { entriesIn, exists, removeIfThere, syncFolder } from "./durable.ts";
-
-export interface StoredBlob {
-  sha256: string;
-  sizeBytes: number;
-  /** Where the bytes lie, for a process that may read this one file. */
-  path: string;
-}
-
-export interface PutOptions {
-  maxBytes: number;
-  signal?: AbortSignal;
-  /** Refused with `checksum_mismatch` when the bytes have another SHA-256. */
-  expectedSha256?: string;
-}
-
-/** Bytes by their SHA-256: the same bytes are stored once. */
-export interface BlobStore {
-  /**
-   * Streams to disk, durable when it resolves, and holds the blob for the caller until `release`. Throws `too_large`,
-   * `checksum_mismatch`, `disk_full` or `cancelled`; nothing is left behind then.
-   */
-  put(stream: ReadableStream<Uint8Array>, options: PutOptions): Promise<StoredBlob>;
-  get(sha256: string): StoredBlob | undefined;
-  /** Keeps a blob from being removed until as many calls of `release`. */
-  hold(sha256: string): void;
-  /** Ends a hold; a blob that nobody holds and no record needs is removed. */
-  release(sha256: string): Promise<void>;
-  /** Removes every blob that nobody holds and no record needs; returns how many. */
-  sweep(): Promise<number>;
-  list(): Generator<StoredBlob>;
-}
+import { asStoreError } from "../disk_error.ts";
+import { entriesIn, exists, removeIfThere, syncFolder } from "../durable.ts";
 
 /** Bytes gathered before they are hashed and written: few calls, little memory. */
 const BUFFER_BYTES = 1 << 20;
@@ -56,7 +26,7 @@ export class DiskBlobStore implements BlobStore {
       }
       const path = this.folder.blobPath(sha256);
       // Bytes that were damaged on the disk are replaced by the whole ones.
-      if (this.get(sha256)?.sizeBytes !== sizeBytes) this.#keep(partial, path);
+      if (this.find(sha256)?.sizeBytes !== sizeBytes) this.#keep(partial, path);
       this.hold(sha256);
       return { sha256, sizeBytes, path };
     } catch (error) {
@@ -66,12 +36,20 @@ export class DiskBlobStore implements BlobStore {
     }
   }
 
-  get(sha256: string): StoredBlob | undefined {
+  // deno-lint-ignore require-await
+  async get(sha256: string): Promise<StoredBlob | undefined> {
+    const blob = this.find(sha256);
+    if (blob) this.hold(sha256);
+    return blob;
+  }
+
+  find(sha256: string): StoredBlob | undefined {
     const path = this.folder.blobPath(sha256);
     const stat = exists(path) ? Deno.lstatSync(path) : undefined;
     return stat?.isFile ? { sha256, sizeBytes: stat.size, path } : undefined;
   }
 
+  /** Keeps a blob from being removed until as many calls of `release`. */
   hold(sha256: string): void {
     this.#holds.set(sha256, (this.#holds.get(sha256) ?? 0) + 1);
   }
@@ -83,6 +61,7 @@ export class DiskBlobStore implements BlobStore {
     if (!this.isNeeded(sha256)) await this.folder.discard(this.folder.blobPath(sha256));
   }
 
+  /** Removes every blob that is not held and that no record needs; returns how many. */
   async sweep(): Promise<number> {
     let removed = 0;
     for (const { sha256, path } of this.list()) {
@@ -97,7 +76,7 @@ export class DiskBlobStore implements BlobStore {
     const root = `${this.folder.root}/blobs`;
     for (const outer of entriesIn(root)) {
       for (const { name } of entriesIn(`${root}/${outer.name}`)) {
-        const blob = BLOB_NAME.test(name) ? this.get(name) : undefined;
+        const blob = BLOB_NAME.test(name) ? this.find(name) : undefined;
         if (blob) yield blob;
       }
     }

@@ -1,8 +1,8 @@
 import { statfsSync } from "node:fs";
-import { conflict, LoopscopeError } from "../base/errors.ts";
-import { onDisk } from "./disk_error.ts";
-import { entriesIn, exists, removeIfThere, syncFolder } from "./durable.ts";
-import { SpareRoom } from "./spare_room.ts";
+import { conflict, LoopscopeError } from "../../base/errors.ts";
+import { onDisk } from "../disk_error.ts";
+import { entriesIn, exists, removeIfThere, syncFolder } from "../durable.ts";
+import { DiskReserve } from "./disk_reserve.ts";
 
 /** Lies in a data folder while a backup is being restored into it. */
 export const RESTORING = "restoring";
@@ -27,8 +27,8 @@ export class DataFolder {
   #tmpCount = 0;
   readonly #lock?: Deno.FsFile;
   readonly #reserveBytes: number;
-  /** For what must be recorded on a full disk too: see `SpareRoom.use`. */
-  readonly spare: SpareRoom;
+  /** For what must be recorded on a full disk too: see `DiskReserve.use`. */
+  readonly reserve: DiskReserve;
 
   /** Throws (conflict) `data_folder_in_use` when another process holds it, `data_folder_damaged` when it is none. */
   constructor(readonly root: string, options: DataFolderOptions = {}) {
@@ -37,8 +37,11 @@ export class DataFolder {
     if (!options.shared) this.#lock = takeLock(root);
     for (const name of FOLDERS) makeFolder(`${root}/${name}`);
     if (!options.shared && !options.keepTmp) this.#emptyTmp();
-    this.spare = new SpareRoom(`${root}/loopscope.spare`, Math.min(SPARE_BYTES, Math.floor(this.#reserveBytes / 16)));
-    if (!options.shared) this.spare.fill(() => this.freeBytes());
+    this.reserve = new DiskReserve(
+      `${root}/loopscope.spare`,
+      Math.min(SPARE_BYTES, Math.floor(this.#reserveBytes / 16)),
+    );
+    if (!options.shared) this.reserve.fill(() => this.freeBytes());
     syncFolder(root);
   }
 
@@ -87,7 +90,7 @@ export class DataFolder {
     } catch (error) {
       return error instanceof Deno.errors.NotFound ? Promise.resolve() : Promise.reject(error);
     }
-    return Deno.remove(grave, { recursive: true }).then(() => this.spare.fill(() => this.freeBytes()));
+    return Deno.remove(grave, { recursive: true }).then(() => this.reserve.fill(() => this.freeBytes()));
   }
 
   /** Moves what is damaged to `damaged/`, where only a person deletes it. What is not there is fine. */
@@ -111,9 +114,13 @@ export class DataFolder {
 
   /** Throws `disk_full` (unavailable) when so many bytes and a reserve do not fit. */
   requireFree(bytes: number): void {
-    const free = this.freeBytes();
-    if (free >= bytes + this.#reserveBytes) return this.spare.fill(() => free);
-    const message = `The disk has ${free} bytes free, wanted ${bytes} and ${this.#reserveBytes} in reserve`;
+    this.requireOf(this.freeBytes(), bytes);
+  }
+
+  /** The same for free bytes that are known already. */
+  requireOf(free: number, bytes: number): void {
+    if (free >= bytes + this.#reserveBytes) return this.reserve.fill(() => free);
+    const message = `The disk has ${free} bytes free; expected ${bytes} and ${this.#reserveBytes} in reserve`;
     throw new LoopscopeError("unavailable", "disk_full", message, { retryAfterS: 60 });
   }
 

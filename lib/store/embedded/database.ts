@@ -1,7 +1,7 @@
 import { DatabaseSync, type SQLInputValue, type StatementSync } from "node:sqlite";
-import { LoopscopeError } from "../base/errors.ts";
-import { onDisk } from "./disk_error.ts";
-import { requireRoomBeside } from "./durable.ts";
+import { LoopscopeError } from "../../base/errors.ts";
+import { onDisk } from "../disk_error.ts";
+import { requireRoomBeside } from "../durable.ts";
 import { MIGRATIONS } from "./migrations.ts";
 
 /** The index of the log grows by so much. */

@@ -1,18 +1,11 @@
 import { createHmac, randomBytes, timingSafeEqual } from "node:crypto";
-import { type Clock, toTimestamp } from "../base/clock.ts";
-import { conflict } from "../base/errors.ts";
-import type { KeyVerifier, Scope, VerifiedKey } from "../schemas/access.ts";
+import { type Clock, toTimestamp } from "../../base/clock.ts";
+import { conflict } from "../../base/errors.ts";
+import type { Scope, VerifiedKey } from "../../schemas/access.ts";
+import type { ApiKey, KeyStore } from "../ports/key_store.ts";
 import type { DataFolder } from "./data_folder.ts";
 import type { Database } from "./database.ts";
-import { exists, writeFileDurably } from "./durable.ts";
-
-export interface ApiKey {
-  id: string;
-  name: string;
-  scopes: Scope[];
-  createdAt: string;
-  revokedAt?: string;
-}
+import { exists, writeFileDurably } from "../durable.ts";
 
 interface KeyRow {
   id: string;
@@ -27,7 +20,7 @@ const HMAC_BYTES = 32;
 const NO_KEY = new Uint8Array(HMAC_BYTES);
 
 /** API keys `ls_ID_SECRET`, of which only an HMAC-SHA256 is kept; the HMAC's own key lies in `hmac.key`. */
-export class SqliteKeyStore implements KeyVerifier {
+export class SqliteKeyStore implements KeyStore {
   /** Absent before the first key, and when `hmac.key` was lost: no key is known then. */
   #hmacKey?: Uint8Array;
   readonly #path: string;
@@ -46,17 +39,23 @@ export class SqliteKeyStore implements KeyVerifier {
 
   /** Whether `hmac.key` is missing or damaged although there are keys that were hashed with it. */
   get lost(): boolean {
-    return this.#findKey() === undefined && (exists(this.#path) || this.list().some((key) => !key.revokedAt));
+    return this.#findKey() === undefined && (exists(this.#path) || this.#list().some((key) => !key.revokedAt));
+  }
+
+  // deno-lint-ignore require-await
+  async isLost(): Promise<boolean> {
+    return this.lost;
   }
 
   /** Revokes every key, since none can be told from a wrong one any more, and makes a new `hmac.key`. */
   startAnew(): void {
-    for (const { id } of this.list()) this.revoke(id);
+    for (const { id } of this.#list()) this.#revoke(id);
     this.#makeHmacKey();
   }
 
   /** Makes `hmac.key` on first use. Throws `hmac_key_lost` (conflict). The secret is shown this once. */
-  add(name: string, scopes: readonly Scope[]): { key: ApiKey; secret: string } {
+  // deno-lint-ignore require-await
+  async add(name: string, scopes: readonly Scope[]): Promise<{ key: ApiKey; secret: string }> {
     // Of two processes that add the first keys at once, one waits for the other's `hmac.key`.
     return this.db.transaction(() => this.#add(name, scopes));
   }
@@ -70,10 +69,15 @@ export class SqliteKeyStore implements KeyVerifier {
       "INSERT INTO api_keys (id, name, scopes, hmac, created_ms) VALUES (?, ?, ?, ?, ?)",
       ...[id, name, JSON.stringify(scopes), this.#hmac(secret), this.clock.nowMs()],
     );
-    return { key: this.list().find((key) => key.id === id)!, secret };
+    return { key: this.#list().find((key) => key.id === id)!, secret };
   }
 
-  list(): ApiKey[] {
+  // deno-lint-ignore require-await
+  async list(): Promise<ApiKey[]> {
+    return this.#list();
+  }
+
+  #list(): ApiKey[] {
     return this.db.all<KeyRow>("SELECT * FROM api_keys ORDER BY created_ms, id").map((row) => ({
       id: row.id,
       name: row.name,
@@ -84,12 +88,18 @@ export class SqliteKeyStore implements KeyVerifier {
   }
 
   /** False when there is no such key that is still valid. */
-  revoke(id: string): boolean {
-    const sql = "UPDATE api_keys SET revoked_ms = ? WHERE id = ? AND revoked_ms IS NULL";
-    return this.folder.spare.use(() => this.db.run(sql, this.clock.nowMs(), id)) === 1;
+  // deno-lint-ignore require-await
+  async revoke(id: string): Promise<boolean> {
+    return this.#revoke(id);
   }
 
-  verify(secret: string): VerifiedKey | undefined {
+  #revoke(id: string): boolean {
+    const sql = "UPDATE api_keys SET revoked_ms = ? WHERE id = ? AND revoked_ms IS NULL";
+    return this.folder.reserve.use(() => this.db.run(sql, this.clock.nowMs(), id)) === 1;
+  }
+
+  // deno-lint-ignore require-await
+  async verify(secret: string): Promise<VerifiedKey | undefined> {
     const id = /^ls_([0-9a-f]{12})_/.exec(secret)?.[1] ?? "";
     const row = this.db.get<KeyRow>("SELECT * FROM api_keys WHERE id = ? AND revoked_ms IS NULL", id);
     // An unknown id costs the same comparison.

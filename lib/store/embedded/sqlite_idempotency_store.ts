@@ -1,5 +1,5 @@
-import type { Clock } from "../base/clock.ts";
-import type { IdempotencyClaim, IdempotencyPort, StoredAnswer } from "../schemas/idempotency.ts";
+import type { Clock } from "../../base/clock.ts";
+import type { IdempotencyClaim, IdempotencyPort, StoredAnswer } from "../../schemas/idempotency.ts";
 import type { Database } from "./database.ts";
 
 const KEEP_MS = 24 * 3600 * 1000;
@@ -25,7 +25,8 @@ export class SqliteIdempotencyStore implements IdempotencyPort {
 
   constructor(private readonly db: Database, private readonly clock: Clock, private readonly keepBytes = KEEP_BYTES) {}
 
-  begin(caller: string, key: string): IdempotencyClaim {
+  // deno-lint-ignore require-await
+  async begin(caller: string, key: string): Promise<IdempotencyClaim> {
     const sql = `SELECT fingerprint, status, headers, body FROM idempotency
       WHERE caller = ? AND key = ? AND finished_ms > ?`;
     const row = this.db.get<AnswerRow>(sql, caller, key, this.clock.nowMs() - KEEP_MS);
@@ -39,7 +40,13 @@ export class SqliteIdempotencyStore implements IdempotencyPort {
     return { state: "new" };
   }
 
-  finish(caller: string, key: string, fingerprint: string, { status, headers, body }: StoredAnswer): void {
+  // deno-lint-ignore require-await
+  async finish(
+    caller: string,
+    key: string,
+    fingerprint: string,
+    { status, headers, body }: StoredAnswer,
+  ): Promise<void> {
     this.db.run(
       `INSERT OR REPLACE INTO idempotency (caller, key, fingerprint, status, headers, body, finished_ms)
        VALUES (?, ?, ?, ?, ?, ?, ?)`,
@@ -51,7 +58,8 @@ export class SqliteIdempotencyStore implements IdempotencyPort {
     if (this.#answersSincePrune >= PRUNE_EVERY || this.#bytesSincePrune > this.keepBytes / 8) this.#prune();
   }
 
-  abandon(caller: string, key: string): void {
+  // deno-lint-ignore require-await
+  async abandon(caller: string, key: string): Promise<void> {
     this.#running.delete(claimName(caller, key));
   }
 

@@ -1,7 +1,8 @@
 import { createHash } from "node:crypto";
+import type { CheckpointStore } from "../ports/checkpoint_store.ts";
 import type { DataFolder } from "./data_folder.ts";
-import { onDisk } from "./disk_error.ts";
-import { entriesIn, exists, syncFolder, writeLargeFileDurably } from "./durable.ts";
+import { onDisk } from "../disk_error.ts";
+import { entriesIn, exists, syncFolder, writeLargeFileDurably } from "../durable.ts";
 
 const DIGEST_BYTES = 32;
 
@@ -9,7 +10,7 @@ const DIGEST_BYTES = 32;
  * The last checkpoint of each unfinished job, replaced whole or not at all: the SHA-256 of the bytes, then the bytes, so
  * that one that was damaged on the disk is taken for absent and the job begins anew.
  */
-export class CheckpointStore {
+export class DiskCheckpointStore implements CheckpointStore {
   constructor(private readonly folder: DataFolder) {}
 
   /** Durable when it resolves. Throws `disk_full` and keeps the previous one. */

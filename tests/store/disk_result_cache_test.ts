@@ -1,6 +1,6 @@
-import { DataFolder } from "../../lib/store/data_folder.ts";
-import { DiskResultCache } from "../../lib/store/result_cache.ts";
-import { openStore } from "../../lib/store/open_store.ts";
+import { DataFolder } from "../../lib/store/embedded/data_folder.ts";
+import { DiskResultCache } from "../../lib/store/embedded/disk_result_cache.ts";
+import { openEmbeddedStore } from "../../lib/store/embedded/open_embedded_store.ts";
 import { assert, assertEquals } from "../support/assert.ts";
 import { temporaryStore } from "../support/temporary_store.ts";
 
@@ -28,25 +28,27 @@ Deno.test("the least recently used results go when the bound is reached", () =>
   }));
 
 Deno.test("a file that was deleted by hand is made again, not promised", () =>
-  withFolder((folder) => {
+  withFolder(async (folder) => {
     const cache = new DiskResultCache(folder, 10_000);
-    const path = cache.filePath("cube", "applied");
-    Deno.writeFileSync(path, result(100, 7));
-    cache.keepFile("cube", "applied");
-    assertEquals([cache.hasFile("cube", "applied"), cache.sizeBytes], [true, 100]);
+    const make = (length: number) =>
+      cache.localFile("cube", "applied", async ({ draft, file }) => {
+        await Deno.writeFile(draft, result(length, 7));
+        await Deno.rename(draft, file);
+      });
+    const path = await make(100);
+    assertEquals([await cache.has("cube", "applied"), cache.sizeBytes], [true, 100]);
+    assertEquals([await make(60), Deno.statSync(path).size], [path, 100]);
     Deno.removeSync(`${folder.resultsPath}/cube`, { recursive: true });
-    assertEquals([cache.hasFile("cube", "applied"), cache.sizeBytes], [false, 0]);
-    Deno.writeFileSync(cache.filePath("cube", "applied"), result(50, 7));
-    cache.keepFile("cube", "applied");
-    assertEquals([cache.hasFile("cube", "applied"), cache.sizeBytes], [true, 50]);
-    return Promise.resolve();
+    assertEquals([await cache.has("cube", "applied"), cache.sizeBytes], [false, 0]);
+    await make(50);
+    assertEquals([await cache.has("cube", "applied"), cache.sizeBytes], [true, 50]);
   }));
 
-Deno.test("whoever opens the folder beside a service leaves its results alone", async () => {
+Deno.test("a command that opens the folder beside a service leaves its results alone", async () => {
   await using store = await temporaryStore();
   await store.results.put("cube", "r", result(100, 7));
-  const beside = await openStore({ root: store.folder.root, zooPath: "", shared: true, resultBytes: 10 });
-  beside.close();
+  const beside = await openEmbeddedStore({ root: store.folder.root, zooPath: "", shared: true, resultBytes: 10 });
+  await beside.close();
   assertEquals((await store.results.get("cube", "r"))?.bytes, result(100, 7));
 });
 

@@ -1,16 +1,11 @@
 import { createHash, type Hash } from "node:crypto";
-import { conflict, LoopscopeError, missing } from "../base/errors.ts";
-import { newId } from "../base/ids.ts";
-import { type Upload, uploadSchema } from "../schemas/upload.ts";
+import { conflict, LoopscopeError, missing } from "../../base/errors.ts";
+import { newId } from "../../base/ids.ts";
+import { type Upload, uploadSchema } from "../../schemas/upload.ts";
+import type { AppendOptions, UnfinishedUploads, UploadStore } from "../ports/upload_store.ts";
 import type { DataFolder } from "./data_folder.ts";
-import { asStoreError, onDisk } from "./disk_error.ts";
-import { entriesIn, exists, removeIfThere, writeFileDurably } from "./durable.ts";
-
-export interface AppendOptions {
-  signal: AbortSignal;
-  /** Of this piece alone, from `Upload-Checksum`; a piece that does not match leaves the upload as it was. */
-  checksum?: { algorithm: "sha1" | "sha256"; digest: Uint8Array };
-}
+import { asStoreError, onDisk } from "../disk_error.ts";
+import { entriesIn, exists, removeIfThere, writeFileDurably } from "../durable.ts";
 
 /** What is noted of an upload; its offset is the length of its bytes. */
 type Stored = Omit<Upload, "offset">;
@@ -23,46 +18,50 @@ const ENDED_KEPT = 1024;
  * Uploads that come in pieces and survive cuts and restarts: `uploads/ID.json` and the bytes so far in `uploads/ID.part`,
  * whose length is the offset. Bytes are on the disk before they are acknowledged.
  */
-export class UploadStore {
+export class DiskUploadStore implements UploadStore {
   readonly #busy = new Set<string>();
   /** As on the disk, oldest first; read once, since no other process changes them meanwhile. */
   #read?: Map<string, Stored>;
 
   constructor(private readonly folder: DataFolder, private readonly endedKept = ENDED_KEPT) {}
 
-  /** Sum of what the uploads under way will take. */
-  get promisedBytes(): number {
-    return this.unfinished().reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
-  }
-
-  create(upload: Omit<Upload, "id" | "offset">): Upload {
+  // deno-lint-ignore require-await
+  async create(
+    upload: Omit<Upload, "id" | "offset">,
+    admit?: (unfinished: UnfinishedUploads) => void,
+  ): Promise<Upload> {
+    admit?.(this.#unfinishedFor(upload.owner));
     const id = newId<string>("upload", upload.createdMs);
     try {
       onDisk(() => Deno.writeFileSync(this.#path(id, "part"), new Uint8Array(0)));
       this.#save({ ...upload, id });
     } catch (error) {
-      this.remove(id);
+      this.#remove(id);
       throw error;
     }
     return { ...upload, id, offset: 0 };
   }
 
   /** Throws `upload_missing`, also for one that has expired. */
-  get(id: string): Upload {
+  // deno-lint-ignore require-await
+  async get(id: string): Promise<Upload> {
+    return this.#get(id);
+  }
+
+  #get(id: string): Upload {
     const stored = this.#stored.get(id);
     if (stored?.cube !== undefined) return { ...stored, offset: stored.sizeBytes };
     if (!stored || !exists(this.#path(id, "part"))) throw gone(id);
     return { ...stored, offset: Deno.statSync(this.#path(id, "part")).size };
   }
 
-  unfinished(): Stored[] {
-    return [...this.#stored.values()].filter(({ cube }) => cube === undefined);
+  #unfinishedFor(owner: string): UnfinishedUploads {
+    const all = [...this.#stored.values()].filter(({ cube }) => cube === undefined);
+    const mine = all.filter((upload) => upload.owner === owner);
+    const bytesOf = (uploads: Stored[]) => uploads.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+    return { count: all.length, promisedBytes: bytesOf(all), mine: { count: mine.length, bytes: bytesOf(mine) } };
   }
 
-  /**
-   * Adds a piece at `offset` and returns the new offset. What had come when the connection was cut stays, unless the
-   * piece has a checksum. Throws `wrong_offset`, `upload_busy` (conflict), `too_large`, `checksum_mismatch`, `disk_full`.
-   */
   append(id: string, offset: number, piece: ReadableStream<Uint8Array>, options: AppendOptions): Promise<number> {
     return this.exclusively(id, async (upload) => {
       if (offset !== upload.offset) {
@@ -91,25 +90,30 @@ export class UploadStore {
     return (await Deno.open(this.#path(id, "part"))).readable;
   }
 
-  /** Remembers what it became, in place of the one that ended longest ago; its own bytes are no longer needed. */
-  finish(upload: Upload, cube: string): void {
+  // deno-lint-ignore require-await
+  async finish(upload: Upload, cube: string): Promise<void> {
     this.#save({ ...upload, cube });
     removeIfThere(this.#path(upload.id, "part"));
     const ended = [...this.#stored.values()].filter(({ cube }) => cube !== undefined);
-    for (const { id } of ended.slice(0, Math.max(0, ended.length - this.endedKept))) this.remove(id);
+    for (const { id } of ended.slice(0, Math.max(0, ended.length - this.endedKept))) this.#remove(id);
   }
 
-  remove(id: string): void {
+  // deno-lint-ignore require-await
+  async remove(id: string): Promise<void> {
+    this.#remove(id);
+  }
+
+  #remove(id: string): void {
     removeIfThere(this.#path(id, "json"));
     removeIfThere(this.#path(id, "part"));
     this.#stored.delete(id);
   }
 
-  /** Removes uploads whose time is over; returns how many. */
-  expire(nowMs: number): number {
+  // deno-lint-ignore require-await
+  async expire(nowMs: number): Promise<number> {
     const all = [...this.#stored.values()];
     const old = all.filter(({ id, expiresMs }) => expiresMs <= nowMs && !this.#busy.has(id));
-    for (const { id } of old) this.remove(id);
+    for (const { id } of old) this.#remove(id);
     return old.length;
   }
 
@@ -121,12 +125,11 @@ export class UploadStore {
     return left.length;
   }
 
-  /** One at a time on each upload. Throws `upload_busy` while another has it. */
   async exclusively<T>(id: string, run: (upload: Upload) => Promise<T>): Promise<T> {
     if (this.#busy.has(id)) throw conflict("upload_busy", `Another request is working on upload ${id}`);
     this.#busy.add(id);
     try {
-      return await run(this.get(id));
+      return await run(this.#get(id));
     } finally {
       this.#busy.delete(id);
     }

@@ -1,5 +1,5 @@
-import { DiskBlobStore } from "../../lib/store/blob_store.ts";
-import { DataFolder } from "../../lib/store/data_folder.ts";
+import { DiskBlobStore } from "../../lib/store/embedded/disk_blob_store.ts";
+import { DataFolder } from "../../lib/store/embedded/data_folder.ts";
 import { assertEquals } from "../support/assert.ts";
 import { blobStoreContract } from "../contracts/blob_store_contract.ts";
 
@@ -7,8 +7,11 @@ blobStoreContract("blobs on disk", async () => {
   const root = await Deno.makeTempDir();
   const folder = new DataFolder(root);
   const needed = new Set<string>();
+  const blobs = new DiskBlobStore(folder, (sha256) => needed.has(sha256));
   return {
-    blobs: new DiskBlobStore(folder, (sha256) => needed.has(sha256)),
+    blobs,
+    stored: () => Promise.resolve([...blobs.list()].map(({ sha256 }) => sha256)),
+    sweep: () => blobs.sweep(),
     need: (sha256) => void needed.add(sha256),
     leftovers: () => [...Deno.readDirSync(`${root}/tmp`)].length,
     async [Symbol.asyncDispose]() {
