@@ -1,32 +1,40 @@
 import { LoopscopeError } from "../base/errors.ts";
 import type { NdArray, ResultTree } from "../base/nd_array.ts";
 import type { Engine } from "../compute/engine.ts";
-import { openWasmEngine } from "../compute/wasm/wasm_engine.ts";
+import { openSplitEngine } from "../compute/wasm/split_engine.ts";
+import type { BatchTotals } from "../jobs/processes/request_batcher.ts";
 import { ComputeTasks } from "../jobs/processes/compute_tasks.ts";
 
 export type LocalMethod = "predict" | "encode" | "decode";
 type Floats = NdArray & { data: Float32Array };
 
-/** The event loop may be held this long by one request; a batch of several is split by the batcher. */
+/** The event loop may be held this long by one sample, and as long a batch may take on the other thread. */
 const LONGEST_MS = 2;
+const LONGEST_BATCH_MS = 20;
+/** Beyond this many calls the compute process and its bounded queue take over, which refuses what it cannot serve. */
+const MOST_PENDING = 96;
+const OPEN_MODELS = 4;
+/** Small batches, several of them under way: the next requests are read while the other thread works. */
+const BATCH_SAMPLES = 8;
+const BATCHES_AT_ONCE = 3;
 const MEASURED_RUNS = 3;
 /** Folders whose cost is remembered; a model beyond that is measured again. */
 const MOST_COSTS = 256;
 
 export interface LocalPredictorOptions {
-  threads: number;
   log: (event: string, fields: Record<string, unknown>) => void;
 }
 
 /**
  * Answers small calls in this process, with the same kernels as the compute process: the way to another process and back
- * takes longer than a small network. A model is measured when it is first used; calls that would hold the event loop for
- * longer than 2 ms, and calls before the measurement, are not taken. Kernels that fail are given up for good: the compute
+ * takes longer than a small network. A model is measured when it is first used; calls that would take too long, and calls
+ * before the measurement, are not taken. Kernels that fail are given up for good: the compute
  * process then answers everything.
  */
 export class LocalPredictor {
   #tasks?: Promise<ComputeTasks | undefined>;
   #failed = false;
+  #pending = 0;
   /** Milliseconds a sample by model folder; undefined while it is being measured. */
   readonly #costs = new Map<string, number | undefined>();
 
@@ -39,10 +47,11 @@ export class LocalPredictor {
     samples: Floats,
     signal: AbortSignal,
   ): Promise<ResultTree | undefined> {
-    if (this.#failed) return undefined;
+    if (this.#failed || this.#pending >= MOST_PENDING) return undefined;
     if (!this.#costs.has(folder)) void this.#measure(folder, method, samples);
     const cost = this.#costs.get(folder);
-    if (cost === undefined || cost * samples.shape[0] > LONGEST_MS) return undefined;
+    if (cost === undefined || cost > LONGEST_MS || cost * samples.shape[0] > mostMs(method)) return undefined;
+    this.#pending++;
     try {
       return await (await this.#open())?.[method](folder, samples, signal);
     } catch (error) {
@@ -50,6 +59,8 @@ export class LocalPredictor {
       if (error instanceof LoopscopeError) throw error;
       this.#giveUp(error);
       return undefined;
+    } finally {
+      this.#pending--;
     }
   }
 
@@ -77,9 +88,13 @@ export class LocalPredictor {
   }
 
   #open(): Promise<ComputeTasks | undefined> {
-    this.#tasks ??= openWasmEngine({ threads: this.options.threads }).then((engine) => {
+    this.#tasks ??= openSplitEngine().then((engine) => {
       this.#engine = engine;
-      return new ComputeTasks(engine, { openModels: 4, batchSamples: 32 });
+      return new ComputeTasks(engine, {
+        limit: OPEN_MODELS,
+        batchSamples: BATCH_SAMPLES,
+        concurrency: BATCHES_AT_ONCE,
+      });
     }, (error) => void this.#giveUp(error));
     return this.#tasks;
   }
@@ -92,8 +107,8 @@ export class LocalPredictor {
   }
 
   /** Batches, samples and engine seconds so far. */
-  async totals(): Promise<ResultTree | undefined> {
-    return this.#failed ? undefined : (await this.#tasks)?.totals();
+  async totals(): Promise<Readonly<BatchTotals> | undefined> {
+    return (await this.#tasks)?.totals();
   }
 
   async close(): Promise<void> {
@@ -101,4 +116,9 @@ export class LocalPredictor {
     await this.#tasks;
     await this.#engine?.close();
   }
+}
+
+/** Only predictions of several samples have a thread of their own. */
+function mostMs(method: LocalMethod): number {
+  return method === "predict" ? LONGEST_BATCH_MS : LONGEST_MS;
 }

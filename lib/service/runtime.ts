@@ -57,8 +57,6 @@ export interface Runtime {
 const CALLS_AT_ONCE = 64;
 const WAITING_CALLS = 32;
 const WAITING_RESULTS = 256;
-/** Of the kernels in this process. */
-const LOCAL_THREADS = 2;
 const SWEEP_EVERY_MS = 10 * 60_000;
 const HOUR_MS = 3600 * 1000;
 const CANCEL_GRACE_MS = 700;
@@ -71,7 +69,7 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
   const store = await openEmbeddedStore({ root: settings.LOOPSCOPE_DATA, zooPath: options.zooPath, clock });
   const { compute, analysis, ingest } = createPools(options, store, threads);
   const local = ["auto", "wasm", "webgpu"].includes(settings.LOOPSCOPE_ENGINE)
-    ? new LocalPredictor({ threads: Math.min(LOCAL_THREADS, threads), log: log.error })
+    ? new LocalPredictor({ log: log.error })
     : undefined;
   const webhooks = createWebhooks(options, store, clock);
   const queue = new StoredJobQueue(store.jobs, clock, (job) => webhooks.notify(job));
@@ -125,7 +123,7 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
   }
   return {
     ...{ store, services, state, compute, analysis, drain },
-    measures: runtimeMeasures({ store, compute, analysis, runner }),
+    measures: runtimeMeasures({ store, compute, analysis, runner, local }),
     start() {
       runner.start();
       webhooks.resume().catch((error) => log.error("webhooks_not_resumed", { error: String(error) }));

@@ -1,5 +1,7 @@
 import type { ResultTree } from "../base/nd_array.ts";
+import type { LocalPredictor } from "./local_predictor.ts";
 import type { Measure, Sample } from "../base/measure.ts";
+import type { BatchTotals } from "../jobs/processes/request_batcher.ts";
 import type { JobRunner } from "../jobs/queue/job_runner.ts";
 import type { WorkerPool } from "../jobs/processes/worker_pool.ts";
 import type { Store } from "../store/ports/store.ts";
@@ -9,19 +11,20 @@ export interface MeasuredParts {
   compute: WorkerPool;
   analysis: WorkerPool;
   runner: JobRunner;
+  local?: LocalPredictor;
 }
 
 const TOTALS_TIMEOUT_MS = 500;
 
 /** What there is to watch below HTTP, for `/metrics`. */
-export function runtimeMeasures({ store, compute, analysis, runner }: MeasuredParts): Measure[] {
+export function runtimeMeasures({ store, compute, analysis, runner, local }: MeasuredParts): Measure[] {
   const startedMs = performance.now();
   const pools: [string, WorkerPool][] = [["compute", compute], ["analysis", analysis]];
   const ofPools = (value: (pool: WorkerPool) => number) => () =>
     pools.map(([worker, pool]): Sample => ({ labels: { worker }, value: value(pool) }));
   const ofKinds = (value: (begun: { jobs: number; waitedS: number }) => number) => () =>
     Object.entries(runner.begun).map(([kind, begun]): Sample => ({ labels: { kind }, value: value(begun) }));
-  const totals = computeTotals(compute);
+  const totals = predictionTotals(compute, local);
   return [
     gauge("loopscope_jobs", "Jobs by state", () => byState(store), ["state"]),
     counter("loopscope_jobs_begun_total", "Jobs begun by kind", ofKinds(({ jobs }) => jobs), ["kind"]),
@@ -59,14 +62,13 @@ async function throughput(store: Store): Promise<number> {
   return jobs.reduce((sum, job) => sum + (job?.progress?.patchesPerSecond ?? 0), 0);
 }
 
-interface Totals {
-  batches: number;
-  samples: number;
-  seconds: number;
-}
+type Totals = Readonly<BatchTotals>;
 
-/** Asked once for the readers of one scrape; a process that does not answer in time leaves the last known figures. */
-function computeTotals(compute: WorkerPool): () => Promise<Totals> {
+/**
+ * Of the compute process and of this one, asked for once a scrape; a process that does not answer in time leaves its last
+ * known figures.
+ */
+function predictionTotals(compute: WorkerPool, local: LocalPredictor | undefined): () => Promise<Totals> {
   let last: Totals = { batches: 0, samples: 0, seconds: 0 };
   let asking: Promise<Totals> | undefined;
   const ask = async () => {
@@ -74,10 +76,16 @@ function computeTotals(compute: WorkerPool): () => Promise<Totals> {
       const timeoutMs = TOTALS_TIMEOUT_MS;
       last = await compute.call("totals", null, { timeoutMs }) as ResultTree & { [key in keyof Totals]: number };
     } catch {
-      // Busy, or starting anew.
+      // Busy, or starting again.
     }
     asking = undefined;
-    return last;
+    const here = await local?.totals();
+    if (!here) return last;
+    return {
+      batches: last.batches + here.batches,
+      samples: last.samples + here.samples,
+      seconds: last.seconds + here.seconds,
+    };
   };
   return () => asking ??= ask();
 }

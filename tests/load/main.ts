@@ -7,8 +7,11 @@ import type { DiskKind } from "../support/small_disk.ts";
 import { soak } from "./soak.ts";
 
 /** `deno task load NAME [AMOUNT] [SEED]`: measurements of a service under strain, on this machine only. */
-const LOADS: Record<string, { run: (amount: number, seed: number) => Promise<void>; amount: number; unit: string }> = {
-  predict: { run: predictLoad, amount: 60, unit: "seconds" },
+const LOADS: Record<
+  string,
+  { run: (amount: number, seed: number, options: { peer: boolean }) => Promise<void>; amount: number; unit: string }
+> = {
+  predict: { run: (seconds, _seed, { peer }) => predictLoad(seconds, peer), amount: 60, unit: "seconds" },
   hostile: { run: hostileClients, amount: 15, unit: "seconds each" },
   chaos: {
     run: (rounds, seed) => sayEnd(rounds, chaos({ rounds, seed, say: console.log })),
@@ -28,11 +31,12 @@ async function sayEnd(rounds: number, run: Promise<Ledger>): Promise<void> {
   console.log(`${rounds} rounds without a fault, ${(await run).summary()}`);
 }
 
-const [name, amount, seed = "1"] = Deno.args;
+const peer = Deno.args.includes("--peer");
+const [name, amount, seed = "1"] = Deno.args.filter((arg) => arg !== "--peer");
 const load = LOADS[name];
 if (!load) {
   const list = Object.entries(LOADS).map(([name, { amount, unit }]) => `  ${name} [${amount}]  (${unit})`);
-  console.log(["Usage: deno task load NAME [AMOUNT] [SEED]", ...list].join("\n"));
+  console.log(["Usage: deno task load NAME [AMOUNT] [SEED] [--peer]", ...list].join("\n"));
   Deno.exit(2);
 }
-await load.run(Number(amount ?? load.amount), Number(seed));
+await load.run(Number(amount ?? load.amount), Number(seed), { peer });

@@ -12,9 +12,10 @@ import { throwIfCancelled } from "../../training/pause.ts";
 import { decodePhysical, encodePhysical, predictionWarnings, sizeOf } from "../../training/inference/predict.ts";
 import { predictImageInBands } from "../../training/inference/predict_image_in_bands.ts";
 import { trainModel } from "../../training/train.ts";
+import type { BatchTotals } from "./request_batcher.ts";
 import { WaitGroup } from "./wait_group.ts";
 import { SerialQueue } from "./serial_queue.ts";
-import { type CachedModel, ModelCache } from "./model_cache.ts";
+import { type CachedModel, ModelCache, type ModelCacheOptions } from "./model_cache.ts";
 import { trainedModelTree } from "../training/trained_model_tree.ts";
 import { encodeTree } from "./worker_channel.ts";
 
@@ -66,13 +67,14 @@ export class ComputeTasks {
 
   constructor(
     private readonly engine: Engine,
-    { openModels = OPEN_MODELS, batchSamples = BATCH_SAMPLES }: { openModels?: number; batchSamples?: number } = {},
+    options: Partial<Pick<ModelCacheOptions, "limit" | "batchSamples" | "concurrency">> = {},
   ) {
     this.#models = new ModelCache({
       engine,
-      limit: openModels,
-      batchSamples,
+      limit: OPEN_MODELS,
+      batchSamples: BATCH_SAMPLES,
       pieceSamples: PIECE_SAMPLES,
+      ...options,
     });
   }
 
@@ -210,7 +212,7 @@ export class ComputeTasks {
     this.#draining = true;
   }
 
-  totals(): ResultTree {
+  totals(): BatchTotals {
     return { ...this.#models.totals };
   }
 }

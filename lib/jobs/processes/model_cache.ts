@@ -23,6 +23,8 @@ export interface ModelCacheOptions {
   batchSamples: number;
   /** Samples of one large request in one batch. */
   pieceSamples: number;
+  /** Batches of one model under way at a time; default 1. */
+  concurrency?: number;
 }
 
 /** Models that were used last stay open; each is read and its check recomputed once. Model folders never change. */
@@ -72,6 +74,7 @@ export class ModelCache {
       sampleSize,
       maxSamples: this.options.batchSamples,
       pieceSamples: this.options.pieceSamples,
+      concurrency: this.options.concurrency,
       async run(samples) {
         const { latent_NL, output_NO, spread_NO } = await predictPhysical(model, samples);
         return spread_NO ? [latent_NL, output_NO, spread_NO] : [latent_NL, output_NO];

@@ -26,6 +26,8 @@ export interface BatcherOptions {
   maxSamples: number;
   /** Samples of one larger request in one run at most: others have their turn after it. Default `maxSamples`. */
   pieceSamples?: number;
+  /** Batches under way at a time, where `run` does its work elsewhere. Default 1. */
+  concurrency?: number;
   /** Runs gathered samples: each returned array has one equal row a sample. */
   run(samples: Float32Array): Promise<Float32Array[]>;
 }
@@ -67,9 +69,15 @@ export class RequestBatcher {
   }
 
   async #drain(): Promise<void> {
+    const { concurrency = 1 } = this.#options;
+    const running = new Set<Promise<void>>();
     while (this.#waiting.length > 0) {
       const batch = this.#take();
-      if (batch.length > 0) await this.#runBatch(batch);
+      if (batch.length > 0) {
+        const run = this.#runBatch(batch).finally(() => running.delete(run));
+        running.add(run);
+      }
+      if (running.size >= concurrency) await Promise.race(running);
       // Lets requests in that arrived while the engine held the thread.
       await new Promise((resolve) => setImmediate(resolve));
     }
