@@ -8,6 +8,9 @@ import { createRuntime, type Runtime } from "./lib/service/runtime.ts";
 import { createApp } from "./routes/app.ts";
 import { appSettings } from "./routes/app_settings.ts";
 import { type HttpServer, listen } from "./routes/server/http_server.ts";
+import { createTextLog } from "./lib/base/text_log.ts";
+import { watchLauncher } from "./lib/jobs/processes/launcher_watch.ts";
+import { startMessages, USAGE } from "./lib/service/start_messages.ts";
 import { createMetrics } from "./routes/middleware/metrics.ts";
 import { loadPage } from "./routes/page/assets.ts";
 import type { StaticAssets } from "./routes/response/static_assets.ts";
@@ -20,12 +23,14 @@ const ZOO = `${import.meta.dirname}/zoo`;
 
 /** Reads the settings, wires the service, listens, and stops on SIGTERM or SIGINT. */
 async function main(): Promise<void> {
-  const settings = orExit(() => parseSettings(readEnvironment()));
   const [name, ...args] = Deno.args;
+  if (["--help", "-h", "help"].includes(name)) return console.log(USAGE);
+  const settings = orExit(() => parseSettings(readEnvironment()));
   if (name !== undefined) Deno.exit(await runCommand(name, args, settings));
   const lines = gatherLines(printLines);
   for (const end of ["unload", "error", "unhandledrejection"]) addEventListener(end, lines.flush);
-  const log = createLog(lines.add);
+  const isText = settings.LOOPSCOPE_LOG === "auto" ? Deno.stdout.isTerminal() : settings.LOOPSCOPE_LOG === "text";
+  const log = isText ? createTextLog(console.error) : createLog(lines.add);
   for (const setting of idleSettings(settings)) log.warn("idle_setting", { setting });
   orExit(() => refuseOpenDoors(settings));
   orExit(() => refuseScaledForm(settings));
@@ -39,17 +44,27 @@ async function main(): Promise<void> {
   if (!page) log.info("page_missing", { hint: "Run deno task page, then start again" });
   const server = await serve(settings, runtime, { log, page }).catch(exit);
   runtime.start();
+  if (isText) {
+    const models = (await runtime.store.models.list()).length;
+    const dataFolder = settings.LOOPSCOPE_DATA;
+    console.log(startMessages({ version: VERSION, engine, dataFolder, models, url: urlOf(server) }));
+  }
   const stop = stopOnce(async () => {
     log.info("stopping");
     const grace = new Promise((resolve) => setTimeout(resolve, DRAIN_MS));
     // Whoever asks meanwhile hears from readyz, and from every other route, that the service is stopping.
     await Promise.race([Promise.all([runtime.drain(DRAIN_MS), server.settled()]), grace]);
     await Promise.race([server.shutdown(), grace]);
+    launcher.close();
     await runtime.stop(0);
     log.info("stopped");
     Deno.exit(0);
   });
   for (const signal of ["SIGTERM", "SIGINT"] as const) Deno.addSignalListener(signal, stop);
+  const launcher = watchLauncher(() => {
+    log.warn("launcher_gone", { hint: "The npx that started the service was killed" });
+    stop();
+  });
 }
 
 async function warnOfKeys({ store: { keys } }: Runtime, settings: Settings, log: Log): Promise<void> {
@@ -104,9 +119,10 @@ async function serve(
     maxConnections: settings.LOOPSCOPE_MAX_CONNECTIONS,
     maxConnectionsPerAddress: connectionsEach(settings),
     ...CONNECTION_TIMES,
+  }).catch((error) => {
+    throw error.code === "EADDRINUSE" ? portInUse(settings) : error;
   });
-  const name = server.hostname.includes(":") ? `[${server.hostname}]` : server.hostname;
-  log.info("listening", { url: `http://${name}:${server.port}` });
+  log.info("listening", { url: urlOf(server) });
   metrics.measure({
     name: "loopscope_http_connections",
     help: "Open connections",
@@ -114,6 +130,14 @@ async function serve(
     read: server.connections,
   });
   return server;
+}
+
+function urlOf({ hostname, port }: HttpServer): string {
+  return `http://${hostname.includes(":") ? `[${hostname}]` : hostname}:${port}`;
+}
+
+function portInUse({ LOOPSCOPE_HOST: host, LOOPSCOPE_PORT: port }: Settings): RangeError {
+  return new RangeError(`Port ${port} on ${host} is in use by another program; choose another with LOOPSCOPE_PORT`);
 }
 
 /** One's share of what may be open at a time. */
@@ -125,14 +149,14 @@ function connectionsEach({ LOOPSCOPE_MAX_CONNECTIONS: all }: Settings): number {
 async function runCommand(name: string, args: readonly string[], settings: Settings): Promise<number> {
   const command = OPERATOR_COMMANDS[name];
   const known = Object.keys(OPERATOR_COMMANDS).join(", ");
-  if (!command) return exit(new RangeError(`Met the command ${name}, wanted one of ${known}, or none to serve`));
+  if (!command) return exit(new RangeError(`There is no command ${name}; expected ${known}, or none to serve`));
   return await command(args, { root: settings.LOOPSCOPE_DATA, zooPath: ZOO, print: console.log }).catch(exit);
 }
 
 /** The runtime's permissions name folders in lists parted by commas. */
 function refuseComma({ LOOPSCOPE_DATA: folder }: Settings): void {
   if (folder.includes(",")) {
-    throw new RangeError(`LOOPSCOPE_DATA: met ${JSON.stringify(folder)}, wanted a path without a comma`);
+    throw new RangeError(`LOOPSCOPE_DATA is ${JSON.stringify(folder)}; expected a path without a comma`);
   }
 }
 
@@ -143,7 +167,7 @@ function refuseScaledForm(settings: Settings): void {
   const met = role === "all"
     ? (database ? "LOOPSCOPE_DATABASE_URL" : "LOOPSCOPE_STORAGE_URL")
     : `LOOPSCOPE_ROLE=${role}`;
-  throw new RangeError(`Met ${met}, wanted none: this version runs as one process with SQLite and files`);
+  throw new RangeError(`${met} is set; expected it unset: this version runs as one process with SQLite and files`);
 }
 
 /** Without keys whoever reaches the port may do everything: only this machine may reach it then. */
@@ -151,7 +175,7 @@ function refuseOpenDoors(settings: Settings): void {
   const loopback = ["127.0.0.1", "::1", "localhost"].includes(settings.LOOPSCOPE_HOST);
   if (loopback || needsKeys(settings)) return;
   throw new RangeError(
-    `LOOPSCOPE_HOST: met ${JSON.stringify(settings.LOOPSCOPE_HOST)} without LOOPSCOPE_API_KEYS, wanted 127.0.0.1, or ` +
+    `LOOPSCOPE_HOST is ${JSON.stringify(settings.LOOPSCOPE_HOST)} without LOOPSCOPE_API_KEYS; expected 127.0.0.1, or ` +
       "LOOPSCOPE_API_KEYS=on with keys made by `deno task keys add`",
   );
 }

@@ -1,11 +1,14 @@
-import { unknownSettings } from "./settings.ts";
+import { nearestSetting, unknownSettings } from "./settings.ts";
 
 /**
  * For `deno task start`, before the service is given its few permissions: prints the data folder that it may use, and
  * warns of settings that it would never look at, since it may read only those that it knows.
  */
 export function nameDataFolder(environment: Record<string, string>): { folder: string; warnings: string[] } {
-  const warnings = unknownSettings(Object.keys(environment)).map((name) => `loopscope: there is no setting ${name}`);
+  const warnings = unknownSettings(Object.keys(environment)).map((name) => {
+    const nearest = nearestSetting(name);
+    return `loopscope: there is no setting ${name}${nearest ? `; did you mean ${nearest}?` : ""}`;
+  });
   return { folder: environment.LOOPSCOPE_DATA || "./data", warnings };
 }
 

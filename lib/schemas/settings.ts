@@ -1,10 +1,10 @@
 import { z } from "zod";
 
-const flag = z.enum(["true", "false"], "wanted true or false").transform((text) => text === "true");
+const flag = z.enum(["true", "false"], "expected true or false").transform((text) => text === "true");
 
 /** Digits and nothing else: ` `, `1e9`, `0x10` and `-1` are more likely slips than meant. */
 const wholeNumber = (least: number, most: number) => {
-  const wanted = `wanted a whole number from ${least} to ${most}`;
+  const wanted = `expected a whole number from ${least} to ${most}`;
   return z.string().regex(/^[0-9]{1,16}$/, wanted).transform(Number).pipe(
     z.number().min(least, wanted).max(most, wanted),
   );
@@ -13,9 +13,9 @@ const wholeNumber = (least: number, most: number) => {
 /** `https://page.example`, as browsers send it: no path. `*` would open a service without keys to every page. */
 const origin = z.string().refine(
   (text) => URL.canParse(text) && new URL(text).origin === text,
-  "wanted an origin such as https://page.example",
+  "expected an origin such as https://page.example",
 );
-const hostName = z.string().regex(/^[A-Za-z0-9_.:[\]%-]+$/, "wanted a host name or address").transform((text) =>
+const hostName = z.string().regex(/^[A-Za-z0-9_.:[\]%-]+$/, "expected a host name or address").transform((text) =>
   text.replace(/^\[(.*)\]$/, "$1")
 );
 
@@ -28,7 +28,7 @@ export const settingsSchema = z.object({
   LOOPSCOPE_DATA: z.string().default("./data"),
   LOOPSCOPE_ENGINE: z.enum(
     ["auto", "wasm", "webgpu", "tensorflow", "reference"],
-    "wanted auto, wasm, webgpu, tensorflow or reference",
+    "expected auto, wasm, webgpu, tensorflow or reference",
   ).default("auto"),
   LOOPSCOPE_THREADS: wholeNumber(1, 256).optional(),
   LOOPSCOPE_MAX_UPLOAD_BYTES: wholeNumber(1, Number.MAX_SAFE_INTEGER).default(8 * 2 ** 30),
@@ -61,10 +61,12 @@ export const settingsSchema = z.object({
     text.split(",").map((host) => host.trim()).filter(Boolean)
   ),
   /** Key of the signature on webhooks, shared with their receivers. */
-  LOOPSCOPE_WEBHOOK_SECRET: z.string().min(16, "wanted 16 characters at least").optional(),
+  LOOPSCOPE_WEBHOOK_SECRET: z.string().min(16, "expected 16 characters at least").optional(),
   LOOPSCOPE_RATE_PER_MINUTE: wholeNumber(1, 1_000_000).default(600),
   LOOPSCOPE_KEY_RATE_PER_MINUTE: wholeNumber(1, 10_000_000).default(6000),
-  LOOPSCOPE_ROLE: z.enum(["all", "web", "worker"], "wanted all, web or worker").default("all"),
+  /** `auto`: text on a terminal, JSON lines elsewhere. */
+  LOOPSCOPE_LOG: z.enum(["auto", "json", "text"], "expected auto, json or text").default("auto"),
+  LOOPSCOPE_ROLE: z.enum(["all", "web", "worker"], "expected all, web or worker").default("all"),
   LOOPSCOPE_DATABASE_URL: z.string().optional(),
   LOOPSCOPE_STORAGE_URL: z.string().optional(),
 });
@@ -88,7 +90,7 @@ export function parseSettings(environment: Record<string, string | undefined>): 
   const lines = parsed.error.issues.map((issue) => {
     const name = String(issue.path[0]);
     const met = SECRETS.has(name) ? `${set[name]?.length} characters` : JSON.stringify(set[name]);
-    return `${name}: met ${met}, ${issue.message}`;
+    return `${name} is ${met}; ${issue.message}`;
   });
   throw new RangeError([...new Set(lines)].join("\n"));
 }
@@ -97,6 +99,26 @@ export function parseSettings(environment: Record<string, string | undefined>): 
 export function unknownSettings(names: Iterable<string>): string[] {
   const known = new Set([...settingNames, ...CLIENT_NAMES]);
   return [...names].filter((name) => name.startsWith("LOOPSCOPE_") && !known.has(name)).sort();
+}
+
+/** The setting whose name is most like this one, where one is: a slip of a few letters. */
+export function nearestSetting(name: string): string | undefined {
+  const ranked = settingNames.map((known) => ({ known, distance: editDistance(name, known) }))
+    .sort((a, b) => a.distance - b.distance);
+  return ranked[0].distance <= 3 ? ranked[0].known : undefined;
+}
+
+/** Levenshtein's: letters to insert, delete or replace. */
+function editDistance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, j) => j);
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= b.length; j++) {
+      next[j] = Math.min(row[j] + 1, next[j - 1] + 1, row[j - 1] + (a[i - 1] === b[j - 1] ? 0 : 1));
+    }
+    row = next;
+  }
+  return row[b.length];
 }
 
 /** What is set and changes nothing, in one line each. */

@@ -73,4 +73,11 @@ async function build(): Promise<void> {
   console.log(`page: ${(sizes.reduce((sum, size) => sum + size, 0) / 1000).toFixed(1)} kB compressed`);
 }
 
-if (import.meta.main) await build();
+if (import.meta.main) {
+  await build().catch((error) => {
+    const unwritable = error instanceof Deno.errors.PermissionDenied || /read-only file system/i.test(error.message);
+    if (!unwritable) throw error;
+    console.error(`loopscope: ${fileURLToPath(DIST)} cannot be written; expected a checkout that this user may write`);
+    Deno.exit(2);
+  });
+}

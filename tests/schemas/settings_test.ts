@@ -11,18 +11,18 @@ const REFUSED: [name: string, values: string[], wanted: RegExp][] = [
   [
     "LOOPSCOPE_PORT",
     [" ", "-1", "1e3", "0x50", "80.5", "NaN", "65536", "80 ", "99999999999999999999"],
-    /^LOOPSCOPE_PORT: met ".*", wanted a whole number from 0 to 65535$/,
+    /^LOOPSCOPE_PORT is ".*"; expected a whole number from 0 to 65535$/,
   ],
-  ["LOOPSCOPE_THREADS", ["0", "257", "two"], /wanted a whole number from 1 to 256$/],
-  ["LOOPSCOPE_MAX_UPLOAD_BYTES", ["8 GiB", "1e99", "Infinity"], /wanted a whole number from 1 to 9007199254740991$/],
-  ["LOOPSCOPE_TRUST_PROXY", ["yes", "1", "TRUE", " "], /wanted true or false$/],
-  ["LOOPSCOPE_ENGINE", ["cuda", "WASM"], /wanted auto, wasm, webgpu, tensorflow or reference$/],
-  ["LOOPSCOPE_HOST", [" ", "a b", "http://x/"], /wanted a host name or address$/],
-  ["LOOPSCOPE_CORS_ORIGIN", ["*", "example.org", "https://x.org/", "https://x.org/path", "null"], /wanted an origin/],
+  ["LOOPSCOPE_THREADS", ["0", "257", "two"], /expected a whole number from 1 to 256$/],
+  ["LOOPSCOPE_MAX_UPLOAD_BYTES", ["8 GiB", "1e99", "Infinity"], /expected a whole number from 1 to 9007199254740991$/],
+  ["LOOPSCOPE_TRUST_PROXY", ["yes", "1", "TRUE", " "], /expected true or false$/],
+  ["LOOPSCOPE_ENGINE", ["cuda", "WASM"], /expected auto, wasm, webgpu, tensorflow or reference$/],
+  ["LOOPSCOPE_HOST", [" ", "a b", "http://x/"], /expected a host name or address$/],
+  ["LOOPSCOPE_CORS_ORIGIN", ["*", "example.org", "https://x.org/", "https://x.org/path", "null"], /expected an origin/],
 ];
 
 for (const [name, values, wanted] of REFUSED) {
-  Deno.test(`${name}: what does not fit is refused in one line with the value met and wanted`, () => {
+  Deno.test(`${name}: what does not fit is refused in one line with the value and what is expected`, () => {
     for (const value of values) {
       assert.throws(() => parseSettings({ [name]: value }), { name: "RangeError", message: wanted });
     }
@@ -30,7 +30,7 @@ for (const [name, values, wanted] of REFUSED) {
 }
 
 Deno.test("a secret that is too short is not repeated", () => {
-  const message = "LOOPSCOPE_WEBHOOK_SECRET: met 6 characters, wanted 16 characters at least";
+  const message = "LOOPSCOPE_WEBHOOK_SECRET is 6 characters; expected 16 characters at least";
   assert.throws(() => parseSettings({ LOOPSCOPE_WEBHOOK_SECRET: "hushhh" }), { message });
 });
 
@@ -51,5 +51,7 @@ Deno.test("settings that change nothing, and names that are none, are told", () 
     LOOPSCOPE_DATA: "/a b",
     PATH: "",
   });
-  assertEquals([folder, warnings], ["/a b", ["loopscope: there is no setting LOOPSCOPE_PRT"]]);
+  assertEquals([folder, warnings], ["/a b", [
+    "loopscope: there is no setting LOOPSCOPE_PRT; did you mean LOOPSCOPE_PORT?",
+  ]]);
 });

@@ -1,3 +1,4 @@
+import { fileURLToPath } from "node:url";
 import asc from "assemblyscript/asc";
 
 const KERNELS = new URL("kernels/", import.meta.url);
@@ -63,4 +64,14 @@ function readText(name: string): string | undefined {
   }
 }
 
-if (import.meta.main) await buildKernels();
+if (import.meta.main) {
+  await buildKernels().catch((error) => {
+    if (!isUnwritable(error)) throw error;
+    console.error(`loopscope: ${fileURLToPath(BUILD)} cannot be written; expected a checkout that this user may write`);
+    Deno.exit(2);
+  });
+}
+
+function isUnwritable(error: unknown): boolean {
+  return error instanceof Deno.errors.PermissionDenied || /read-only file system/i.test((error as Error).message);
+}

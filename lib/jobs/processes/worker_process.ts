@@ -164,7 +164,9 @@ export class WorkerProcess {
 function spawn(options: WorkerOptions): Deno.ChildProcess {
   const args = workerArguments(options);
   try {
-    return new Deno.Command(Deno.execPath(), { args, stdin: "piped", stdout: "piped", stderr: "inherit" }).spawn();
+    // Looking for a GPU, the graphics library complains where this folder is not set, though nothing is drawn.
+    const env = { XDG_RUNTIME_DIR: "/tmp" };
+    return new Deno.Command(Deno.execPath(), { args, env, stdin: "piped", stdout: "piped", stderr: "inherit" }).spawn();
   } catch (error) {
     throw workerLost(`The worker process did not start: ${(error as Error).message}`);
   }

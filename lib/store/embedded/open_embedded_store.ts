@@ -1,8 +1,8 @@
 import { type Clock, systemClock } from "../../base/clock.ts";
-import { conflict } from "../../base/errors.ts";
+import { conflict, LoopscopeError } from "../../base/errors.ts";
 import { exists } from "../durable.ts";
 import type { Store } from "../ports/store.ts";
-import { DataFolder, holdsAnything, RESTORING } from "./data_folder.ts";
+import { DataFolder, type DataFolderOptions, holdsAnything, RESTORING } from "./data_folder.ts";
 import { Database } from "./database.ts";
 import { DiskBlobStore } from "./disk_blob_store.ts";
 import { DiskCheckpointStore } from "./disk_checkpoint_store.ts";
@@ -48,12 +48,11 @@ export interface StoreOptions {
 
 /**
  * Opens the data folder and sweeps what a killed process left: half-written things, folders and blobs without a record.
- * Throws `data_folder_in_use`, `schema_too_new`, `disk_full`.
+ * Throws `data_folder_in_use`, `data_folder_unwritable`, `schema_too_new`, `disk_full`.
  */
 export async function openEmbeddedStore(options: StoreOptions): Promise<EmbeddedStore> {
   const { root, shared, reserveBytes, keepLeftOvers } = options;
-  requireRecords(root);
-  const folder = new DataFolder(root, { shared, reserveBytes, keepTmp: keepLeftOvers });
+  const folder = openFolder(root, { shared, reserveBytes, keepTmp: keepLeftOvers });
   let db: Database | undefined;
   try {
     db = folder.reserve.use(() => new Database(folder.databasePath));
@@ -62,6 +61,19 @@ export async function openEmbeddedStore(options: StoreOptions): Promise<Embedded
     db?.close();
     folder.close();
     throw error;
+  }
+}
+
+/** Throws `data_folder_unwritable` (conflict) with the way out: the first thing that a new user may run into. */
+function openFolder(root: string, options: DataFolderOptions): DataFolder {
+  try {
+    requireRecords(root);
+    return new DataFolder(root, options);
+  } catch (error) {
+    if (error instanceof LoopscopeError || (error as { code?: string }).code === "ENOSPC") throw error;
+    const message = `The data folder ${root} cannot be made or written; ` +
+      "make it first, for the user who runs the service, or name another with LOOPSCOPE_DATA";
+    throw new LoopscopeError("conflict", "data_folder_unwritable", message, { cause: error });
   }
 }
 
