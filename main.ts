@@ -52,7 +52,7 @@ async function main(): Promise<void> {
   const stop = stopOnce(async () => {
     log.info("stopping");
     const grace = new Promise((resolve) => setTimeout(resolve, DRAIN_MS));
-    // Whoever asks meanwhile hears from readyz, and from every other route, that the service is stopping.
+    // Meanwhile readyz and every other route respond that the service is stopping.
     await Promise.race([Promise.all([runtime.drain(DRAIN_MS), server.settled()]), grace]);
     await Promise.race([server.shutdown(), grace]);
     launcher.close();
@@ -71,7 +71,7 @@ async function warnOfKeys({ store: { keys } }: Runtime, settings: Settings, log:
   if (!needsKeys(settings)) return;
   if (await keys.isLost()) log.error("hmac_key_lost", { hint: "No key works: run deno task doctor" });
   else if (!(await keys.list()).some((key) => !key.revokedAt)) {
-    log.warn("no_keys", { hint: "Nobody may do what needs a key: run deno task keys add" });
+    log.warn("no_keys", { hint: "Without a key most requests are refused: run deno task keys add" });
   }
 }
 
@@ -140,7 +140,7 @@ function portInUse({ LOOPSCOPE_HOST: host, LOOPSCOPE_PORT: port }: Settings): Ra
   return new RangeError(`Port ${port} on ${host} is in use by another program; choose another with LOOPSCOPE_PORT`);
 }
 
-/** One's share of what may be open at a time. */
+/** One address's share of the open connections. */
 function connectionsEach({ LOOPSCOPE_MAX_CONNECTIONS: all }: Settings): number {
   return Math.ceil(all / 4);
 }
@@ -170,7 +170,7 @@ function refuseScaledForm(settings: Settings): void {
   throw new RangeError(`${met} is set; expected it unset: this version runs as one process with SQLite and files`);
 }
 
-/** Without keys whoever reaches the port may do everything: only this machine may reach it then. */
+/** Without keys every client may do everything: then the service listens on this machine only. */
 function refuseOpenDoors(settings: Settings): void {
   const loopback = ["127.0.0.1", "::1", "localhost"].includes(settings.LOOPSCOPE_HOST);
   if (loopback || needsKeys(settings)) return;

@@ -27,7 +27,7 @@ function checkOptions(options: NetworkOptions): void {
     if (!Number.isInteger(options[key]) || options[key] < 1) {
       throw unprocessable(
         "network_options",
-        `Network option ${key} is ${options[key]}, wanted a positive whole number`,
+        `Network option ${key} is ${options[key]}; expected a positive whole number`,
       );
     }
   }

@@ -49,7 +49,7 @@ export function createApp(deps: AppDeps): App {
 
 const WATCHING = new Set(["/healthz", "/readyz", "/metrics", "/v2/health/live", "/v2/health/ready"]);
 
-/** What runs is finished, what comes now had better go elsewhere or come again. */
+/** Running requests are finished; new ones get 503 and should try again or elsewhere. */
 function refuseWhileStopping({ services }: AppDeps): MiddlewareHandler<AppEnv> {
   return async (c, next) => {
     const { ready, reason } = services.system.ready();
@@ -111,6 +111,6 @@ function unknownPath(path: string, app: App): LoopscopeError {
   const known = plain !== path && allowedMethods(app, plain).length > 0;
   return missing(
     "unknown_path",
-    `Met ${path.slice(0, 200)}, wanted ${known ? plain.slice(0, 200) : "a path of /docs"}`,
+    `Received ${path.slice(0, 200)}; expected ${known ? plain.slice(0, 200) : "a path of /docs"}`,
   );
 }

@@ -25,7 +25,7 @@ const STATUS: Record<ErrorKind, [status: number, title: string]> = {
 /** A request whose path is known and whose method is not. */
 export class MethodNotAllowed extends Error {
   constructor(readonly method: string, readonly allowed: readonly string[]) {
-    super(`Met ${method}, wanted ${allowed.join(" or ")}`);
+    super(`Received ${method}; expected ${allowed.join(" or ")}`);
   }
 }
 

@@ -32,6 +32,17 @@ const HOMES: [specifier: RegExp, rooms: string[]][] = [
   [/^(npm:)?(preact|uplot)/, ["routes/page/"]],
 ];
 
+/** Folders inside a room, in the order in which they may build on each other: never on a later one. */
+const PARTS: Readonly<Record<string, string[]>> = {
+  "routes/": ["server", "response", "request", "middleware", "openapi", "endpoints"],
+  "lib/formats/": ["zip", "numpy", "matlab", "nanonis", "hdf5"],
+  "lib/jobs/": ["queue", "processes", "ingest", "training", "results"],
+  "lib/store/": ["ports", "cube_files", "embedded", "maintenance"],
+};
+
+/** The only files outside `lib/store/` that know what stands behind its ports. */
+const WIRING = ["lib/service/runtime.ts", "lib/service/operator_commands.ts"];
+
 const ROOT = new URL("../", import.meta.url);
 const IMPORT =
   /^\s*(?:import|export)[^'"`]*?from\s+["']([^"']+)["']|^\s*import\s+["']([^"']+)["']|\bimport\(\s*["']([^"']+)["']\s*\)/gm;
@@ -61,10 +72,37 @@ Deno.test("every file imports only from its own room or a lower rank", () => {
   const faults: string[] = [];
   for (const path of sourceFiles("")) {
     const [room, rank] = rankOf(path);
-    for (const specifier of importsOf(path).filter((s) => s.startsWith("."))) {
-      const target = new URL(specifier, new URL(path, ROOT)).href.slice(ROOT.href.length);
+    for (const target of targetsOf(path)) {
       const [targetRoom, targetRank] = rankOf(target);
       if (targetRoom !== room && targetRank >= rank) faults.push(`${path} imports ${target}`);
+    }
+  }
+  assertEquals(faults, []);
+});
+
+function targetsOf(path: string): string[] {
+  const relative = importsOf(path).filter((specifier) => specifier.startsWith("."));
+  return relative.map((specifier) => new URL(specifier, new URL(path, ROOT)).href.slice(ROOT.href.length));
+}
+
+Deno.test("a part of a room builds on earlier parts only", () => {
+  const faults: string[] = [];
+  for (const [room, parts] of Object.entries(PARTS)) {
+    const partOf = (path: string) => path.startsWith(room) ? parts.indexOf(path.slice(room.length).split("/")[0]) : -1;
+    for (const path of sourceFiles(room)) {
+      for (const target of targetsOf(path)) {
+        if (partOf(path) >= 0 && partOf(target) > partOf(path)) faults.push(`${path} imports ${target}`);
+      }
+    }
+  }
+  assertEquals(faults, []);
+});
+
+Deno.test("only the wiring knows which store stands behind the ports", () => {
+  const faults: string[] = [];
+  for (const path of [...sourceFiles("")].filter((path) => !path.startsWith("lib/store/") && !WIRING.includes(path))) {
+    for (const target of targetsOf(path)) {
+      if (/^lib\/store\/(embedded|maintenance)\//.test(target)) faults.push(`${path} imports ${target}`);
     }
   }
   assertEquals(faults, []);
@@ -84,9 +122,7 @@ Deno.test("each foreign package is imported only in its home", () => {
 Deno.test("no import cycles", () => {
   const graph = new Map<string, string[]>();
   for (const path of sourceFiles("")) {
-    const targets = importsOf(path).filter((s) => s.startsWith("."))
-      .map((s) => new URL(s, new URL(path, ROOT)).href.slice(ROOT.href.length));
-    graph.set(path, targets);
+    graph.set(path, targetsOf(path));
   }
   const done = new Set<string>();
   const visit = (path: string, trail: string[]) => {

@@ -1,7 +1,7 @@
 /**
  * Trains the models that ship with the service and writes their artifacts: `deno task zoo [--rescore] [NAME…]`. The
  * measured film is read from ../shared/data (public, see the card); without that folder its models are left as they are.
- * `--rescore` keeps the weights and writes scores, check and card anew, for when only the evaluation has changed.
+ * `--rescore` keeps the weights and rewrites scores, check and card, for when only the evaluation has changed.
  */
 import { systemClock, toTimestamp } from "../lib/base/clock.ts";
 import type { Engine } from "../lib/compute/engine.ts";

@@ -15,7 +15,7 @@ export interface DbscanOptions {
  * positive.
  */
 export function dbscan(points_NL: ArrayLike<number>, { size, radius, minPoints }: DbscanOptions): Int32Array {
-  if (!(radius > 0)) throw unprocessable("bad_radius", `Radius must be above 0, met ${radius}`);
+  if (!(radius > 0)) throw unprocessable("bad_radius", `Radius must be above 0; received ${radius}`);
   const search = new SortedSearch(points_NL, size);
   const count = points_NL.length / size;
   const label_N = new Int32Array(count).fill(-1);
@@ -66,13 +66,13 @@ export function kDistances(
   if (count <= minPoints) {
     throw unprocessable(
       "too_few_points",
-      `Density clusters need more than ${minPoints} points without NaN, met ${count}`,
+      `Density clusters need more than ${minPoints} points without NaN; received ${count}`,
     );
   }
   return Float64Array.from(search.order, (n) => search.distanceToNeighbour(n, minPoints)).sort();
 }
 
-/** Points in order of one variable: whoever is within a radius is within it along that variable as well. */
+/** Points in order of one variable: a neighbour within the radius is within it along that variable, too. */
 class SortedSearch {
   readonly order: Int32Array;
   private readonly key: Float64Array;

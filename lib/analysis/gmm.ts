@@ -171,7 +171,7 @@ function requireDistinct(rows_NL: Float64Array, size: number, components: number
   if (components >= 1 && distinct.size >= components) return;
   throw unprocessable(
     "too_few_points",
-    `A mixture of ${components} components needs 1 or more components and as many distinct points without NaN, met ` +
+    `A mixture of ${components} components needs 1 or more components and as many distinct points without NaN; received ` +
       `${distinct.size} of ${rows_NL.length / size}`,
   );
 }

@@ -24,7 +24,7 @@ export function loopBranches(voltage: ArrayLike<number>): LoopCycle[] {
   if (turns.length < 2) {
     throw unprocessable(
       "no_loop",
-      `Loop analysis needs an axis that goes up and comes back, met ${describeAxis(voltage)}`,
+      `Loop analysis needs an axis that goes up and comes back; received ${describeAxis(voltage)}`,
     );
   }
   const n = voltage.length;

@@ -70,7 +70,7 @@ export function evaluateLoop(
   }
 }
 
-/** The N x 9 Jacobian of the model, for whoever wants it whole. */
+/** The N x 9 Jacobian of the model, as a whole. */
 export function loopJacobian(parameters: ArrayLike<number>, sweep: SweepOrder): Float64Array {
   const count = sweep.voltage_V.length;
   const slopes_N4 = new Float64Array(4 * count), jacobian_NP = new Float64Array(9 * count);

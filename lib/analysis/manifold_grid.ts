@@ -32,11 +32,11 @@ export function manifoldGrid(latents_NL: ArrayLike<number>, { size, steps, dims 
   if (!inside(first) || !inside(second) || first === second) {
     throw unprocessable(
       "dims_outside_latent",
-      `Dims must be two different latent variables of 0 to ${size - 1}, met ${first},${second}`,
+      `Dims must be two different latent variables of 0 to ${size - 1}; received ${first},${second}`,
     );
   }
   const columns = Array.from({ length: size }, (_, l) => finiteColumn(latents_NL, size, l));
-  if (columns[0].length === 0) throw unprocessable("too_few_points", "A manifold needs finite latents, met none");
+  if (columns[0].length === 0) throw unprocessable("too_few_points", "A manifold needs finite latents; received none");
   const line = (dim: number) => {
     const low = quantile(columns[dim], TAIL), high = quantile(columns[dim], 1 - TAIL);
     return Float64Array.from(

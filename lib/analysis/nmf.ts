@@ -71,10 +71,12 @@ function prepare(spectra_NS: ArrayLike<number>, points: number, components: numb
   if (components < 1 || components > limit) {
     throw unprocessable(
       "too_few_spectra",
-      `Components must be 1 to ${limit} for ${rows.length} spectra of ${points} points without NaN, met ${components}`,
+      `Components must be 1 to ${limit} for ${rows.length} spectra of ${points} points without NaN; received ${components}`,
     );
   }
-  if (!(high > low)) throw unprocessable("constant_data", `Factorisation needs spectra that vary, met only ${low}`);
+  if (!(high > low)) {
+    throw unprocessable("constant_data", `Factorisation needs spectra that vary; received only ${low}`);
+  }
   const offset = Math.min(0, low);
   const values_NS = new Float64Array(rows.length * points);
   rows.forEach((n, row) => {

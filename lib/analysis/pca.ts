@@ -33,13 +33,13 @@ export function pca(source: SpectraSource, { components }: { components: number 
   if (components > limit || components < 1) {
     throw unprocessable(
       "too_few_spectra",
-      `Components must be 1 to ${limit} for ${count} spectra of ${points} points without NaN, met ${components}`,
+      `Components must be 1 to ${limit} for ${count} spectra of ${points} points without NaN; received ${components}`,
     );
   }
   const totalVariance = variance_S.reduce((a, b) => a + b, 0);
   const largest = mean_S.reduce((a, b) => Math.max(a, Math.abs(b)), 0);
   if (!(totalVariance > 1e-28 * points * largest * largest)) {
-    throw unprocessable("constant_data", `Principal components need spectra that vary, met ${count} equal ones`);
+    throw unprocessable("constant_data", `Principal components need spectra that vary; received ${count} equal ones`);
   }
   const { values, vectors_KS } = eigenOf(source, moments, components);
   orient(vectors_KS, points);

@@ -1,6 +1,6 @@
 import { setImmediate, setTimeout } from "node:timers";
 
-/** Waits for one's turn. */
+/** Resolves when the caller may go on with its next piece of work. */
 export type Yield = () => Promise<void>;
 
 /** After this much work the system is asked for what has arrived. */

@@ -37,7 +37,7 @@ export class SingleFlight<T> {
     return work;
   }
 
-  /** Whoever asks from now on begins anew. */
+  /** Later calls start the work again. */
   #stop(key: string, work: Running<T>): void {
     if (this.#running.get(key) === work) this.#running.delete(key);
     work.controller.abort();

@@ -6,7 +6,7 @@ import type { NetworkState, SessionOptions } from "./engine.ts";
 /** Number of samples in row-major data. Throws unprocessable `sample_size` where it does not divide. */
 export function countSamples(data: Float32Array, floatsPerSample: number, what: string): number {
   if (data.length % floatsPerSample === 0) return data.length / floatsPerSample;
-  throw unprocessable("sample_size", `${what} has ${data.length} values, wanted a multiple of ${floatsPerSample}`);
+  throw unprocessable("sample_size", `${what} has ${data.length} values; expected a multiple of ${floatsPerSample}`);
 }
 
 /** Number of pairs. Throws unprocessable `sample_size` or `sample_count` (not as many targets as inputs, or none). */
@@ -14,14 +14,17 @@ export function countPairs(network: Network, input_NI: Float32Array, target_NO: 
   const inputs = countSamples(input_NI, sizeOf(network.inputShape), "Input");
   const targets = countSamples(target_NO, sizeOf(network.outputShape), "Target");
   if (inputs === targets && inputs > 0) return inputs;
-  throw unprocessable("sample_count", `There are ${inputs} inputs and ${targets} targets, wanted equal counts above 0`);
+  throw unprocessable(
+    "sample_count",
+    `There are ${inputs} inputs and ${targets} targets; expected equal counts above 0`,
+  );
 }
 
 /** Throws unprocessable `batch_size` or `batch_index`: mini-batches have 1..trainBatch indices into the training set. */
 export function checkBatches(batches: readonly Int32Array[], count: number, trainBatch: number): void {
   for (const batch of batches) {
     if (batch.length < 1 || batch.length > trainBatch) {
-      throw unprocessable("batch_size", `Mini-batch has ${batch.length} samples, wanted 1 to ${trainBatch}`);
+      throw unprocessable("batch_size", `Mini-batch has ${batch.length} samples; expected 1 to ${trainBatch}`);
     }
     const outside = batch.find((index) => index < 0 || index >= count);
     if (outside !== undefined) {
@@ -40,7 +43,7 @@ export function checkState(network: Network, state: NetworkState, resume?: Sessi
       const met = part.get(name)?.data.length;
       if (met === sizeOf(shape)) continue;
       const has = met === undefined ? "is missing" : `has ${met} values`;
-      throw unprocessable("state_mismatch", `Parameter ${name} ${has}, wanted ${sizeOf(shape)} of shape [${shape}]`);
+      throw unprocessable("state_mismatch", `Parameter ${name} ${has}; expected ${sizeOf(shape)} of shape [${shape}]`);
     }
   }
 }
@@ -58,12 +61,12 @@ export function imagePositions(
   const { rows, cols } = extent;
   if (direction !== "im2spec") throw unprocessable("image_direction", `A whole image wants im2spec, not ${direction}`);
   if (image_HW.length !== rows * cols) {
-    throw unprocessable("sample_size", `Image has ${image_HW.length} values, wanted ${rows} x ${cols}`);
+    throw unprocessable("sample_size", `Image has ${image_HW.length} values; expected ${rows} x ${cols}`);
   }
   if (rows < window || cols < window) {
     throw unprocessable(
       "image_too_small",
-      `Image is ${rows} x ${cols}, wanted at least the window, ${window} x ${window}`,
+      `Image is ${rows} x ${cols}; expected at least the window, ${window} x ${window}`,
     );
   }
   return { rows: rows - window + 1, cols: cols - window + 1 };

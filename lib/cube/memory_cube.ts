@@ -52,7 +52,7 @@ export function createMemoryCube(input: MemoryCubeInput): CubeReader {
 function checkLengths({ shape, values_HWS, mask_HWS, images = [] }: MemoryCubeInput): void {
   const [rows, cols, points] = shape;
   const check = (what: string, met: number, wanted: number) => {
-    if (met !== wanted) throw new RangeError(`${what}: met ${met} values, wanted ${wanted}`);
+    if (met !== wanted) throw new RangeError(`${what}: received ${met} values; expected ${wanted}`);
   };
   check("Cube", values_HWS.length, rows * cols * points);
   if (mask_HWS) check("Mask", mask_HWS.length, rows * cols * points);

@@ -40,7 +40,7 @@ export function repairMap(
   options: RepairOptions = {},
 ): RepairedMap {
   if (values_HW.length !== rows * cols) {
-    throw new RangeError(`Map has ${values_HW.length} values, ${rows} x ${cols} are wanted`);
+    throw new RangeError(`Map has ${values_HW.length} values, ${rows} x ${cols} are expected`);
   }
   const mask_HW = new Uint8Array(values_HW.length);
   const scratch = new Float32Array(values_HW.length);

@@ -99,7 +99,7 @@ function indicesOf(label_HW: Uint8Array, label: number): Int32Array {
 
 function checkWindow(rows: number, cols: number, window: number): void {
   if (!Number.isInteger(window) || window < 2 || window % 2 !== 0) {
-    throw unprocessable("window_odd", `Window is ${window}, an even number of at least 2 is wanted`);
+    throw unprocessable("window_odd", `Window is ${window}, an even number of at least 2 is expected`);
   }
   if (window > Math.min(rows, cols)) {
     throw unprocessable("window_too_large", `Window is ${window}, the map is only ${rows} x ${cols} pixels`);
@@ -122,7 +122,7 @@ function checkCounts(split: PixelSplit, seen: readonly Region[], [rows, cols]: n
   if (split.train.length < SMALLEST_TRAIN) {
     throw unprocessable(
       "too_few_train_pixels",
-      `Only ${split.train.length} training pixels in ${where}, at least ${SMALLEST_TRAIN} are wanted`,
+      `Only ${split.train.length} training pixels in ${where}, at least ${SMALLEST_TRAIN} are expected`,
     );
   }
   if (split.test.length < SMALLEST_TEST) {
@@ -132,7 +132,7 @@ function checkCounts(split: PixelSplit, seen: readonly Region[], [rows, cols]: n
         `${
           seen.length > 0 ? ", and as far from where the model to go on from was trained," : ""
         } in ${where}, at least ` +
-        `${SMALLEST_TEST} are wanted`,
+        `${SMALLEST_TEST} are expected`,
     );
   }
 }

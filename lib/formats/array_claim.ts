@@ -66,8 +66,8 @@ function refuse({ path, element }: Hdf5Dataset): never {
     const advice = "save the real part, the amplitude or a fit's result as a dataset of its own";
     throw unprocessable(
       "complex_values",
-      `${displayName(path)} holds ${element.words}, wanted real numbers: ${advice}`,
+      `${displayName(path)} holds ${element.words}; expected real numbers: ${advice}`,
     );
   }
-  throw unprocessable("not_numeric", `${displayName(path)} holds ${element.words}, wanted numbers`);
+  throw unprocessable("not_numeric", `${displayName(path)} holds ${element.words}; expected numbers`);
 }

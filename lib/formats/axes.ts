@@ -25,7 +25,7 @@ export function axisFrom(described: AxisDescription, fallbackName: string, lengt
   }
   if (values && values.length > 0) {
     const problem = values.length === length ? "has values that are not finite" : `has ${values.length} values`;
-    notes.push(`Axis ${name} ${problem}, wanted ${length} finite ones: steps are counted from 0 instead`);
+    notes.push(`Axis ${name} ${problem}; expected ${length} finite ones: steps are counted from 0 instead`);
   }
   return indexAxis(name, length);
 }

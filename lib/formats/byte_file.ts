@@ -27,7 +27,7 @@ export function openByteFile(path: string): ByteFile {
     sizeBytes,
     readInto(at, into) {
       if (at + into.length <= sizeBytes && fill(at, into) === into.length) return;
-      const message = `The file ends at byte ${sizeBytes}, wanted bytes up to ${at + into.length}`;
+      const message = `The file ends at byte ${sizeBytes}; expected bytes up to ${at + into.length}`;
       throw unprocessable("file_truncated", message);
     },
     read(at, length) {

@@ -23,9 +23,9 @@ export function checkChannelNames({ pairs, word }: Channel, known: readonly stri
   const wrong = [...pairs.keys()].find((name) => !names.includes(name)) ?? word;
   if (wrong === undefined) return;
   const wanted = known.length > 0
-    ? `wanted pairs NAME:INDEX of ${displayList(known)}`
+    ? `expected pairs NAME:INDEX of ${displayList(known)}`
     : "this cube has nothing to choose";
-  throw unprocessable("channel_unknown", `Met channel ${displayName(wrong)}, ${wanted}`);
+  throw unprocessable("channel_unknown", `Found channel ${displayName(wrong)}, ${wanted}`);
 }
 
 /** The index that a channel gives for an axis of `length`, or undefined; throws `channel_index`. */
@@ -37,7 +37,7 @@ export function channelIndex({ pairs }: Channel, name: string, length: number): 
   if (/^\d+$/.test(text) && index < length) return index;
   throw unprocessable(
     "channel_index",
-    `Met ${displayName(name)}:${displayName(text)}, wanted 0 to ${length - 1} or last`,
+    `Found ${displayName(name)}:${displayName(text)}; expected 0 to ${length - 1} or last`,
   );
 }
 

@@ -18,10 +18,11 @@ export function checkCubeShape(shape: readonly [number, number, number], limits:
   const met = `${shape[0]} x ${shape[1]} pixels with ${shape[2]} points`;
   if (!isCubeShape(shape)) {
     const wanted = `at least ${SMALLEST_GRID} x ${SMALLEST_GRID} pixels with ${FEWEST_POINTS} points`;
-    throw unprocessable("cube_too_small", `Met ${met}, wanted ${wanted}`);
+    throw unprocessable("cube_too_small", `Found ${met}; expected ${wanted}`);
   }
   const [rows, cols, points] = shape;
-  const tooLarge = (wanted: string) => new LoopscopeError("tooLarge", "cube_too_large", `Met ${met}, wanted ${wanted}`);
+  const tooLarge = (wanted: string) =>
+    new LoopscopeError("tooLarge", "cube_too_large", `Found ${met}; expected ${wanted}`);
   if (points > limits.maxPoints) throw tooLarge(`at most ${limits.maxPoints} points`);
   if (rows * cols > limits.maxPixels) throw tooLarge(`at most ${limits.maxPixels} pixels`);
   if (cols * points > limits.maxRowValues) throw tooLarge(`at most ${limits.maxRowValues} values in a row`);
@@ -32,6 +33,6 @@ export function checkCubeShape(shape: readonly [number, number, number], limits:
 export function checkExpansion(declaredBytes: number, storedBytes: number): void {
   if (declaredBytes <= EXPANSION_MATTERS_BYTES || declaredBytes <= LARGEST_EXPANSION * storedBytes) return;
   const message = `A file of ${storedBytes} bytes declares ${declaredBytes} bytes of values, ` +
-    `wanted at most ${LARGEST_EXPANSION} times its size`;
+    `expected at most ${LARGEST_EXPANSION} times its size`;
   throw new LoopscopeError("tooLarge", "expands_too_much", message);
 }

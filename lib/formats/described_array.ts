@@ -48,7 +48,7 @@ export function arrayCube(array: DescribedArray, channelText: string | undefined
     const met = `${displayName(dataset) || "The array"} has shape [${
       array.reversed ? [...source.shape].reverse() : source.shape
     }]`;
-    throw unprocessable("cube_needed", `${met}, wanted three axes: rows, columns and spectral steps`);
+    throw unprocessable("cube_needed", `${met}; expected three axes: rows, columns and spectral steps`);
   }
   const shape = cubeShape(source.shape, roles);
   checkCubeShape(shape, limits);
@@ -113,7 +113,7 @@ function spectralAxis(array: DescribedArray, used: number[], { pairs }: Channel)
     );
     if (found !== undefined) return found;
     const names = used.map((axis) => displayName(axisName(array, axis))).join(", ");
-    throw unprocessable("channel_unknown", `Met spectral:${displayName(asked)}, wanted one of ${names}`);
+    throw unprocessable("channel_unknown", `Found spectral:${displayName(asked)}; expected one of ${names}`);
   }
   const { shape } = array.source;
   const longest = (axes: number[]) => axes.reduce((best, axis) => (shape[axis] > shape[best] ? axis : best), axes[0]);

@@ -27,13 +27,13 @@ export interface ImageChoice {
 export function chooseImage(images: readonly StoredImage[], { name, dataset, grid }: ImageChoice): ImageChannel {
   const there = displayList(images.map((image) => `${image.dataset || "the array"} (${image.rows} x ${image.cols})`));
   const wanted = `an image of ${grid[0]} x ${grid[1]}, the cube's grid`;
-  if (images.length === 0) throw unprocessable("no_image", `The file holds no image, wanted ${wanted}`);
+  if (images.length === 0) throw unprocessable("no_image", `The file holds no image; expected ${wanted}`);
   const named = images.filter((image) => dataset === undefined || image.dataset === dataset);
   if (named.length === 0) {
     throw unprocessable("dataset_missing", `The file has no image ${displayName(dataset ?? "")}, it has ${there}`);
   }
   const image = named.find(({ rows, cols }) => rows === grid[0] && cols === grid[1]);
-  if (!image) throw unprocessable("grid_mismatch", `Met ${dataset ?? there}, wanted ${wanted}`);
+  if (!image) throw unprocessable("grid_mismatch", `Found ${dataset ?? there}; expected ${wanted}`);
   return toChannel(image, displayName(name ?? "") || lastName(image.dataset));
 }
 

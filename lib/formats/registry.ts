@@ -37,7 +37,7 @@ export async function openSource(path: string, limits: FormatLimits = DEFAULT_FO
 
 function openBytes(file: ByteFile, limits: FormatLimits): CubeSource {
   const first = file.read(0, 512);
-  if (first.length === 0) throw unprocessable("file_empty", "The file is empty, wanted a measurement");
+  if (first.length === 0) throw unprocessable("file_empty", "The file is empty; expected a measurement");
   if (isNpy(first)) return openNpySource(file, limits);
   if (isZip(first)) return openNpzSource(file, limits);
   if (isNanonisGrid(first)) return openNanonisSource(file, limits);
@@ -69,6 +69,6 @@ function unknownFormat(first: Uint8Array): LoopscopeError {
   const known = OTHERS.find(([, signature]) => signature.test(bytes.join("")))?.[0];
   const isText = first.every((byte) => byte >= 32 || byte === 9 || byte === 10 || byte === 13);
   const met = known ?? (isText ? "text" : "none of the formats that are read");
-  const message = `The file is ${met} (first bytes ${bytes.join(" ")}), wanted ${FORMATS}: ${ADVICE}`;
+  const message = `The file is ${met} (first bytes ${bytes.join(" ")}); expected ${FORMATS}: ${ADVICE}`;
   return unprocessable("unknown_format", message);
 }

@@ -46,10 +46,10 @@ export function getterOf(type: ScalarType): Getter {
   if (type.kind === "complex") {
     throw unprocessable(
       "complex_values",
-      `Values are ${met}, wanted real numbers: save the real part or the amplitude`,
+      `Values are ${met}; expected real numbers: save the real part or the amplitude`,
     );
   }
-  throw unprocessable("not_numeric", `Values are ${met}, wanted integers or floating-point numbers`);
+  throw unprocessable("not_numeric", `Values are ${met}; expected integers or floating-point numbers`);
 }
 
 export interface ScalarRun {

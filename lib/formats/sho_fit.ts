@@ -49,7 +49,7 @@ export function channelNumber({ pairs }: Channel, name: string): number | undefi
   if (text === undefined) return undefined;
   const value = Number(text);
   if (text !== "" && Number.isFinite(value)) return value;
-  throw unprocessable("channel_unknown", `Met ${name}:${displayName(text)}, wanted a number`);
+  throw unprocessable("channel_unknown", `Found ${name}:${displayName(text)}; expected a number`);
 }
 
 /** Sums over fits from which the instrument's phase offset follows. */

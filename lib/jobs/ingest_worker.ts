@@ -20,7 +20,7 @@ async function main(argument: string): Promise<{ ok: true } | { ok: false; error
   }
 }
 
-/** The service holds the other end of stdin: when it has died, nobody wants this file any more. */
+/** The service holds the other end of stdin: once it has died, the result is not needed. */
 async function endWithService(): Promise<never> {
   for await (const _ of Deno.stdin.readable);
   Deno.exit(1);

@@ -37,7 +37,7 @@ export const trainRequestSchema = z.object({
   members: z.int().min(1).max(16).default(1),
   saveAs: z.string().regex(
     /^[a-z0-9][a-z0-9._-]{0,63}$/,
-    "wanted a name of 1 to 64 of a-z, 0-9, dot, dash and underscore, beginning with a letter or digit",
+    "expected a name of 1 to 64 of a-z, 0-9, dot, dash and underscore, beginning with a letter or digit",
   ),
   priority: z.int().min(0).max(9).default(5),
   webhook: z.url().max(2048).optional(),

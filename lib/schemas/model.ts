@@ -4,11 +4,11 @@ import { directionSchema, regionSchema } from "./job.ts";
 import { preparationsSchema } from "./preparation.ts";
 
 const WORD = "of 1 to 64 of a-z, 0-9, dot, dash and underscore, beginning with a letter or digit";
-export const modelNameSchema = z.string().regex(/^[a-z0-9][a-z0-9._-]{0,63}$/, `wanted a name ${WORD}`);
+export const modelNameSchema = z.string().regex(/^[a-z0-9][a-z0-9._-]{0,63}$/, `expected a name ${WORD}`);
 /** A word that is not a number and not `latest`. */
 export const aliasSchema = z.string().regex(
   /^(?!latest$)(?![0-9]+$)[a-z0-9][a-z0-9._-]{0,63}$/,
-  `wanted a word ${WORD}, neither a number nor \`latest\``,
+  `expected a word ${WORD}, neither a number nor \`latest\``,
 );
 
 export const networkOptionsSchema = z.object({

@@ -5,7 +5,7 @@ import { arrayInputSchema, arrayJsonSchema } from "./http_array.ts";
 /** `name` or `name@version`, where version is a number, `latest` or an alias; no version means latest. */
 export const modelReferenceSchema = z.string().max(200).regex(
   /^[a-z0-9][a-z0-9._-]{0,63}(@[a-z0-9][a-z0-9._-]{0,63})?$/,
-  "wanted name@version",
+  "expected name@version",
 );
 
 /** The outline of a prediction's body; `inputs` is read apart. */

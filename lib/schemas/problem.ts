@@ -5,7 +5,7 @@ export const problemSchema = z.object({
   type: z.string(),
   title: z.string(),
   status: z.int(),
-  detail: z.string().meta({ description: "What was wrong, with the value met and the value wanted" }),
+  detail: z.string().meta({ description: "What was wrong, with the value received and the value expected" }),
   instance: z.string().meta({ description: "The request's path" }),
   code: z.string(),
   errors: z.array(z.object({ path: z.string(), message: z.string() })).optional(),

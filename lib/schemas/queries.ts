@@ -10,7 +10,7 @@ const seed = () => integerText(0, 0xffffffff).default(1).meta({ description: "Se
 const radius = () => aboveZeroText().optional().meta({ description: "Default: from the k-distance curve" });
 const minPoints = () => integerText(1, 10000).default(8).meta({ description: "Neighbours that make a core point" });
 const window = () =>
-  integerText(2, 64).pipe(z.int().min(2).max(64).multipleOf(2, "wanted an even number")).default(8).meta({
+  integerText(2, 64).pipe(z.int().min(2).max(64).multipleOf(2, "expected an even number")).default(8).meta({
     description: "Pixels along a side of a patch; even",
   });
 const fit = () => booleanText().default(false).meta({ description: "Also the nine-parameter fit" });
@@ -44,10 +44,10 @@ export const mapQuerySchema = z.strictObject({
   map: z.string().min(1).max(200).optional().meta({ description: "A separate image channel by name" }),
 }).refine(
   ({ at, index, map }) => [at, index, map].filter((value) => value !== undefined).length <= 1,
-  "wanted only one of at, index and map",
+  "expected only one of at, index and map",
 ).refine(
   ({ branch, index, map }) => branch === undefined || (index === undefined && map === undefined),
-  "wanted branch with at, or alone",
+  "expected branch with at, or alone",
 );
 
 export const spectrumQuerySchema = z.strictObject({
@@ -87,7 +87,7 @@ export const modelResultQuerySchemas = {
   predictions: z.strictObject({
     row: integerText(0, MAX_PIXEL).optional(),
     col: integerText(0, MAX_PIXEL).optional(),
-  }).refine(({ row, col }) => (row === undefined) === (col === undefined), "wanted row and col, or neither"),
+  }).refine(({ row, col }) => (row === undefined) === (col === undefined), "expected row and col, or neither"),
   errors: noQuerySchema,
   latents: noQuerySchema,
   gmm: z.strictObject({

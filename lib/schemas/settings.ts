@@ -133,7 +133,7 @@ export function idleSettings(settings: Settings): string[] {
   ];
 }
 
-/** Whether callers are told apart by keys; else whoever reaches the service owns it. */
+/** Whether callers are identified by keys; otherwise every caller has all rights. */
 export function needsKeys({ LOOPSCOPE_API_KEYS, LOOPSCOPE_PUBLIC_READ }: Settings): boolean {
   return LOOPSCOPE_API_KEYS !== undefined || LOOPSCOPE_PUBLIC_READ;
 }

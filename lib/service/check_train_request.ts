@@ -30,7 +30,7 @@ export function checkTrainRequest(request: TrainRequest, cube: CubeRecord, from:
     splitPixels(cube.shape, window, calibrationRegion(split, rows, cols, window).train, seen);
   }
   if (map !== undefined && request.imageAt !== undefined) {
-    throw unprocessable("image_twice", "Wanted imageAt or map for the image side, met both");
+    throw unprocessable("image_twice", "Wanted imageAt or map for the image side; received both");
   }
   if (map !== undefined && !cube.maps.some(({ name }) => name === map)) {
     const names = cube.maps.map(({ name }) => name).join(", ") || "none";
@@ -47,7 +47,7 @@ function checkSameNetwork(from: ModelManifest, wanted: ModelManifest["network"])
   const detail = differing.map((name) => `${name} ${wanted[name]}, the model has ${from.network[name]}`).join("; ");
   throw unprocessable(
     "model_mismatch",
-    `Training from ${from.name}@${from.version} wants its own shape, met ${detail}`,
+    `Training from ${from.name}@${from.version} wants its own shape; received ${detail}`,
   );
 }
 

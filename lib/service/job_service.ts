@@ -14,7 +14,7 @@ export interface JobServiceOptions {
   /** Throws unless the owner allowed the host. */
   checkWebhook(url: string): void;
   quotas: Quotas;
-  /** Fires when the service stops: nobody is kept waiting for it. */
+  /** Fires when the service stops, and ends every wait. */
   stopping: AbortSignal;
 }
 

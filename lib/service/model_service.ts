@@ -3,7 +3,7 @@ import { type Clock, toTimestamp } from "../base/clock.ts";
 import { LoopscopeError } from "../base/errors.ts";
 import { ndArray, type ResultTree } from "../base/nd_array.ts";
 import type { WorkerPool } from "../jobs/processes/worker_pool.ts";
-import { writeTrainedModel } from "../jobs/training/trained_model_tree.ts";
+import { writeTrainedModel } from "../jobs/processes/trained_model_tree.ts";
 import type { StoredModel } from "../store/ports/model_store.ts";
 import type { Store } from "../store/ports/store.ts";
 import { submissionKey } from "./submission_key.ts";

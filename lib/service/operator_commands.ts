@@ -53,7 +53,7 @@ async function keysCommand([verb, ...rest]: readonly string[], context: CommandC
     }
     const scopes = [...new Set(list.split(","))].map((scope) => scopeSchema.safeParse(scope));
     if (!KEY_NAME.test(subject) || scopes.some((scope) => !scope.success)) {
-      print(`Met the name ${JSON.stringify(subject)} and the scopes ${JSON.stringify(list)}`);
+      print(`Received the name ${JSON.stringify(subject)} and the scopes ${JSON.stringify(list)}`);
       print(KEYS_USAGE);
       return 2;
     }

@@ -42,7 +42,7 @@ export function createPredictionService({ store, compute, local }: PredictionSer
   }
 
   return {
-    demandRoom: (callerId) => compute.demandRoom(callerId),
+    requireCapacity: (callerId) => compute.requireCapacity(callerId),
     async predict(name, version, request, caller) {
       const { manifest, folder } = await find(name, version);
       const head = { model: manifest.name, version: manifest.version, axis: manifest.axis };
@@ -88,7 +88,7 @@ function checkSamples(array: NdArray, wanted: number[], what: string) {
     const one = wanted.join(" x ");
     const detail = `The ${what} have shape ${
       shape.join(" x ") || "of a scalar"
-    }, wanted ${one} for one or N x ${one} for a stack`;
+    }; expected ${one} for one or N x ${one} for a stack`;
     throw unprocessable("wrong_shape", detail, { issues: [{ path: what, message: detail }] });
   }
   const count = single ? 1 : shape[0];
@@ -103,7 +103,7 @@ function checkImage(array: NdArray, { network: { direction, window, points } }: 
   if (array.shape.length !== 2 || rows < window || cols < window) {
     const detail = `The image has shape ${
       array.shape.join(" x ")
-    }, wanted rows x cols of at least ${window} x ${window}`;
+    }; expected rows x cols of at least ${window} x ${window}`;
     throw unprocessable("wrong_shape", detail, { issues: [{ path: "image", message: detail }] });
   }
   checkSize((rows - window + 1) * (cols - window + 1) * points);
@@ -121,7 +121,7 @@ function finiteFloats({ data }: NdArray, what: string): Float32Array {
   const floats = data instanceof Float32Array ? data : Float32Array.from(data);
   for (let i = 0; i < floats.length; i++) {
     if (Number.isFinite(floats[i])) continue;
-    const detail = `The ${what} have ${data[i]} at position ${i}, wanted finite float32 values`;
+    const detail = `The ${what} have ${data[i]} at position ${i}; expected finite float32 values`;
     throw unprocessable("not_finite", detail, { issues: [{ path: what, message: detail }] });
   }
   return floats;

@@ -16,7 +16,7 @@ export interface Quota {
   training: number;
 }
 
-/** Visitors save their models apart, so that nobody's `latest` moves under them. */
+/** Prefix of the names under which visitors save models, so that they never change another caller's `latest`. */
 export const VISITOR_MODELS = "visitor-";
 const VISITOR_PRIORITY = 5;
 const UPLOADS_AT_ONCE = 32;
@@ -28,14 +28,14 @@ const HOUR_MS = 3600 * 1000;
 const VISITOR_STEP = 64 * 64 ** 2 * 512;
 
 /**
- * What callers may have: the owner of a service without keys everything, a key its share, and whoever comes without a key to
- * a public demo a small one that expires.
+ * What callers may have: everything where no keys are configured, a share for each key, and a small share that expires for
+ * visitors of a public demo.
  */
 export class Quotas {
   readonly #uploading = new Counter();
   #uploads = 0;
 
-  /** `open`: no keys are configured, whoever reaches the service owns it. */
+  /** `open`: no keys are configured, so that every caller has all rights. */
   constructor(
     private readonly settings: Settings,
     private readonly open: boolean,
@@ -115,7 +115,7 @@ export class Quotas {
     return { ...request, priority: Math.min(request.priority, VISITOR_PRIORITY) };
   }
 
-  /** Runs one upload. Throws `busy` (503) beyond what all may send at once, `too_many_uploads` (429) beyond one's share. */
+  /** Runs one upload. Throws `busy` (503) beyond the limit for all callers, `too_many_uploads` (429) beyond the caller's. */
   async uploading<T>(caller: Caller, run: () => Promise<T>): Promise<T> {
     const mine = this.#uploading.of(caller.id);
     if (this.#quotaOf(caller.id) && mine >= UPLOADS_AT_ONCE_EACH) {

@@ -29,7 +29,7 @@ export function createResultService({ store, queue, computer, quotas }: ResultSe
   execute(request: ResultRequest, context: Required<Omit<ComputeContext, "promised">>): Promise<void>;
 } {
   const running = new SingleFlight<ResultTree>();
-  /** By key: the job that is told how far a computation is, whoever has begun it. */
+  /** By key: the job that gets the progress of a computation, whichever caller began it. */
   const told = new Map<string, (fraction: number) => void>();
 
   async function work(request: ResultRequest, context: Omit<ComputeContext, "progress">) {
@@ -85,8 +85,8 @@ export function createResultService({ store, queue, computer, quotas }: ResultSe
     try {
       const admit = quotas.admitJob(caller, "result");
       const { job } = await queue.submit(request, { caller: owner, dedupeKey: key, requireUsed: true, admit });
-      // The job joins the computation that is under way, so that nothing is done twice; whoever asked wants it no longer
-      // than the job does.
+      // The job joins the computation that is under way, so that nothing is computed twice; the request needs it only
+      // as long as the job does.
       void ended(job.id).then(() => gone.abort());
       return { kind: "pending", job };
     } catch (error) {

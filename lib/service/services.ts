@@ -149,7 +149,7 @@ export interface ModelService {
 
 export interface PredictionService {
   /** Throws `busy` where this caller's next prediction would: to be asked before its body is read. */
-  demandRoom(callerId: string): void;
+  requireCapacity(callerId: string): void;
   /**
    * Patches, spectra or latents in physical units. `inputs.shape` decides: im2spec takes HxW or NxHxW, spec2im S or
    * NxS; `image` (rows x cols) is every pixel of a whole image.

@@ -36,7 +36,7 @@ export function createUploadService(options: UploadServiceOptions): UploadServic
         const detail = `The upload would have ${sizeBytes} bytes, at most ${maxUploadBytes} are taken`;
         throw new LoopscopeError("tooLarge", "too_large", detail);
       }
-      if (sizeBytes === 0) throw unprocessable("empty_body", "Upload-Length is 0, wanted a file");
+      if (sizeBytes === 0) throw unprocessable("empty_body", "Upload-Length is 0; expected a file");
       checkMetadata(metadata);
       const usage = await store.cubes.usage(quotas.ownerOf(caller));
       const freeBytes = await store.scratch.freeBytes();
@@ -86,7 +86,7 @@ function checkMetadata(metadata: Record<string, string>): void {
   if (unknown.length > 0) {
     throw unprocessable(
       "bad_metadata",
-      `Upload-Metadata has ${unknown.join(", ")}, wanted only ${METADATA.join(", ")}`,
+      `Upload-Metadata has ${unknown.join(", ")}; expected only ${METADATA.join(", ")}`,
     );
   }
   const parsed = namedOptionsSchema.safeParse({ ...metadata, repair: metadata.repair });
@@ -95,6 +95,9 @@ function checkMetadata(metadata: Record<string, string>): void {
     throw unprocessable("bad_metadata", `Upload-Metadata: ${issue.path.join(".")}: ${issue.message}`);
   }
   if (metadata.sha256 !== undefined && !/^[0-9a-fA-F]{64}$/.test(metadata.sha256)) {
-    throw unprocessable("bad_metadata", `Upload-Metadata: sha256 is ${metadata.sha256}, wanted 64 hexadecimal digits`);
+    throw unprocessable(
+      "bad_metadata",
+      `Upload-Metadata: sha256 is ${metadata.sha256}; expected 64 hexadecimal digits`,
+    );
   }
 }

@@ -73,7 +73,7 @@ export async function writeLargeFileDurably(
   draft = `${path}.part`,
 ): Promise<void> {
   try {
-    // Never through `file.writable`: a stream tells nobody of a small write for which the disk had no room.
+    // Never through `file.writable`: a stream does not report a small write for which the disk had no room.
     using file = await Deno.open(draft, { write: true, create: true, truncate: true });
     for (const piece of content instanceof Uint8Array ? [content] : content) {
       for (let at = 0; at < piece.length;) at += await file.write(piece.subarray(at));

@@ -9,20 +9,20 @@ function nextTurn(): Promise<void> {
 }
 
 /**
- * A pause that costs nothing until `sliceMs` have passed since the last one, so that it may be called often. `giveWay`
+ * A pause that costs nothing until `sliceMs` have passed since the last one, so that it may be called often. `yieldToPredictions`
  * resolves when the work may go on.
  */
 export function createPause(
   signal: AbortSignal | undefined,
   nowMs: () => number,
   sliceMs = 40,
-  giveWay: () => Promise<void> = nextTurn,
+  yieldToPredictions: () => Promise<void> = nextTurn,
 ): Pause {
   let lastMs = nowMs();
   return async () => {
     throwIfCancelled(signal);
     if (nowMs() - lastMs < sliceMs) return;
-    await giveWay();
+    await yieldToPredictions();
     lastMs = nowMs();
     throwIfCancelled(signal);
   };

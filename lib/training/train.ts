@@ -38,7 +38,7 @@ export interface TrainInput {
   /** Asked after each epoch: true has the training save a checkpoint and throw `draining`. */
   isDraining?: () => boolean;
   /** Between slices of work: resolves when the training may go on. Default: the next turn. */
-  giveWay?: () => Promise<void>;
+  yieldToPredictions?: () => Promise<void>;
 }
 
 export type TrainingEvent =
@@ -81,7 +81,7 @@ export async function* trainModel(input: TrainInput): AsyncGenerator<TrainingEve
     : { fingerprint, done: [], seconds: 0 };
   const startedMs = nowMs();
   const seconds = () => begun.seconds + (nowMs() - startedMs) / 1000;
-  const pause = createPause(input.signal, nowMs, undefined, input.giveWay);
+  const pause = createPause(input.signal, nowMs, undefined, input.yieldToPredictions);
   const ridge = await ridgeLoss(data.train, data.test, { cols: cube.shape[1], window: request.window, pause });
   const done = yield* trainMembers(input, { network, data, begun, seconds, ridge });
   return await finishTraining(input, { network, data, done, seconds });

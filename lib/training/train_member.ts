@@ -20,7 +20,7 @@ export interface MemberInput {
   signal: AbortSignal;
   nowMs: () => number;
   /** Between slices of work: resolves when the training may go on. Default: the next turn. */
-  giveWay?: () => Promise<void>;
+  yieldToPredictions?: () => Promise<void>;
 }
 
 /** One epoch done: what is known after it. */
@@ -68,7 +68,7 @@ async function trainEpoch(
 ): Promise<EpochDone> {
   const { data, request, nowMs, signal } = input;
   const epoch = before.epoch + 1;
-  const pause = createPause(signal, nowMs, 0, input.giveWay);
+  const pause = createPause(signal, nowMs, 0, input.yieldToPredictions);
   const batches = epochBatches(data.train.pixels.length, request.batchSize, input.seed, epoch);
   const startedMs = nowMs();
   const trainLoss = await runBatches(session, batches, { epoch, pause, nowMs });

@@ -115,7 +115,7 @@ function checkMeasured(part: string, pixels: Int32Array, least: number): void {
   throw unprocessable(
     "too_few_measured_pixels",
     `Only ${pixels.length} ${part} pixels were measured (of the others more than half of the spectrum was replaced), at ` +
-      `least ${least} are wanted: choose another region or crop the cube`,
+      `least ${least} are expected: choose another region or crop the cube`,
   );
 }
 
@@ -209,6 +209,6 @@ function calibrationPixels(
     `The model to go on from was trained in columns ${held.col} to ${
       held.col + held.cols - 1
     }, on which this ensemble's ` +
-      "spread would be calibrated: wanted another region, another cube, or an ensemble to go on from",
+      "spread would be calibrated: expected another region, another cube, or an ensemble to go on from",
   );
 }

@@ -26,7 +26,7 @@ export class Client {
   /** Throws for what is no address of a service. */
   constructor({ url, key }: ClientOptions) {
     if (!/^https?:\/\//.test(url) || !URL.canParse(url)) {
-      throw new Error(`Met the address ${url}, wanted one such as http://127.0.0.1:8080`);
+      throw new Error(`Received the address ${url}; expected one such as http://127.0.0.1:8080`);
     }
     this.#url = url.replace(/\/+$/, "");
     this.#key = key;

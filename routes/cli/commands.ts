@@ -127,11 +127,11 @@ async function train(input: CommandInput): Promise<void> {
 
 function numberOf(name: string, text: string): number {
   if (text.trim() !== "" && Number.isFinite(Number(text))) return Number(text);
-  throw new Error(`--${name}: met ${text}, wanted a number`);
+  throw new Error(`--${name}: received ${text}; expected a number`);
 }
 
 function wrongRegion(text: string): Error {
-  return new Error(`--region: met ${text}, wanted ROW,COL,ROWS,COLS such as 0,0,60,40`);
+  return new Error(`--region: received ${text}; expected ROW,COL,ROWS,COLS such as 0,0,60,40`);
 }
 
 async function listJobs({ client, print }: CommandInput): Promise<void> {
@@ -207,7 +207,7 @@ const MAX_INPUT_BYTES = 2 ** 30;
 async function readInput(file: string): Promise<Uint8Array<ArrayBuffer>> {
   const { size, isFile } = await Deno.stat(file);
   if (isFile && size <= MAX_INPUT_BYTES) return await Deno.readFile(file);
-  throw new Error(`${file} ${isFile ? `has ${size} bytes, wanted at most ${MAX_INPUT_BYTES}` : "is not a file"}`);
+  throw new Error(`${file} ${isFile ? `has ${size} bytes; expected at most ${MAX_INPUT_BYTES}` : "is not a file"}`);
 }
 
 async function readJson(file: string): Promise<unknown> {
@@ -216,7 +216,7 @@ async function readJson(file: string): Promise<unknown> {
     return JSON.parse(text);
   } catch (error) {
     throw new Error(
-      `${file} is not JSON (${(error as Error).message}): wanted numbers in nested lists, or a file named .npy`,
+      `${file} is not JSON (${(error as Error).message}): expected numbers in nested lists, or a file named .npy`,
     );
   }
 }
@@ -251,7 +251,7 @@ async function save({ options, print }: CommandInput, answer: Response): Promise
 /** Said before anything is computed. */
 function checkOut(out: string | undefined): void {
   if (out === undefined || TYPES[endOf(out)]) return;
-  throw new Error(`--out: met ${out}, wanted a name that ends in .npz, .npy or .json`);
+  throw new Error(`--out: received ${out}; expected a name that ends in .npz, .npy or .json`);
 }
 
 function endOf(file: string): string {

@@ -41,8 +41,8 @@ function wrongUsage(
   words: string[],
   options: Record<string, string>,
 ): string | undefined {
-  if (words.length < command.words) return `Met ${words.length} words, wanted ${command.words}`;
-  if (words.length > command.words) return `Met ${words[command.words]}, wanted ${command.words} words`;
+  if (words.length < command.words) return `Received ${words.length} words; expected ${command.words}`;
+  if (words.length > command.words) return `Received ${words[command.words]}; expected ${command.words} words`;
   const unknown = Object.keys(options).find((option) => !command.options?.includes(option));
   if (unknown !== undefined) return `There is no option --${unknown} here`;
   const empty = Object.entries(options).find(([, value]) => value === "");

@@ -7,14 +7,14 @@ import {
   spectrumQuerySchema,
   uploadQuerySchema,
 } from "../../lib/schemas/queries.ts";
-import { demandOwn } from "../middleware/access.ts";
-import { cacheHeaders, demandUnchanged, notModified, tagOf } from "../response/conditional.ts";
+import { requireOwner } from "../middleware/access.ts";
+import { cacheHeaders, notModified, requireUnchanged, tagOf } from "../response/conditional.ts";
 import type { AppContext, AppDeps } from "../context.ts";
 import { type App, declare, json } from "../openapi/declare_route.ts";
 import { holdResponse } from "../response/response_backpressure.ts";
 import { renderResult, resultTypeOf } from "../response/render.ts";
 import { arrayAnswers, FILE_BODY, NOT_MODIFIED } from "../openapi/result_docs.ts";
-import { takeUploadedFile } from "../request/uploaded_file.ts";
+import { withUploadedFile } from "../request/uploaded_file.ts";
 
 const TAG = "Cubes";
 
@@ -56,7 +56,7 @@ export function mountCubes(app: App, deps: AppDeps): void {
     untimed: true,
   }, async ({ c, query, caller }) => {
     const schema = uploadQuerySchema;
-    const { cube, created } = await takeUploadedFile(c, deps, { schema, query }, (body, options) => {
+    const { cube, created } = await withUploadedFile(c, deps, { schema, query }, (body, options) => {
       return services.cubes.add(body, options, caller);
     });
     return Response.json(cube, { status: created ? 201 : 200, headers: { Location: `/v1/cubes/${cube.id}` } });
@@ -104,8 +104,8 @@ export function mountCubes(app: App, deps: AppDeps): void {
     answers: { 204: { description: "Deleted" } },
     errors: [404, 409, 412],
   }, async ({ c, params, caller }) => {
-    demandOwn(c, await services.cubes.owns(params.id, caller), `cube ${params.id}`);
-    demandUnchanged(c, tagOf(JSON.stringify(await services.cubes.get(params.id))));
+    requireOwner(c, await services.cubes.owns(params.id, caller), `cube ${params.id}`);
+    requireUnchanged(c, tagOf(JSON.stringify(await services.cubes.get(params.id))));
     await services.cubes.remove(params.id);
     return new Response(null, { status: 204 });
   });
@@ -130,7 +130,7 @@ function mountCubeViews(app: App, deps: AppDeps): void {
   }, async ({ c, params, query, caller }) => {
     await cubes.get(params.id); // a missing cube is said before the file is read
     const schema = mapUploadQuerySchema;
-    const cube = await takeUploadedFile(c, deps, { schema, query }, (body, options) => {
+    const cube = await withUploadedFile(c, deps, { schema, query }, (body, options) => {
       return cubes.addMap(params.id, body, options, caller);
     });
     return Response.json(cube, { status: 201, headers: { Location: `/v1/cubes/${cube.id}` } });

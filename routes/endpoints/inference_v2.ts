@@ -10,7 +10,7 @@ import { holdResponse } from "../response/response_backpressure.ts";
 import { inferResponse, type OutputChoice } from "../response/infer_response.ts";
 import { chooseOutputs, type Input, LENGTH_HEADER, readInfer, readInput } from "../request/infer_request.ts";
 import { mountUnsupportedExtensions } from "./unsupported_extensions.ts";
-import { demandReady } from "./system.ts";
+import { requireReady } from "./system.ts";
 
 const TAG = "Open Inference Protocol v2";
 const BINARY = { type: "string", format: "binary" };
@@ -45,7 +45,7 @@ export function mountInference(app: App, deps: AppDeps): void {
     scope: "open",
     answers: { 200: { description: "They can", content: json("Ready", { ready: true }) } },
   }, () => {
-    demandReady(deps);
+    requireReady(deps);
     return Response.json({ ready: true });
   });
   mountModel(app, deps, "/v2/models/{name}", modelParamsSchema);
@@ -81,7 +81,7 @@ function mountModel(
     scope: "read",
     answers: { 200: { description: "It can", content: json("ModelReady") } },
   }, async ({ params }) => {
-    demandReady(deps);
+    requireReady(deps);
     const { name } = await models.version(params.name, versionOf(params));
     return Response.json({ name, ready: true });
   });
@@ -109,7 +109,7 @@ function mountModel(
       },
     },
   }, async ({ c, params, caller }) => {
-    deps.services.predictions.demandRoom(caller.id);
+    deps.services.predictions.requireCapacity(caller.id);
     const view = await models.version(params.name, versionOf(params));
     const { request, binary } = await readInfer(c, deps);
     const choices = chooseOutputs(request);
@@ -159,5 +159,5 @@ function arrayAt(tree: ResultTree, key: string): NdArray {
     ? tree[key]
     : null;
   if (isNdArray(found)) return found;
-  throw new LoopscopeError("internal", "internal_error", `Met no array ${key} in a prediction`);
+  throw new LoopscopeError("internal", "internal_error", `Received no array ${key} in a prediction`);
 }

@@ -3,7 +3,7 @@ import { trainRequestSchema } from "../../lib/schemas/job.ts";
 import { idParamsSchema, noParamsSchema } from "../../lib/schemas/paths.ts";
 import { jobsQuerySchema, noQuerySchema } from "../../lib/schemas/queries.ts";
 import type { Caller } from "../../lib/service/services.ts";
-import { demandOwn } from "../middleware/access.ts";
+import { requireOwner } from "../middleware/access.ts";
 import { check } from "../request/validate.ts";
 import type { AppContext, AppDeps } from "../context.ts";
 import { type App, declare, json } from "../openapi/declare_route.ts";
@@ -88,7 +88,7 @@ export function mountJobs(app: App, deps: AppDeps): void {
     answers: { 200: { description: "The job as it now is", content: json("Job") } },
     errors: [404, 409],
   }, async ({ c, params, caller }) => {
-    demandOwn(c, await jobs.owns(params.id, caller), `job ${params.id}`);
+    requireOwner(c, await jobs.owns(params.id, caller), `job ${params.id}`);
     return jobAnswer(await jobs.cancel(params.id), 200);
   });
   mountEvents(app, deps);

@@ -12,9 +12,9 @@ import type { ModelSummary } from "../../lib/service/services.ts";
 import { check } from "../request/validate.ts";
 import {
   cacheHeaders,
-  demandUnchanged,
   type Freshness,
   notModified,
+  requireUnchanged,
   tagOf,
   wantedTag,
 } from "../response/conditional.ts";
@@ -22,7 +22,7 @@ import type { AppContext, AppDeps } from "../context.ts";
 import { type App, declare, json, ref } from "../openapi/declare_route.ts";
 import { parseJson } from "../request/parse_json.ts";
 import { readForm } from "../request/read_form.ts";
-import { demandType, readJson } from "../request/read_json.ts";
+import { readJson, requireType } from "../request/read_json.ts";
 import { readAll } from "../request/request_body.ts";
 import { NOT_MODIFIED } from "../openapi/result_docs.ts";
 
@@ -166,7 +166,7 @@ function mountVersions(app: App, deps: AppDeps): void {
     answers: { 204: { description: "Deleted" } },
     errors: [404, 409, 412],
   }, async ({ c, params }) => {
-    demandUnchanged(c, tagOf(JSON.stringify(await models.version(params.name, params.version))));
+    requireUnchanged(c, tagOf(JSON.stringify(await models.version(params.name, params.version))));
     await models.removeVersion(params.name, params.version);
     return new Response(null, { status: 204 });
   });
@@ -234,20 +234,20 @@ async function summaryHeaders({ services }: AppDeps, { name }: ModelSummary): Pr
 }
 
 async function readImport(c: AppContext, { settings }: AppDeps): Promise<{ model: Uint8Array; weights: Uint8Array }> {
-  demandType(c, /^multipart\/form-data$/, "multipart/form-data with the fields model and weights");
+  requireType(c, /^multipart\/form-data$/, "multipart/form-data with the fields model and weights");
   const found: Record<string, Uint8Array> = {};
   for await (const part of readForm(c, settings, settings.maxImportBytes)) {
     if (part.name !== "model" && part.name !== "weights") continue;
-    if (found[part.name]) throw unprocessable("field_twice", `Met the field ${part.name} twice, wanted it once`);
+    if (found[part.name]) throw unprocessable("field_twice", `Received the field ${part.name} twice; expected it once`);
     found[part.name] = await readAll(c, part.body);
   }
   const { model, weights } = found;
   if (!model || !weights) {
     const met = Object.keys(found).join(", ") || "neither";
-    throw unprocessable("field_missing", `Met ${met}, wanted the fields model and weights`);
+    throw unprocessable("field_missing", `Received ${met}; expected the fields model and weights`);
   }
   if (model.length > MAX_MODEL_JSON_BYTES) {
-    const message = `Met ${model.length} bytes in the field model, wanted at most ${MAX_MODEL_JSON_BYTES}`;
+    const message = `Received ${model.length} bytes in the field model; expected at most ${MAX_MODEL_JSON_BYTES}`;
     throw new LoopscopeError("tooLarge", "body_too_large", message);
   }
   return { model, weights };

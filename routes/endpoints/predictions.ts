@@ -15,7 +15,7 @@ import type { ContentDoc } from "../openapi/describe_route.ts";
 import { DECODE_EXAMPLE, ENCODE_EXAMPLE, PREDICT_EXAMPLE } from "../openapi/examples.ts";
 import { holdResponse } from "../response/response_backpressure.ts";
 import { readArray } from "../request/read_array.ts";
-import { demandType, readJson } from "../request/read_json.ts";
+import { readJson, requireType } from "../request/read_json.ts";
 import { renderResult, type ResultType, resultTypeOf } from "../response/render.ts";
 import { bodyBytes, mediaTypeOf } from "../request/request_body.ts";
 import { arrayAnswers } from "../openapi/result_docs.ts";
@@ -69,7 +69,7 @@ export function mountPredictions(app: App, deps: AppDeps): void {
   }, async ({ c, params, query, caller }) => {
     const type = resultTypeOf(c.req.header("accept"));
     const { model, inputs } = await readInputs(c, deps, { query, field: "inputs" });
-    demandSame(model, params);
+    requireSameModel(model, params);
     return answer(c, type, await predictions.predict(params.name, params.version, inputs, caller), "outputs");
   });
   mountHalves(app, deps);
@@ -88,9 +88,9 @@ function mountHalves(app: App, deps: AppDeps): void {
   }, async ({ c, params, query, caller }) => {
     const type = resultTypeOf(c.req.header("accept"));
     const { model, inputs } = await readInputs(c, deps, { query, field: "inputs" });
-    demandSame(model, params);
+    requireSameModel(model, params);
     if (!("inputs" in inputs)) {
-      throw unprocessable("image_not_taken", "Met an image, wanted patches or spectra to encode");
+      throw unprocessable("image_not_taken", "Received an image; expected patches or spectra to encode");
     }
     return answer(c, type, await predictions.encode(params.name, params.version, inputs.inputs, caller), "latents");
   });
@@ -105,15 +105,15 @@ function mountHalves(app: App, deps: AppDeps): void {
   }, async ({ c, params, query, caller }) => {
     const type = resultTypeOf(c.req.header("accept"));
     const { model, inputs } = await readInputs(c, deps, { query, field: "latents" });
-    demandSame(model, params);
-    if (!("inputs" in inputs)) throw unprocessable("image_not_taken", "Met an image, wanted latents to decode");
+    requireSameModel(model, params);
+    if (!("inputs" in inputs)) throw unprocessable("image_not_taken", "Received an image; expected latents to decode");
     return answer(c, type, await predictions.decode(params.name, params.version, inputs.inputs, caller), "outputs");
   });
 }
 
 /** `name@version`; without a version the latest. */
 export function parseReference(model: string | undefined): Model {
-  if (model === undefined) throw unprocessable("model_missing", "Met no model, wanted model: name@version");
+  if (model === undefined) throw unprocessable("model_missing", "Received no model; expected model: name@version");
   const [name, version = "latest"] = model.split("@");
   return { name, version };
 }
@@ -129,12 +129,12 @@ interface HowToRead {
 }
 
 async function readInputs(c: AppContext, deps: AppDeps, { query, field }: HowToRead): Promise<Read> {
-  deps.services.predictions.demandRoom(c.get("callerId"));
+  deps.services.predictions.requireCapacity(c.get("callerId"));
   if (NPY_TYPE.test(mediaTypeOf(c))) {
     const array = await readNpy(c, deps);
     return { model: query.model, inputs: query.as === "image" ? { image: array } : { inputs: array } };
   }
-  demandType(c, /^application\/([a-z0-9.-]+\+)?json$/, "application/json or application/x-npy");
+  requireType(c, /^application\/([a-z0-9.-]+\+)?json$/, "application/json or application/x-npy");
   const body = await readJson(c, deps.settings);
   if (field === "latents") {
     const outline = check(decodeOutlineSchema, body, "body");
@@ -153,22 +153,24 @@ function readInputsField(inputs: unknown): Read["inputs"] {
 async function readNpy(c: AppContext, { settings }: AppDeps): Promise<NdArray> {
   const array = decodeNpy(await bodyBytes(c, settings), { maxElements: MAX_ELEMENTS });
   const at = array.data.findIndex((value) => value === Infinity || value === -Infinity);
-  if (at >= 0) throw unprocessable("invalid_array", `Met ${array.data[at]} at element ${at}, wanted finite numbers`);
+  if (at >= 0) {
+    throw unprocessable("invalid_array", `Received ${array.data[at]} at element ${at}; expected finite numbers`);
+  }
   return array;
 }
 
 function pickModel(inBody: string | undefined, inQuery: string | undefined): string | undefined {
   if (inBody !== undefined && inQuery !== undefined && inBody !== inQuery) {
-    throw unprocessable("model_twice", `Met the models ${inBody} and ${inQuery}, wanted one`);
+    throw unprocessable("model_twice", `Received the models ${inBody} and ${inQuery}; expected one`);
   }
   return inBody ?? inQuery;
 }
 
 /** A version's own path already says the model. */
-function demandSame(model: string | undefined, params: Model): void {
+function requireSameModel(model: string | undefined, params: Model): void {
   const wanted = `${params.name}@${params.version}`;
   if (model === undefined || model === wanted || model === params.name) return;
-  throw unprocessable("model_twice", `Met the model ${model}, wanted ${wanted} as in the path, or none`);
+  throw unprocessable("model_twice", `Received the model ${model}; expected ${wanted} as in the path, or none`);
 }
 
 function answer(c: AppContext, type: ResultType, value: ResultTree, main: string): Response {

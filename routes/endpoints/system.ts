@@ -30,7 +30,7 @@ export function mountSystem(app: App, deps: AppDeps, metrics: Metrics): void {
     scope: "open",
     answers: { 200: { description: "Ready", content: json("Health", { status: "ok" }) } },
   }, () => {
-    demandReady(deps);
+    requireReady(deps);
     return Response.json({ status: "ok" }, { headers: { "Cache-Control": "no-store" } });
   });
 
@@ -75,9 +75,9 @@ function limitsOf({ settings, keys }: AppDeps): Record<string, number> {
 }
 
 /** Throws `not_ready` (503) while starting or draining. */
-export function demandReady({ services }: AppDeps): void {
+export function requireReady({ services }: AppDeps): void {
   const { ready, reason } = services.system.ready();
   if (ready) return;
-  const message = `Met a service that is not ready: ${reason ?? "starting"}`;
+  const message = `Received a service that is not ready: ${reason ?? "starting"}`;
   throw new LoopscopeError("unavailable", "not_ready", message, { retryAfterS: 2 });
 }

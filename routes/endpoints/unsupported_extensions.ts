@@ -13,14 +13,14 @@ const PATHS = [
   ),
 ];
 
-/** Says of other extensions' calls that they are extensions, so that nobody looks for a wrong address. */
+/** Responds to calls of other extensions with a clear 404, so that they are not taken for a wrong address. */
 export function mountUnsupportedExtensions(app: App): void {
   for (const path of PATHS) {
     app.all(path, (c) => {
       const met = c.req.path.slice(0, 200);
       throw missing(
         "unknown_extension",
-        `Met ${met} of an extension that is not here, wanted the protocol itself`,
+        `Received ${met} of an extension that is not here; expected the protocol itself`,
       );
     });
   }

@@ -57,7 +57,7 @@ export function mountUploads(app: App, deps: AppDeps): void {
     answers: { 201: { description: "Begun: `Location` takes the pieces", headers: STATE } },
     errors: [409, 412, 413],
   }, async ({ c, caller }) => {
-    demandTus(c);
+    requireTusVersion(c);
     const upload = await uploads.create(lengthOf(c), metadataOf(c), caller);
     return new Response(null, { status: 201, headers: { ...state(upload), Location: `/v1/uploads/${upload.id}` } });
   });
@@ -106,9 +106,9 @@ export function mountUploads(app: App, deps: AppDeps): void {
     untimed: true,
   } as const;
   const append = async ({ c, params, caller }: PieceRequest) => {
-    demandTus(c);
+    requireTusVersion(c);
     if (c.req.header("content-type") !== PIECE) {
-      const detail = `Met Content-Type ${c.req.header("content-type") ?? "none"}, wanted ${PIECE}`;
+      const detail = `Received Content-Type ${c.req.header("content-type") ?? "none"}; expected ${PIECE}`;
       throw new LoopscopeError("unsupportedType", "unsupported_media_type", detail);
     }
     await uploads.get(params.id);
@@ -140,7 +140,7 @@ export function mountUploads(app: App, deps: AppDeps): void {
     const met = request.c.req.header(OVERRIDE);
     if (met === "PATCH") return append(request);
     if (met === "DELETE") return remove(request);
-    throw malformed("bad_header", `${OVERRIDE} is ${met?.slice(0, 50) ?? "missing"}, wanted PATCH or DELETE`);
+    throw malformed("bad_header", `${OVERRIDE} is ${met?.slice(0, 50) ?? "missing"}; expected PATCH or DELETE`);
   });
 }
 
@@ -173,15 +173,18 @@ function state({ offset, sizeBytes, expiresMs, cube }: Upload): Record<string, s
   };
 }
 
-function demandTus(c: AppContext): void {
+function requireTusVersion(c: AppContext): void {
   const met = c.req.header("tus-resumable");
   if (met === TUS) return;
-  throw new LoopscopeError("precondition", "tus_version", `Tus-Resumable is ${met ?? "missing"}, wanted ${TUS}`);
+  throw new LoopscopeError("precondition", "tus_version", `Tus-Resumable is ${met ?? "missing"}; expected ${TUS}`);
 }
 
 function lengthOf(c: AppContext): number {
   if (c.req.header("upload-defer-length")) {
-    throw malformed("bad_header", "Met Upload-Defer-Length, wanted Upload-Length: the space is asked for beforehand");
+    throw malformed(
+      "bad_header",
+      "Received Upload-Defer-Length; expected Upload-Length: the space is asked for beforehand",
+    );
   }
   return wholeNumber(c, "Upload-Length");
 }
@@ -192,7 +195,7 @@ function wholeNumber(c: AppContext, name: string): number {
   if (/^[0-9]{1,15}$/.test(text) && Number.isSafeInteger(value)) return value;
   throw malformed(
     "bad_header",
-    `${name} is ${text === "" ? "missing" : text.slice(0, 50)}, wanted a whole number of bytes`,
+    `${name} is ${text === "" ? "missing" : text.slice(0, 50)}; expected a whole number of bytes`,
   );
 }
 
@@ -201,7 +204,8 @@ const MAX_METADATA_CHARACTERS = 8192;
 function metadataOf(c: AppContext): Record<string, string> {
   const text = c.req.header("upload-metadata") ?? "";
   if (text.length > MAX_METADATA_CHARACTERS) {
-    const message = `Met Upload-Metadata of ${text.length} characters, wanted at most ${MAX_METADATA_CHARACTERS}`;
+    const message =
+      `Received Upload-Metadata of ${text.length} characters; expected at most ${MAX_METADATA_CHARACTERS}`;
     throw malformed("bad_header", message);
   }
   const pairs = text.split(",").map((pair) => pair.trim()).filter(Boolean).map((pair): [string, string] => {
@@ -209,7 +213,9 @@ function metadataOf(c: AppContext): Record<string, string> {
     return [name, decodeText(name, value)];
   });
   const twice = pairs.find(([name], i) => pairs.findIndex(([other]) => other === name) < i);
-  if (twice) throw malformed("bad_header", `Upload-Metadata has ${twice[0].slice(0, 50)} twice, wanted each name once`);
+  if (twice) {
+    throw malformed("bad_header", `Upload-Metadata has ${twice[0].slice(0, 50)} twice; expected each name once`);
+  }
   return Object.fromEntries(pairs);
 }
 
@@ -227,7 +233,10 @@ function checksumOf(c: AppContext): AppendOptions["checksum"] {
   if (text === undefined) return undefined;
   const [algorithm, digest = ""] = text.split(" ");
   if (algorithm !== "sha1" && algorithm !== "sha256") {
-    throw malformed("bad_header", `Upload-Checksum has the algorithm ${algorithm.slice(0, 50)}, wanted sha1 or sha256`);
+    throw malformed(
+      "bad_header",
+      `Upload-Checksum has the algorithm ${algorithm.slice(0, 50)}; expected sha1 or sha256`,
+    );
   }
   try {
     return { algorithm, digest: Uint8Array.fromBase64(digest) };

@@ -34,7 +34,7 @@ export function identify(deps: AppDeps, limit: RateLimit): MiddlewareHandler<App
       throw new LoopscopeError(
         "unauthenticated",
         "unknown_key",
-        "Met a key that is not known here, wanted one that is",
+        "Received a key that is not known here; expected one that is",
       );
     }
     limit.take(`key:${key.id}`, deps.settings.keyRatePerMinute);
@@ -45,20 +45,24 @@ export function identify(deps: AppDeps, limit: RateLimit): MiddlewareHandler<App
 }
 
 /** Throws 401 where a key could help and none was given, 403 where the key given may not do this. */
-export function demandScope(c: AppContext, scope: Scope): void {
+export function requireScope(c: AppContext, scope: Scope): void {
   if (c.get("scopes").has(scope)) return;
   if (c.get("callerId").startsWith("key:")) {
-    const message = `Met a key with ${[...c.get("scopes")].join(", ") || "no scope"}, wanted one with ${scope}`;
+    const message = `Received a key with ${[...c.get("scopes")].join(", ") || "no scope"}; expected one with ${scope}`;
     throw new LoopscopeError("forbidden", "scope_missing", message);
   }
-  throw new LoopscopeError("unauthenticated", "key_required", `Met no key, wanted one with the scope ${scope}`);
+  throw new LoopscopeError("unauthenticated", "key_required", `Received no key; expected one with the scope ${scope}`);
 }
 
 /** Throws `not_yours` where the thing is another's and the caller has no key for everything: 401 without a key, else 403. */
-export function demandOwn(c: AppContext, isOwn: boolean, thing: string): void {
+export function requireOwner(c: AppContext, isOwn: boolean, thing: string): void {
   if (isOwn || c.get("scopes").has("admin")) return;
   const kind = c.get("callerId").startsWith("key:") ? "forbidden" : "unauthenticated";
-  throw new LoopscopeError(kind, "not_yours", `Met the ${thing} of somebody else, wanted your own or a key with admin`);
+  throw new LoopscopeError(
+    kind,
+    "not_yours",
+    `The ${thing} belongs to another caller; expected your own, or a key with admin`,
+  );
 }
 
 /** Someone without a key at a public demo. */

@@ -10,15 +10,16 @@ import type { AppDeps, AppEnv } from "../context.ts";
 export function guardBrowsers({ keys, settings }: AppDeps): MiddlewareHandler<AppEnv> {
   return async (c, next) => {
     const url = URL.canParse(c.req.url) ? new URL(c.req.url) : undefined;
-    if (!url) throw malformed("invalid_url", `Met the address ${c.req.url.slice(0, 200)}, wanted a URL`);
+    if (!url) throw malformed("invalid_url", `Received the address ${c.req.url.slice(0, 200)}; expected a URL`);
     if (!keys && !isLocalName(url.hostname)) {
-      const message = `Met the host ${url.hostname}, wanted localhost or an address while no keys are configured`;
+      const message =
+        `Received the host ${url.hostname}; expected localhost or an address while no keys are configured`;
       throw new LoopscopeError("forbidden", "unknown_host", message);
     }
     const origin = c.req.header("origin");
     const reading = ["GET", "HEAD", "OPTIONS"].includes(c.req.method);
     if (!reading && origin && origin !== settings.corsOrigin && !isSamePlace(origin, url)) {
-      const message = `Met a request from the web page ${origin.slice(0, 200)}, wanted this service's own`;
+      const message = `Received a request from the web page ${origin.slice(0, 200)}; expected this service's own`;
       throw new LoopscopeError("forbidden", "foreign_origin", message);
     }
     await next();

@@ -16,7 +16,8 @@ export function limitCallerConcurrency({ keys, settings }: AppDeps): MiddlewareH
     if (!keys || !c.env?.onAnswered || caller === "monitor") return await next();
     const mine = running.of(caller);
     if (mine >= most) {
-      const message = `Met ${mine} requests of yours that are being answered, wanted at most ${most} at one time`;
+      const message =
+        `Received ${mine} requests of yours that are being answered; expected at most ${most} at one time`;
       throw new LoopscopeError("tooMany", "too_many_at_once", message, { retryAfterS: 1 });
     }
     running.add(caller, 1);

@@ -22,13 +22,17 @@ const ASKING_HEADERS = [
  * is refused (422), and while the first is being answered the second is a conflict. Errors are not kept: after one the
  * key is free, since the request changed nothing; nor are large answers, which only predictions have. The request's fingerprint is hashed as its body streams by; of a form, the names and contents count, not the boundary.
  */
-export async function answerOnce(c: AppContext, deps: AppDeps, answer: () => Promise<Response>): Promise<Response> {
+export async function answerIdempotently(
+  c: AppContext,
+  deps: AppDeps,
+  answer: () => Promise<Response>,
+): Promise<Response> {
   const key = c.req.header("idempotency-key");
   if (key === undefined) return await answer();
   if (!/^[\x21-\x7e]{1,255}$/.test(key)) {
     throw malformed(
       "invalid_idempotency_key",
-      `Met an Idempotency-Key of ${key.length} characters, wanted 1 to 255 in ASCII`,
+      `Received an Idempotency-Key of ${key.length} characters; expected 1 to 255 in ASCII`,
     );
   }
   const caller = c.get("callerId");
@@ -36,14 +40,14 @@ export async function answerOnce(c: AppContext, deps: AppDeps, answer: () => Pro
   if (claim.state === "running") {
     throw conflict(
       "idempotency_in_progress",
-      "Met a key whose first request is still being answered, wanted to wait for it",
+      "Received a key whose first request is still being answered; expected to wait for it",
     );
   }
   const hash = createFingerprint(c);
   if (claim.state === "done") {
     await drain(c, deps, hash);
     if (hash.digest() === claim.fingerprint) return replay(claim.answer);
-    const message = "Met an Idempotency-Key that was used for another request, wanted a new one";
+    const message = "Received an Idempotency-Key that was used for another request; expected a new one";
     throw unprocessable("idempotency_key_reused", message);
   }
   return await answerAndKeep({ c, deps, caller, key, hash }, answer);

@@ -32,7 +32,7 @@ export function createRateLimit(clock: Clock): RateLimit {
 }
 
 function limited(perMinute: number, retryAfterS: number): LoopscopeError {
-  const message = `Met more than ${perMinute} requests a minute, wanted fewer: try again in ${
+  const message = `Received more than ${perMinute} requests a minute; expected fewer: try again in ${
     Math.ceil(retryAfterS)
   } s`;
   return new LoopscopeError("tooMany", "rate_limited", message, { retryAfterS });

@@ -2,11 +2,11 @@ import { createRoute, type OpenAPIHono, type z } from "@hono/zod-openapi";
 import { LoopscopeError, unprocessable } from "../../lib/base/errors.ts";
 import type { ComponentName } from "../../lib/schemas/openapi.ts";
 import type { Caller } from "../../lib/service/services.ts";
-import { demandScope, isVisitor } from "../middleware/access.ts";
+import { isVisitor, requireScope } from "../middleware/access.ts";
 import { check } from "../request/validate.ts";
 import type { AppContext, AppDeps, AppEnv } from "../context.ts";
 import { type ContentDoc, type Declaration, describeRoute } from "./describe_route.ts";
-import { answerOnce } from "../middleware/idempotency.ts";
+import { answerIdempotently } from "../middleware/idempotency.ts";
 
 export type App = OpenAPIHono<AppEnv>;
 
@@ -43,7 +43,7 @@ export function declare<P extends z.ZodObject, Q extends z.ZodObject>(
   app.openapi(createRoute(describeRoute(declaration)), async (c: AppContext) => {
     c.set("route", path);
     const invited = publicWith !== undefined && isVisitor(c, deps) && deps.settings[publicWith];
-    if (scope !== "open" && !invited) demandScope(c, scope);
+    if (scope !== "open" && !invited) requireScope(c, scope);
     const answer = async () => {
       const request = { c, params: check(params, c.req.param(), "path"), query: check(query, queryOf(c), "query") };
       const idempotencyKey = method === "post" ? c.req.header("idempotency-key") : undefined;
@@ -51,7 +51,7 @@ export function declare<P extends z.ZodObject, Q extends z.ZodObject>(
       const caller = { ...who, signal: c.get("signal") };
       return await handler({ ...request, caller });
     };
-    const once = () => method === "post" ? answerOnce(c, deps, answer) : answer();
+    const once = () => method === "post" ? answerIdempotently(c, deps, answer) : answer();
     return untimed ? await once() : await inTime(c, deps.settings.requestTimeoutMs, once);
   });
 }
@@ -60,7 +60,7 @@ function queryOf(c: AppContext): Record<string, string> {
   const entries = Object.entries(c.req.queries());
   for (const [name, values] of entries) {
     if (values.length === 1) continue;
-    const message = `met ${values.length} times, wanted once`;
+    const message = `received ${values.length} times; expected once`;
     throw unprocessable("invalid_query", `Invalid query: ${name}: ${message}`, { issues: [{ path: name, message }] });
   }
   return Object.fromEntries(entries.map(([name, [value]]) => [name, value]));
@@ -77,7 +77,7 @@ async function inTime(c: AppContext, timeoutMs: number, run: () => Promise<Respo
   let timer: ReturnType<typeof setTimeout> | undefined;
   const expired = new Promise<never>((_, reject) => {
     timer = setTimeout(() => {
-      const message = `Met a request of more than ${timeoutMs} ms, wanted less: try again or ask for less`;
+      const message = `Received a request of more than ${timeoutMs} ms; expected less: try again or ask for less`;
       const error = new LoopscopeError("unavailable", "request_timeout", message, { retryAfterS: 5 });
       ended.abort(error);
       reject(error);

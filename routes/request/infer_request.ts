@@ -24,13 +24,16 @@ export async function readInfer(
   const bytes = await bodyBytes(c, settings);
   const header = c.req.header(LENGTH_HEADER);
   if (header !== undefined && !/^[0-9]{1,12}$/.test(header)) {
-    throw malformed("invalid_header_length", `Met ${LENGTH_HEADER} ${header.slice(0, 40)}, wanted a whole number`);
+    throw malformed(
+      "invalid_header_length",
+      `Received ${LENGTH_HEADER} ${header.slice(0, 40)}; expected a whole number`,
+    );
   }
   const length = header === undefined ? bytes.length : Number(header);
   if (length > bytes.length) {
     throw malformed(
       "invalid_header_length",
-      `Met ${LENGTH_HEADER} ${length}, wanted at most the body's ${bytes.length}`,
+      `Received ${LENGTH_HEADER} ${length}; expected at most the body's ${bytes.length}`,
     );
   }
   const request = check(inferRequestSchema, await parseJson(bytes.subarray(0, length), c.get("yieldTurn")), "body");
@@ -42,11 +45,11 @@ export function readInput({ inputs }: InferRequest, binary: BinaryData, { networ
   const wanted = network.direction === "im2spec" ? ["x", "image"] : ["x"];
   if (inputs.length !== 1) {
     const names = inputs.map(({ name }) => name).join(", ");
-    throw unprocessable("invalid_inputs", `Met the inputs ${names}, wanted one: ${wanted.join(" or ")}`);
+    throw unprocessable("invalid_inputs", `Received the inputs ${names}; expected one: ${wanted.join(" or ")}`);
   }
   const [input] = inputs;
   if (!wanted.includes(input.name)) {
-    throw unprocessable("unknown_tensor", `Met the input ${input.name}, wanted ${wanted.join(" or ")}`);
+    throw unprocessable("unknown_tensor", `Received the input ${input.name}; expected ${wanted.join(" or ")}`);
   }
   const array = readTensor(input, binary);
   binary.end();
@@ -62,15 +65,15 @@ export function chooseOutputs({ outputs, parameters }: InferRequest): OutputChoi
   const wanted = outputs?.length ? outputs : [{ name: "y" }, { name: "latent" }];
   return wanted.map(({ name, parameters: own }: NonNullable<InferRequest["outputs"]>[number], i) => {
     if (name !== "y" && name !== "latent") {
-      throw unprocessable("unknown_tensor", `Met the output ${name}, wanted y or latent`);
+      throw unprocessable("unknown_tensor", `Received the output ${name}; expected y or latent`);
     }
     if (wanted.findIndex((other) => other.name === name) < i) {
-      throw unprocessable("repeated_tensor", `Met the output ${name} twice, wanted it once`);
+      throw unprocessable("repeated_tensor", `Received the output ${name} twice; expected it once`);
     }
     const odd = Object.keys(own ?? {}).find((key) => /^(classification$|shared_memory_)/.test(key));
     if (odd) {
       const message =
-        `Met the parameter ${odd} of output ${name}, wanted binary_data or none: there is no such extension`;
+        `Received the parameter ${odd} of output ${name}; expected binary_data or none: there is no such extension`;
       throw unprocessable("unsupported_parameter", message);
     }
     return { name, binary: flag(own, "binary_data") ?? allBinary };
@@ -80,5 +83,5 @@ export function chooseOutputs({ outputs, parameters }: InferRequest): OutputChoi
 function flag(parameters: TensorParameters, key: string): boolean | undefined {
   const value = parameters?.[key] ?? undefined;
   if (value === undefined || typeof value === "boolean") return value;
-  throw unprocessable("invalid_parameter", `Met the parameter ${key} ${show(value)}, wanted true or false`);
+  throw unprocessable("invalid_parameter", `Received the parameter ${key} ${show(value)}; expected true or false`);
 }

@@ -38,7 +38,9 @@ export async function* inflate(
     }
   } catch (cause) {
     if (cause instanceof LoopscopeError) throw cause;
-    throw malformed("invalid_encoding", `Met a body that is not one whole ${coding} stream, wanted that`, { cause });
+    throw malformed("invalid_encoding", `Received a body that is not one whole ${coding} stream; expected that`, {
+      cause,
+    });
   }
 }
 
@@ -60,6 +62,6 @@ function tooCompressed(sent: number, total: number): LoopscopeError {
   return new LoopscopeError(
     "tooLarge",
     "body_too_compressed",
-    `Met ${sent} bytes that unpack to ${total}, wanted ${wanted}`,
+    `Received ${sent} bytes that unpack to ${total}; expected ${wanted}`,
   );
 }

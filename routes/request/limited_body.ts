@@ -37,15 +37,16 @@ export function limitBody(source: Source, limits: BodyLimits): ReadableStream<Ui
 }
 
 export function emptyBody(): LoopscopeError {
-  return malformed("empty_body", "Met no body, wanted one");
+  return malformed("empty_body", "Received no body; expected one");
 }
 
 export function tooLarge(met: string | number, maxBytes: number): LoopscopeError {
-  return new LoopscopeError("tooLarge", "body_too_large", `Met ${met} bytes, wanted at most ${maxBytes}`);
+  return new LoopscopeError("tooLarge", "body_too_large", `Received ${met} bytes; expected at most ${maxBytes}`);
 }
 
 function tooSlow(limits: BodyLimits): LoopscopeError {
-  const wanted = `wanted no silence over ${limits.idleTimeoutMs} ms and at least ${limits.minBytesPerS} bytes a second`;
+  const wanted =
+    `expected no silence over ${limits.idleTimeoutMs} ms and at least ${limits.minBytesPerS} bytes a second`;
   return new LoopscopeError("timeout", "body_too_slow", `The body came too slowly, ${wanted}`);
 }
 

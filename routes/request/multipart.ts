@@ -22,7 +22,7 @@ const HEADERS_END = Buffer.from("\r\n\r\n");
 /** The boundary of a `multipart/form-data` content type; throws `invalid_multipart`. */
 export function boundaryOf(contentType: string): string {
   const match = /;\s*boundary=(?:"([^"]{1,70})"|([^\s;"]{1,70}))(?=\s*(?:;|$))/i.exec(contentType);
-  if (!match) throw broken("no boundary in Content-Type, wanted boundary=…");
+  if (!match) throw broken("no boundary in Content-Type; expected boundary=…");
   return match[1] ?? match[2];
 }
 
@@ -100,7 +100,7 @@ async function atEnd(window: Window): Promise<boolean> {
   const next = window.take(2).toString("latin1");
   if (next === "--") return true;
   if (next === "\r\n") return false;
-  throw broken(`${JSON.stringify(next)} after a boundary, wanted a line end`);
+  throw broken(`${JSON.stringify(next)} after a boundary; expected a line end`);
 }
 
 async function readHeader(window: Window): Promise<Omit<Part, "body">> {
@@ -127,5 +127,5 @@ async function* observed(chunks: AsyncGenerator<Buffer>, observe: (bytes: Uint8A
 }
 
 function broken(met: string) {
-  return malformed("invalid_multipart", `Met ${met}`);
+  return malformed("invalid_multipart", `Received ${met}`);
 }

@@ -39,7 +39,7 @@ export async function parseJson(
   try {
     return bytes.length <= STEP_BYTES ? JSON.parse(text) : await inSteps(parseJsonSteps(text), yieldTurn);
   } catch (cause) {
-    throw malformed("invalid_json", `Met a body that is not JSON: ${(cause as Error).message}`, { cause });
+    throw malformed("invalid_json", `Received a body that is not JSON: ${(cause as Error).message}`, { cause });
   }
 }
 
@@ -53,7 +53,7 @@ function decode(bytes: Uint8Array): string {
   try {
     return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
   } catch (cause) {
-    throw malformed("invalid_utf8", "Met bytes that are not UTF-8, wanted JSON in UTF-8", { cause });
+    throw malformed("invalid_utf8", "Received bytes that are not UTF-8; expected JSON in UTF-8", { cause });
   }
 }
 
@@ -73,7 +73,7 @@ function* checkShapeSteps(bytes: Uint8Array, limits: JsonLimits): Generator<void
       if (++members > limits.maxMembers) throw tooComplex(limits.maxMembers, "names in objects");
     } else if (byte === OPEN_LIST || byte === OPEN_OBJECT) {
       if (++depth > limits.maxDepth) {
-        throw malformed("json_too_deep", `Met JSON deeper than ${limits.maxDepth}, wanted less`);
+        throw malformed("json_too_deep", `Received JSON deeper than ${limits.maxDepth}; expected less`);
       }
       if (++containers > limits.maxContainers) throw tooComplex(limits.maxContainers, "lists and objects");
     } else if (byte === CLOSE_LIST || byte === CLOSE_OBJECT) depth--;
@@ -85,7 +85,7 @@ function* checkShapeSteps(bytes: Uint8Array, limits: JsonLimits): Generator<void
 }
 
 function tooComplex(most: number, what: string): LoopscopeError {
-  const message = `Met more than ${most} ${what}, wanted fewer: send many numbers as NPY`;
+  const message = `Received more than ${most} ${what}; expected fewer: send many numbers as NPY`;
   return new LoopscopeError("tooLarge", "json_too_complex", message);
 }
 

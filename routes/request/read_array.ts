@@ -88,6 +88,6 @@ function readNumber(value: unknown, list: () => string, index: number): number {
 }
 
 function fault(path: string, met: string, wanted: string): LoopscopeError {
-  const message = `met ${met}, wanted ${wanted}`;
+  const message = `received ${met}; expected ${wanted}`;
   return unprocessable("invalid_array", `Invalid array: ${path}: ${message}`, { issues: [{ path, message }] });
 }

@@ -6,14 +6,14 @@ import { bodyBytes, mediaTypeOf } from "./request_body.ts";
 
 /** The request's JSON body, parsed but not yet checked against a schema. */
 export async function readJson(c: AppContext, settings: AppSettings): Promise<unknown> {
-  demandType(c, /^application\/([a-z0-9.-]+\+)?json$/, "application/json");
+  requireType(c, /^application\/([a-z0-9.-]+\+)?json$/, "application/json");
   return await parseJson(await bodyBytes(c, settings), c.get("yieldTurn"));
 }
 
 /** Throws `unsupported_media_type` (415) unless the body's type matches. */
-export function demandType(c: AppContext, wanted: RegExp, inWords: string): void {
+export function requireType(c: AppContext, wanted: RegExp, inWords: string): void {
   const met = mediaTypeOf(c);
   if (wanted.test(met)) return;
-  const message = `Met Content-Type ${met || "(none)"}, wanted ${inWords}`;
+  const message = `Received Content-Type ${met || "(none)"}; expected ${inWords}`;
   throw new LoopscopeError("unsupportedType", "unsupported_media_type", message);
 }

@@ -43,7 +43,7 @@ function codingOf(c: AppContext): Coding | "identity" | undefined {
 }
 
 function unsupported(c: AppContext, wanted: string): LoopscopeError {
-  const message = `Met Content-Encoding ${c.req.header("content-encoding")?.slice(0, 40)}, wanted ${wanted}`;
+  const message = `Received Content-Encoding ${c.req.header("content-encoding")?.slice(0, 40)}; expected ${wanted}`;
   return new LoopscopeError("unsupportedType", "unsupported_encoding", message);
 }
 

@@ -31,17 +31,17 @@ export function readTensor(input: InferInput, binary: BinaryData): NdArray {
   const reader = READERS[datatype];
   if (!reader) {
     const wanted = Object.keys(READERS).join(", ");
-    throw unprocessable("unsupported_datatype", `Input ${name}: met ${datatype}, wanted one of ${wanted}`);
+    throw unprocessable("unsupported_datatype", `Input ${name}: received ${datatype}; expected one of ${wanted}`);
   }
   const region = Object.keys(input.parameters ?? {}).find((key) => key.startsWith("shared_memory_"));
   if (region) {
     const message =
-      `Input ${name}: met the parameter ${region}, wanted its data in the body: there is no shared memory`;
+      `Input ${name}: received the parameter ${region}; expected its data in the body: there is no shared memory`;
     throw unprocessable("unsupported_parameter", message);
   }
   const size = sizeOf(shape);
   if (!(size <= MAX_ELEMENTS)) {
-    const message = `Input ${name}: met ${size} elements, wanted at most ${MAX_ELEMENTS}`;
+    const message = `Input ${name}: received ${size} elements; expected at most ${MAX_ELEMENTS}`;
     throw new LoopscopeError("tooLarge", "tensor_too_large", message);
   }
   const declared = input.parameters?.binary_data_size ?? undefined;
@@ -106,10 +106,10 @@ export class BinaryData {
   /** Throws where bytes are left that no tensor claimed. */
   end(): void {
     const left = this.bytes.length - this.#at;
-    if (left > 0) throw malformed("invalid_tensor", `Met ${left} bytes after the last tensor, wanted none`);
+    if (left > 0) throw malformed("invalid_tensor", `Received ${left} bytes after the last tensor; expected none`);
   }
 }
 
 function fault(name: string, met: string, wanted: string): LoopscopeError {
-  return unprocessable("invalid_tensor", `Input ${name}: met ${met}, wanted ${wanted}`);
+  return unprocessable("invalid_tensor", `Input ${name}: received ${met}; expected ${wanted}`);
 }

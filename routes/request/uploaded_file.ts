@@ -25,7 +25,7 @@ export interface UploadedFileOptions<S extends z.ZodObject> {
  * Takes an uploaded file from the body itself or from the form's field `file`. In a form, options may also be fields
  * before the file; fields that are no options are not looked at. Without a name the file's own is taken.
  */
-export async function takeUploadedFile<S extends z.ZodObject, T>(
+export async function withUploadedFile<S extends z.ZodObject, T>(
   c: AppContext,
   { settings }: AppDeps,
   { schema, query }: UploadedFileOptions<S>,
@@ -35,7 +35,7 @@ export async function takeUploadedFile<S extends z.ZodObject, T>(
   if (RAW_TYPES.test(type)) return await use(bodyStream(c, settings, settings.maxUploadBytes), query);
   if (type !== "multipart/form-data") {
     const message =
-      `Met Content-Type ${type}, wanted application/octet-stream or multipart/form-data with the field file`;
+      `Received Content-Type ${type}; expected application/octet-stream or multipart/form-data with the field file`;
     throw new LoopscopeError("unsupportedType", "unsupported_media_type", message);
   }
   let done: { value: T } | undefined;
@@ -46,7 +46,7 @@ export async function takeUploadedFile<S extends z.ZodObject, T>(
     const isOption = Object.hasOwn(schema.shape, name);
     if ((name === "file" || isOption) && done) {
       const message =
-        `Met the field ${name} after the file, which is stored by now: wanted one file, as the last field`;
+        `Received the field ${name} after the file, which is stored by now: expected one file, as the last field`;
       throw unprocessable("field_after_file", message);
     }
     names.push(name.slice(0, 100));
@@ -56,13 +56,16 @@ export async function takeUploadedFile<S extends z.ZodObject, T>(
       done = { value: await use(ReadableStream.from(part.body), named) };
     } else if (isOption) {
       if (Object.hasOwn(fields, name)) {
-        throw unprocessable("field_twice", `Met the field ${name} twice, wanted it once`);
+        throw unprocessable("field_twice", `Received the field ${name} twice; expected it once`);
       }
       fields[name] = await shortText(part);
     }
   }
   if (done) return done.value;
-  throw unprocessable("file_missing", `Met a form with ${names.join(", ") || "no field"}, wanted the field file`);
+  throw unprocessable(
+    "file_missing",
+    `Received a form with ${names.join(", ") || "no field"}; expected the field file`,
+  );
 }
 
 /** The options of the query together with those of the form; what is in both is refused. */
@@ -74,7 +77,7 @@ function withFields<S extends z.ZodObject>(
   if (Object.keys(fields).length === 0) return query;
   const asked = c.req.query();
   const twice = Object.keys(fields).find((name) => Object.hasOwn(asked, name));
-  if (twice) throw unprocessable("field_twice", `Met ${twice} in the query and in the form, wanted it once`);
+  if (twice) throw unprocessable("field_twice", `Received ${twice} in the query and in the form; expected it once`);
   return check(schema, { ...asked, ...fields }, "form");
 }
 
@@ -84,7 +87,8 @@ async function shortText({ name, body }: Part): Promise<string> {
   for await (const bytes of body) {
     text += decoder.decode(bytes, { stream: true });
     if (text.length > MAX_FIELD_CHARACTERS) {
-      const message = `Met the field ${name} of more than ${MAX_FIELD_CHARACTERS} characters, wanted at most that`;
+      const message =
+        `Received the field ${name} of more than ${MAX_FIELD_CHARACTERS} characters; expected at most that`;
       throw unprocessable("field_too_long", message);
     }
   }

@@ -22,14 +22,14 @@ function toFieldIssues(issue: z.core.$ZodIssue): FieldIssue[] {
   if (issue.code === "unrecognized_keys") {
     return issue.keys.map((key) => ({
       path: path ? `${path}.${key}` : key,
-      message: "met a name that is not known here",
+      message: "received a name that is not known here",
     }));
   }
-  const wanted = issue.message.replace(/^Invalid input: expected (.*?)(, received \w+)?$/, "wanted $1")
-    .replace(/^Too (small|big): expected \w+ to (be|have) /, "wanted ")
-    .replace(/^Invalid option: expected /, "wanted ")
-    .replace(/^wanted nonoptional$/, "wanted a value");
-  return [{ path, message: `met ${show(issue.input)}, ${wanted}` }];
+  const wanted = issue.message.replace(/^Invalid input: expected (.*?)(, received \w+)?$/, "expected $1")
+    .replace(/^Too (small|big): expected \w+ to (be|have) /, "expected ")
+    .replace(/^Invalid option: expected /, "expected ")
+    .replace(/^expected nonoptional$/, "expected a value");
+  return [{ path, message: `received ${show(issue.input)}; ${wanted}` }];
 }
 
 /** A value in an error message: short, on one line. Of a large one only the beginning is looked at. */

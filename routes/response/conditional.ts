@@ -49,7 +49,7 @@ export function wantedTag(c: AppContext, current: string): string | undefined {
 }
 
 /** Throws `changed` (412) unless the thing is as the caller has seen it. */
-export function demandUnchanged(c: AppContext, current: string): void {
+export function requireUnchanged(c: AppContext, current: string): void {
   const wanted = wantedTag(c, current);
   if (wanted === undefined || wanted === current) return;
   const message = `If-Match is ${wanted}, the ETag is ${current}: look at it again before you change it`;

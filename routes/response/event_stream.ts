@@ -33,7 +33,7 @@ export function eventStream(
     async pull(controller) {
       if (!next) {
         next = source.next();
-        next.catch(() => {}); // a failure after the client has gone is nobody's
+        next.catch(() => {}); // a failure after the client has gone concerns no one
       }
       const result = await withHeartbeat(next, heartbeatMs).catch(() => ({ done: true as const, value: undefined }));
       if (result === "quiet") return controller.enqueue(encoder.encode(": still here\n\n"));

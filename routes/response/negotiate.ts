@@ -17,7 +17,7 @@ export function negotiate<T extends string>(accept: string | undefined | null, o
     if (quality > bestQuality) [best, bestQuality] = [offer, quality];
   }
   if (best) return best;
-  const message = `Met Accept: ${accept.slice(0, 100)}, wanted one of ${offers.join(", ")}`;
+  const message = `Received Accept: ${accept.slice(0, 100)}; expected one of ${offers.join(", ")}`;
   throw new LoopscopeError("notAcceptable", "not_acceptable", message);
 }
 

@@ -55,7 +55,8 @@ function mainArray(value: ResultTree, main: string | undefined): NdArray {
   const found = arrays.find(([path]) => path === main) ?? (arrays.length === 1 ? arrays[0] : undefined);
   if (found) return found[1];
   const names = arrays.map(([path]) => path).join(", ") || "none";
-  const message = `Met a result that is not one array, wanted Accept: application/x-npz or JSON (arrays: ${names})`;
+  const message =
+    `Received a result that is not one array; expected Accept: application/x-npz or JSON (arrays: ${names})`;
   throw new LoopscopeError("notAcceptable", "not_one_array", message);
 }
 

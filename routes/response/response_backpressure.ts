@@ -6,7 +6,7 @@ const SMALL_BYTES = 65_536;
 
 /**
  * Counts the arrays of a large answer among what waits in memory for its readers, until it has been read or its reader has
- * gone. Throws `busy` (503) where that is too much, and what ended the request where that is over: nobody will read it.
+ * gone. Throws `busy` (503) where that is too much, and what ended the request where it has ended: the response will not be read.
  */
 export function holdResponse(c: AppContext, value: ResultTree): void {
   const bytes = bytesIn(value);

@@ -3,7 +3,7 @@ import { Counter } from "../../lib/base/counter.ts";
 
 /** What one request holds of a budget. */
 export interface ByteLease {
-  /** Throws `busy` (503) where the bytes do not fit now, `cancelled` after the release: nobody would give them back. */
+  /** Throws `busy` (503) where the bytes do not fit now, `cancelled` after the release: they would never be given back. */
   take(bytes: number): void;
   release(): void;
 }
@@ -36,8 +36,8 @@ export function createByteBudget({ maxBytes, maxBytesPerCaller = Infinity, what 
       take(bytes) {
         if (released) throw new LoopscopeError("cancelled", "cancelled", "The request has ended");
         const counted = Math.min(bytes, maxBytesPerCaller);
-        demandRoom(total + counted, maxBytes, what);
-        demandRoom(byCaller.of(caller) + counted, maxBytesPerCaller, `one caller's ${what}`);
+        requireCapacity(total + counted, maxBytes, what);
+        requireCapacity(byCaller.of(caller) + counted, maxBytesPerCaller, `one caller's ${what}`);
         add(counted);
       },
       release() {
@@ -48,8 +48,8 @@ export function createByteBudget({ maxBytes, maxBytesPerCaller = Infinity, what 
   };
 }
 
-function demandRoom(bytes: number, maxBytes: number, what: string): void {
+function requireCapacity(bytes: number, maxBytes: number, what: string): void {
   if (bytes <= maxBytes) return;
-  const message = `Met ${bytes} bytes of ${what} at once, wanted at most ${maxBytes}`;
+  const message = `Received ${bytes} bytes of ${what} at once; expected at most ${maxBytes}`;
   throw new LoopscopeError("unavailable", "busy", message, { retryAfterS: 1 });
 }

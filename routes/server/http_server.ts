@@ -42,11 +42,11 @@ const MAX_HEAD_BYTES = 32_768;
 const HEAD_CHECK_MS = 1000;
 /** Requests sent ahead on one connection. */
 const MAX_PIPELINED = 32;
-/** One for all: where a crowd goes at once, making a reason for each would hold up the others. */
+/** Shared: where many clients disconnect at once, creating a reason for each would delay the others. */
 const GONE = new LoopscopeError("cancelled", "cancelled", "The client has gone");
 
 /**
- * Listens with bounds on what strangers may hold: connections, the head's size and time, an answer that nobody reads.
+ * Listens with limits on what clients may hold: connections, the size and time of a head, a response that is not read.
  * `Deno.serve` has none of these, and ends the process when connections have used up the file descriptors.
  */
 export async function listen(fetch: Fetch, options: HttpServerOptions): Promise<HttpServer> {
@@ -95,11 +95,11 @@ export async function listen(fetch: Fetch, options: HttpServerOptions): Promise<
   };
 }
 
-/** By connection: the end of its line of requests, and how many stand in it. */
+/** By connection: the end of its queue of requests, and its length. */
 type Lines = WeakMap<Socket, { last: Promise<void>; length: number }>;
 type Answer = (incoming: IncomingMessage, outgoing: ServerResponse) => Promise<void>;
 
-/** Requests that a client sends ahead on one connection are answered one after the other, others' in between. */
+/** Pipelined requests of one connection are served in order, with those of other connections in between. */
 function inTurn(
   lines: Lines,
   yieldTurn: Yield,
@@ -148,7 +148,7 @@ async function answer(
 
 /** The answer to what cannot be made a request of. */
 function refusal({ url = "" }: IncomingMessage): Response {
-  const message = "Met a request without a usable address, method or header, wanted a short path and one Host";
+  const message = "Received a request without a usable address, method or header; expected a short path and one Host";
   const requestId = newId<string>("req");
   const answer = problemResponse(malformed("invalid_request", message), { path: url.slice(0, 200), requestId });
   answer.headers.set("X-Request-Id", requestId);

@@ -9,23 +9,23 @@ const BY_ERROR: Record<string, Refusal> = {
     status: 431,
     title: "Request Header Fields Too Large",
     code: "head_too_large",
-    detail: "Met a head of more than 32 KiB, wanted less",
+    detail: "Received a head of more than 32 KiB; expected less",
   },
   ERR_HTTP_REQUEST_TIMEOUT: {
     status: 408,
     title: "Request Timeout",
     code: "head_too_slow",
-    detail: "The head came too slowly, wanted all of it soon after the connection was opened",
+    detail: "The head came too slowly; expected all of it soon after the connection was opened",
   },
 };
 const OTHERWISE: Refusal = {
   status: 400,
   title: "Bad Request",
   code: "invalid_http",
-  detail: "Met bytes that are no HTTP/1.1 request, or contradict themselves, wanted one",
+  detail: "Received bytes that are no HTTP/1.1 request, or contradict themselves; expected one",
 };
 
-/** The answer to what is no request, after which the connection ends: nobody can tell where a next one would begin. */
+/** The response to bytes that are no request. The connection ends, since the start of a next request is unknown. */
 export function refuseMalformedHttp({ code = "" }: { code?: string }, socket: Socket): void {
   const refusal = BY_ERROR[code] ?? OTHERWISE;
   const problem: Problem = { type: `urn:loopscope:problem:${refusal.code}`, instance: "/", ...refusal };

@@ -33,7 +33,7 @@ function addressOf({ url = "/", headers: { host = "localhost" }, rawHeaders }: I
   return !isWhole || new URL(address).host === new URL(`http://${host}`).host ? address : undefined;
 }
 
-/** The web's form refuses TRACE: under a name that nobody knows it is answered as any method that is not taken. */
+/** The web's form refuses TRACE: under an unknown name it gets the response to any method that is not allowed. */
 function methodOf({ method = "GET" }: IncomingMessage): string {
   return method === "TRACE" || method === "TRACK" ? `X-${method}` : method;
 }

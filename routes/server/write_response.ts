@@ -112,7 +112,7 @@ async function inTime(done: Promise<void>, { signal, timeoutMs }: WriteOptions):
   }
 }
 
-/** The rest of a body that nobody reads is not waited for. */
+/** The rest of a body that is not read is not waited for. */
 function closeAfterwards(incoming: IncomingMessage, outgoing: ServerResponse): void {
   outgoing.setHeader("connection", "close");
   outgoing.once("finish", () => setTimeout(() => incoming.socket.destroy(), LINGER_MS));

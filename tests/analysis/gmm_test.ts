@@ -110,7 +110,7 @@ Deno.test("more components than distinct points are refused with both numbers", 
     "too_few_points",
     () => fitGmm([1, 1, 2, 2, 1, 1], 2, { components: 3, seed: 1 }),
   );
-  assert.match(error.message, /3 components .* met 2 of 3/);
+  assert.match(error.message, /3 components .* received 2 of 3/);
   await assertFailsWith("too_few_points", () => fitGmm([], 2, { components: 1, seed: 1 }));
   await assertFailsWith("too_few_points", () => fitGmm([1, 2], 2, { components: 0, seed: 1 }));
 });

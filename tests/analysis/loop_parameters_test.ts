@@ -111,6 +111,6 @@ Deno.test("an axis that does not come back is refused as no loop", async () => {
   for (const [name, axis] of Object.entries(axes)) {
     assertEquals(isLoopAxis(axis), false, name);
     const error = await assertFailsWith("no_loop", () => loopBranches(axis));
-    assert.match(error.message, /met /);
+    assert.match(error.message, /received /);
   }
 });

@@ -19,7 +19,7 @@ Deno.test("dims outside the latent, twice the same or not whole are refused with
       "dims_outside_latent",
       () => manifoldGrid(LATENTS, { size: 3, steps: 4, dims }),
     );
-    assert.match(error.message, new RegExp(`0 to 2, met ${dims}`));
+    assert.match(error.message, new RegExp(`0 to 2; received ${dims}`));
   }
   await assertFailsWith("too_few_points", () => manifoldGrid([NaN, 1], { size: 2, steps: 4, dims: [0, 1] }));
 });

@@ -6,5 +6,5 @@ import { openWasmEngine } from "../../lib/compute/wasm/wasm_engine.ts";
 export async function openBenchEngine(name: string): Promise<Engine> {
   if (name === "wasm") return await openWasmEngine();
   if (name === "reference") return openReferenceEngine();
-  throw new Error(`Engine is ${name}, wanted wasm or reference`);
+  throw new Error(`Engine is ${name}; expected wasm or reference`);
 }

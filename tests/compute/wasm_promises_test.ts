@@ -84,7 +84,7 @@ Deno.test("wasm: a map's memory is that of its pieces, whatever its size", async
     sizes.push(pool.heap.memory.buffer.byteLength);
   }
   assertEquals(sizes[1], sizes[0]);
-  assert.ok(sizes[0] < 2 ** 28, `met ${sizes[0]} bytes, wanted less than 256 MiB`);
+  assert.ok(sizes[0] < 2 ** 28, `met ${sizes[0]} bytes; expected less than 256 MiB`);
   await session.close();
   pool.close();
 });
@@ -130,7 +130,7 @@ Deno.test("wasm: a network that cannot fit into memory is refused with the numbe
   const network = buildNetwork({ direction: "im2spec", window: 64, points: 64, latent: 2, filters: 64 });
   const open = () => engine.open(network, initialState(network, 1), { trainBatch: 4096 });
   const error = await assertFailsWith("out_of_memory", open);
-  assert.match(error.message, /MiB, wanted at most 4096/);
+  assert.match(error.message, /MiB; expected at most 4096/);
   const small = await engine.open(NETWORKS[0], initialState(NETWORKS[0], 1));
   assertEquals((await small.predict(normals(100, 1))).output_NO.length, 21);
   await engine.close();

@@ -61,7 +61,7 @@ export function assertAdamStep(
         adam(start, gradient[i] + error, before.step + 1, learningRate)
       );
       const [low, high] = [Math.min(...ends) - rounding, Math.max(...ends) + rounding];
-      assert.ok(to[i] >= low && to[i] <= high, `${name}[${i}]: met ${to[i]}, wanted ${low} to ${high}`);
+      assert.ok(to[i] >= low && to[i] <= high, `${name}[${i}]: met ${to[i]}; expected ${low} to ${high}`);
     }
   }
 }

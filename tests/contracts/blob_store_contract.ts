@@ -72,7 +72,7 @@ export function blobStoreContract(name: string, open: () => Promise<BlobStoreUnd
       },
     });
     const error = await assertFailsWith("too_large", () => blobs.put(endless, { maxBytes: 9_999 }));
-    assert.match(error.message, /10000 bytes, wanted at most 9999/);
+    assert.match(error.message, /10000 bytes; expected at most 9999/);
     assert.ok(pulled < 20, `${pulled} pieces were pulled`);
     assertEquals(await stored(), []);
   });

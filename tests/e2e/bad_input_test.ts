@@ -54,7 +54,7 @@ Deno.test("every kind of bad input gets a problem with the value met and wanted,
   const before = await state();
 
   await t.step("uploads", async () => {
-    await refusedUpload(service, "not a file of any kind", /wanted HDF5/);
+    await refusedUpload(service, "not a file of any kind", /expected HDF5/);
     await refusedUpload(service, film.slice(0, film.length - 5000), /trunc|damaged|end/i);
     await refusedUpload(service, npy(new Float64Array(50), [50]), /rows|3|cube/i);
     await refusedUpload(service, npy(new Float64Array(400), [20, 20]), /rows|3|cube/i);

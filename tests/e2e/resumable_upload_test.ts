@@ -103,7 +103,7 @@ Deno.test("resumable uploads refuse what does not fit and keep what was there", 
     const upload = await begin(service, 30, {});
     const answer = await send(upload, 0, new Uint8Array(30).fill(65));
     assert.equal(answer.status, 422);
-    assert.match((await answer.json()).detail, /wanted HDF5/);
+    assert.match((await answer.json()).detail, /expected HDF5/);
     await refused(await service.fetch(upload), 404, "upload_missing");
     const other = await begin(service, file.length, { sha256: "0".repeat(64) });
     await refused(await send(other, 0, file), 422, "checksum_mismatch");

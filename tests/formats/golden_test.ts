@@ -90,7 +90,7 @@ function checkValues(view: CubeView, expected: GoldenCube): void {
   const finite = all.filter(Number.isFinite);
   assertEquals(finite.length, expected.finite);
   const sum = sign * finite.reduce((total, value) => total + value, 0);
-  assert.ok(Math.abs(sum - expected.sum) <= 1e-6 * expected.sumAbs, `sum: met ${sum}, wanted ${expected.sum}`);
+  assert.ok(Math.abs(sum - expected.sum) <= 1e-6 * expected.sumAbs, `sum: met ${sum}; expected ${expected.sum}`);
 }
 
 function checkMap(view: CubeView, { name, unit, values }: GoldenCube["maps"][number]): void {
@@ -118,7 +118,7 @@ testWithShared("the USID file gives the NSID cube back, but for its failed pixel
       if (failed.has(Math.floor(i / 64))) return;
       // Amplitudes are stored as float32: values far out have their own rounding.
       const tolerance = 1e-6 * Math.max(magnitude, Math.abs(value));
-      assert.ok(Math.abs(sign * usid[i] - value) <= tolerance, `value ${i}: met ${usid[i]}, wanted ${value}`);
+      assert.ok(Math.abs(sign * usid[i] - value) <= tolerance, `value ${i}: met ${usid[i]}; expected ${value}`);
     });
   });
 });
@@ -157,9 +157,9 @@ const NOT_CUBES: Record<string, { code: string; says: RegExp }> = {
   "pto_image_nsid.h5": { code: "no_cube", says: /NSID.*HeightRetrace\), an image of 256 x 256/ },
   "nsid_zero_scales.h5": { code: "no_cube", says: /NSID.*an image of 2 x 3/ },
   "sts_single.nxs": { code: "no_cube", says: /NeXus.*a curve of 2048 points/ },
-  "fortran_order.npy": { code: "cube_needed", says: /an image of 128 x 128, wanted three axes/ },
-  "PROVENANCE.md": { code: "unknown_format", says: /text.*wanted HDF5.*numpy\.save/ },
-  "make_usid_beps.py": { code: "unknown_format", says: /text.*wanted HDF5/ },
+  "fortran_order.npy": { code: "cube_needed", says: /an image of 128 x 128; expected three axes/ },
+  "PROVENANCE.md": { code: "unknown_format", says: /text.*expected HDF5.*numpy\.save/ },
+  "make_usid_beps.py": { code: "unknown_format", says: /text.*expected HDF5/ },
 };
 
 for (const [file, { code, says }] of Object.entries(NOT_CUBES)) {

@@ -136,7 +136,7 @@ Deno.test("a huge declared shape is refused with the limit, and nothing is alloc
     "cube_too_large",
     async () => readCube(await hdf5Bytes((file) => addCube(file, "cube")), {}, limits),
   );
-  assert.match(limited.message, /3 x 4 pixels with 5 points, wanted at most 59 values/);
+  assert.match(limited.message, /3 x 4 pixels with 5 points; expected at most 59 values/);
 });
 
 Deno.test("groups too deep and objects too many are refused with the limit", async () => {
@@ -203,7 +203,7 @@ Deno.test("what is no cube is told by name: curve, image, strings, records, a mi
     file.create_dataset({ name: "small", data: ramp(6), shape: [2, 1, 3] });
   });
   const refuse = (dataset: string, code: string) => assertFailsWith(code, () => readCube(bytes, { dataset }));
-  assert.match((await refuse("curve", "cube_needed")).message, /\/curve has shape \[7\], wanted three axes/);
+  assert.match((await refuse("curve", "cube_needed")).message, /\/curve has shape \[7\]; expected three axes/);
   assert.match((await refuse("/image", "cube_needed")).message, /shape \[4,5\]/);
   assert.match((await refuse("words", "not_numeric")).message, /strings/);
   assert.match((await refuse("nothing", "dataset_missing")).message, /no dataset nothing, it has \/cube/);

@@ -57,7 +57,7 @@ Deno.test("names in an NPZ are shown harmless and never used as paths", async ()
 Deno.test("a wrong NPY is refused with what was met", async () => {
   const bytes = encodeNpy(cube);
   const short = await assertFailsWith("file_truncated", () => readCube(bytes.subarray(0, bytes.length - 8)));
-  assert.match(short.message, /has 600 bytes, wanted 608 for shape \[3,4,5\]/);
+  assert.match(short.message, /has 600 bytes; expected 608 for shape \[3,4,5\]/);
   await assertFailsWith("npy_malformed", () => readCube(new Uint8Array([...bytes, 0])));
   await assertFailsWith("file_truncated", () => readCube(npyBytes("<f8", [60000, 60000, 500], new Uint8Array(8))));
   await assertFailsWith("cube_needed", () => readCube(npyBytes("<U1", [3, 4, 5], new Uint8Array(240))));

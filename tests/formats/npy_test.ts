@@ -64,7 +64,7 @@ Deno.test("Fortran order comes back row-major", () => {
 Deno.test("a file that is short, long or no array is refused with what was met", async () => {
   const whole = encodeNpy(ndArray(new Float64Array(6), [2, 3]));
   const short = await assertFailsWith("npy_malformed", () => decodeNpy(whole.subarray(0, whole.length - 1)));
-  assert.match(short.message, /Met 175 bytes, wanted 176 for shape \[2,3\]/);
+  assert.match(short.message, /Found 175 bytes; expected 176 for shape \[2,3\]/);
   await assertFailsWith("npy_malformed", () => decodeNpy(new Uint8Array([...whole, 0])));
   await assertFailsWith("npy_malformed", () => decodeNpy(new TextEncoder().encode("hello, this is text")));
   await assertFailsWith("npy_malformed", () => decodeNpy(new Uint8Array(0)));

@@ -3,7 +3,7 @@ import type { Engine, Session } from "../../lib/compute/engine.ts";
 import { initialState } from "../../lib/compute/initial_state.ts";
 import { openWasmEngine } from "../../lib/compute/wasm/wasm_engine.ts";
 import { ComputeTasks } from "../../lib/jobs/processes/compute_tasks.ts";
-import { writeTrainedModel } from "../../lib/jobs/training/trained_model_tree.ts";
+import { writeTrainedModel } from "../../lib/jobs/processes/trained_model_tree.ts";
 import { writeSafetensors } from "../../lib/training/artifact/safetensors.ts";
 import { buildNetwork } from "../../models/build_network.ts";
 import { assertEquals, assertFailsWith } from "../support/assert.ts";

@@ -143,7 +143,7 @@ Deno.test("one image of the right grid is read from a file of its own", async ()
   await inFolder(bytes, async (file, folder) => {
     const wrong = { file, folder, map: { rows: 4, cols: 5 } };
     const error = await assertFailsWith("grid_mismatch", () => ingestMap(wrong));
-    assert.match(error.message, /\(5 x 4\), wanted an image of 4 x 5/);
+    assert.match(error.message, /\(5 x 4\); expected an image of 4 x 5/);
   });
 });
 

@@ -46,8 +46,8 @@ Deno.test("callers are served in turn, and a full queue has room for one who has
     const greedy = [ask("greedy"), ask("greedy"), ask("greedy")];
     const refused = assertFailsWith("busy", () => greedy[2]);
     await assertFailsWith("busy", () => ask("greedy"));
-    await assertFailsWith("busy", () => pool.demandRoom("greedy"));
-    pool.demandRoom("modest");
+    await assertFailsWith("busy", () => pool.requireCapacity("greedy"));
+    pool.requireCapacity("modest");
     const modest = ask("modest");
     await Promise.all([refused, first, greedy[0], greedy[1], modest]);
     assertEquals(served, ["greedy", "greedy", "modest", "greedy"]);

@@ -35,7 +35,7 @@ Deno.test("calls run concurrently and large arrays arrive whole", () =>
 Deno.test("an error keeps its kind, code and message", () =>
   withWorker(async (worker) => {
     const error = await assertFailsWith("too_odd", () => worker.call("fail", null));
-    assertEquals(error.message, "Met 3, wanted an even number");
+    assertEquals(error.message, "Received 3; expected an even number");
     await assertFailsWith("unknown_method", () => worker.call("nothing", null));
   }));
 

@@ -45,7 +45,7 @@ async function compare(store: EmbeddedStore, ledger: Ledger): Promise<void> {
   }
   const alias = store.modelFolders.aliases.of("chaos").best;
   const wanted = [ledger.alias, ...ledger.aliasAttempts];
-  if (!wanted.includes(alias)) fail(`The alias points to ${alias}, wanted one of ${wanted}`);
+  if (!wanted.includes(alias)) fail(`The alias points to ${alias}; expected one of ${wanted}`);
   ledger.alias = alias;
   ledger.aliasAttempts.clear();
 }

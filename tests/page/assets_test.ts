@@ -31,7 +31,7 @@ Deno.test("all that a first visit loads is small", async () => {
   const assets = await page();
   const sizes = (await files()).map((path) => assets(path)!.encoded!.br!.length);
   const total = sizes.reduce((sum, size) => sum + size, 0);
-  assert.ok(total < MOST_BYTES, `met ${total} bytes compressed, wanted fewer than ${MOST_BYTES}`);
+  assert.ok(total < MOST_BYTES, `met ${total} bytes compressed; expected fewer than ${MOST_BYTES}`);
 });
 
 Deno.test("the compressed forms are the file", async () => {

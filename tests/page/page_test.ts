@@ -114,7 +114,7 @@ testInBrowser("the page on a real service", (test) =>
       const met = Number((await row.locator("td").first().innerText()).replace("−", "-").replace(/ m?V/, "")) *
         ((await row.locator("td").first().innerText()).includes("mV") ? 0.001 : 1);
       const wanted = coercivePositive.data[9 * size[1] + 15];
-      assert.ok(Math.abs(met - wanted) <= 0.01 * Math.abs(wanted), `met ${met}, wanted ${wanted}`);
+      assert.ok(Math.abs(met - wanted) <= 0.01 * Math.abs(wanted), `met ${met}; expected ${wanted}`);
       await page.keyboard.down("Shift");
       await clickPixel(page, [14, 6], size);
       await page.keyboard.up("Shift");

@@ -55,7 +55,7 @@ Deno.test("every route: no key, a wrong key, a key of each scope", async () => {
     for (const key of ["read", "predict", "train", "admin"]) {
       const status = await ask(method, path, `${key}-secret`);
       const allowed = key === scope || key === "admin";
-      assertEquals(status === 403, !allowed, `${method} ${path} with ${key}: met ${status}`);
+      assertEquals(status === 403, !allowed, `${method} ${path} with ${key}: received ${status}`);
       assert.notEqual(status, 401);
       assert.ok(status < 500, `${method} ${path} with ${key}: met ${status}`);
     }

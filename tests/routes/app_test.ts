@@ -134,9 +134,9 @@ Deno.test("the page's files are served with a tag, and only by GET", async () =>
 
 Deno.test("an unknown path is answered with the one that was meant, and as a URI", async () => {
   const app = testApp();
-  assertEquals((await app.problem(404, "/v1/cubes/")).detail, "Met /v1/cubes/, wanted /v1/cubes");
-  assertEquals((await app.problem(404, "/v1//cubes")).detail, "Met /v1//cubes, wanted /v1/cubes");
-  assertEquals((await app.problem(404, "/nowhere/")).detail, "Met /nowhere/, wanted a path of /docs");
+  assertEquals((await app.problem(404, "/v1/cubes/")).detail, "Received /v1/cubes/; expected /v1/cubes");
+  assertEquals((await app.problem(404, "/v1//cubes")).detail, "Received /v1//cubes; expected /v1/cubes");
+  assertEquals((await app.problem(404, "/nowhere/")).detail, "Received /nowhere/; expected a path of /docs");
   assertEquals((await app.problem(404, "/v1/cubes/a%20b%00")).instance, "/v1/cubes/a%20b%00");
 });
 

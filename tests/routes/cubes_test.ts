@@ -94,7 +94,7 @@ Deno.test("what is no upload is refused", async () => {
   const form = new FormData();
   form.append("data", new Blob([NPY]), "a.npy");
   const missing = await app.problem(422, "/v1/cubes", { method: "POST", body: form });
-  assertEquals([missing.code, missing.detail], ["file_missing", "Met a form with data, wanted the field file"]);
+  assertEquals([missing.code, missing.detail], ["file_missing", "Received a form with data; expected the field file"]);
   assertEquals((await app.problem(422, "/v1/cubes?repair=maybe", raw(NPY))).code, "invalid_query");
   assertEquals((await app.problem(422, "/v1/cubes?datset=a", raw(NPY))).errors![0].path, "datset");
 });
@@ -109,7 +109,7 @@ Deno.test("a body without a length is cut off at the limit", async () => {
     },
   });
   assertEquals((await app.problem(413, "/v1/cubes", raw(endless))).code, "body_too_large");
-  assert.ok(sent <= 1300, `met ${sent} bytes read, wanted little more than 1000`);
+  assert.ok(sent <= 1300, `met ${sent} bytes read; expected little more than 1000`);
 });
 
 Deno.test("a half-sent body ends with 408, a trickling one too", async () => {
@@ -185,18 +185,18 @@ Deno.test("queries that do not fit say the value met and the value wanted", asyn
   const app = testApp();
   const cube = `/v1/cubes/${await uploaded(app)}`;
   const faults: [query: string, path: string, message: RegExp][] = [
-    ["/spectrum", "row", /met nothing/],
-    ["/spectrum?row=-1&col=0", "row", /met -1, wanted a whole number from 0/],
-    ["/spectrum?row=0x1&col=0", "row", /met "0x1", wanted a whole number/],
-    ["/spectrum?row=0&col=0&radius=1e999", "radius", /met /],
-    ["/map?at=abc", "at", /met "abc", wanted a finite number/],
-    ["/map?at=1&index=1", "", /wanted only one of at, index and map/],
-    ["/map?index=1&branch=last", "", /wanted branch with at, or alone/],
-    ["/map?branch=middle", "branch", /met "middle", wanted one of "first"\|"last"/],
-    ["/pca?components=0", "components", /met 0, wanted a whole number from 1 to 64/],
-    ["/patches/gmm?window=7", "window", /met 7, wanted an even number/],
-    ["/pca?componets=3", "componets", /met a name that is not known here/],
-    ["/loops?fit=yes", "fit", /met "yes", wanted true or false/],
+    ["/spectrum", "row", /received nothing/],
+    ["/spectrum?row=-1&col=0", "row", /received -1; expected a whole number from 0/],
+    ["/spectrum?row=0x1&col=0", "row", /received "0x1"; expected a whole number/],
+    ["/spectrum?row=0&col=0&radius=1e999", "radius", /received /],
+    ["/map?at=abc", "at", /received "abc"; expected a finite number/],
+    ["/map?at=1&index=1", "", /expected only one of at, index and map/],
+    ["/map?index=1&branch=last", "", /expected branch with at, or alone/],
+    ["/map?branch=middle", "branch", /received "middle"; expected one of "first"\|"last"/],
+    ["/pca?components=0", "components", /received 0; expected a whole number from 1 to 64/],
+    ["/patches/gmm?window=7", "window", /received 7; expected an even number/],
+    ["/pca?componets=3", "componets", /received a name that is not known here/],
+    ["/loops?fit=yes", "fit", /received "yes"; expected true or false/],
   ];
   for (const [query, path, message] of faults) {
     const problem = await app.problem(422, cube + query);
@@ -225,5 +225,5 @@ Deno.test("a misspelt name in a preparation is refused, not taken for its defaul
   const steps = [{ step: "spectralRange", parameters: { from: 0, to: 3, evry: 2 } }];
   const path = `/v1/cubes?prepare=${encodeURIComponent(JSON.stringify(steps))}`;
   const { errors } = await testApp().problem(422, path, raw(NPY));
-  assertEquals(errors, [{ path: "prepare.0.parameters.evry", message: "met a name that is not known here" }]);
+  assertEquals(errors, [{ path: "prepare.0.parameters.evry", message: "received a name that is not known here" }]);
 });

@@ -44,9 +44,9 @@ Deno.test("a request that does not fit names each field, the value met and the v
     "saveAs",
     "window",
   ]);
-  assert.match(messages.direction, /met "spec2spec", wanted one of "im2spec"\|"spec2im"/);
-  assert.match(messages.latent, /met 0, wanted >=1/);
-  assert.match(messages["region.rows"], /met 0, wanted >=1/);
+  assert.match(messages.direction, /received "spec2spec"; expected one of "im2spec"\|"spec2im"/);
+  assert.match(messages.latent, /received 0; expected >=1/);
+  assert.match(messages["region.rows"], /received 0; expected >=1/);
 });
 
 Deno.test("events come as server-sent events and end after done", async () => {

@@ -48,7 +48,7 @@ Deno.test("an alias is set where the tag still holds", async () => {
   for (const alias of ["latest", "17", "-x", "a%20b"]) {
     const { code, detail } = await app.problem(422, `/v1/models/mean/aliases/${alias}`, put());
     assertEquals(code, "invalid_path");
-    assert.match(detail, /wanted a word of 1 to 64/);
+    assert.match(detail, /expected a word of 1 to 64/);
   }
 });
 

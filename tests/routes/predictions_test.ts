@@ -28,10 +28,10 @@ Deno.test("one patch, a stack, the flat form and an NPY body are predicted alike
 
 Deno.test("where a prediction would be refused, its body is not waited for", async () => {
   const { services } = testApp();
-  const demandRoom = (callerId: string) => {
+  const requireCapacity = (callerId: string) => {
     throw new LoopscopeError("unavailable", "busy", `No room for ${callerId}`, { retryAfterS: 1 });
   };
-  const app = testApp({ services: { predictions: { ...services.predictions, demandRoom } } });
+  const app = testApp({ services: { predictions: { ...services.predictions, requireCapacity } } });
   const never = () => new ReadableStream({ pull: () => new Promise<void>(() => {}) });
   const paths = ["/predict", `${VERSION}/predict`, `${VERSION}/encode`, `${VERSION}/decode`, "/v2/models/mean/infer"];
   for (const path of paths) {

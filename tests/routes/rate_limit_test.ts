@@ -13,7 +13,7 @@ Deno.test("over a long time the steady rate is allowed, not more", () => {
       passed++;
     } catch { /* counted by what passed */ }
   }
-  assert.ok(Math.abs(passed - 630) <= 1, `met ${passed}, wanted 600 and the first 30`);
+  assert.ok(Math.abs(passed - 630) <= 1, `met ${passed}; expected 600 and the first 30`);
 });
 
 Deno.test("a clock that goes back gives nothing away", async () => {

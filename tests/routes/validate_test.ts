@@ -26,6 +26,6 @@ Deno.test("a body that is wrong in many places is told of twenty", () => {
 
 Deno.test("what is missing is said in words", () => {
   for (const schema of [z.strictObject({ inputs: z.unknown() }), z.strictObject({ inputs: z.string() })]) {
-    assert.throws(() => check(schema, {}, "body"), /inputs: met nothing, wanted (a value|string)$/);
+    assert.throws(() => check(schema, {}, "body"), /inputs: received nothing; expected (a value|string)$/);
   }
 });

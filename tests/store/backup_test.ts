@@ -195,7 +195,7 @@ Deno.test("an archive with paths that lead elsewhere, links or absurd sizes is r
         /demo-added twice/,
       ],
       [await tar(folder, "nothing.tar", ["-T", "/dev/null"]), /has no records/],
-      [`${folder}/huge.tar`, /a list of \d+ bytes, wanted at most/],
+      [`${folder}/huge.tar`, /a list of \d+ bytes; expected at most/],
     ];
     for (const [archive, wanted] of refused) {
       const error = await assertFailsWith("archive_damaged", () => restoreStore(archive, `${folder}/new`));

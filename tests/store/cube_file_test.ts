@@ -166,7 +166,7 @@ Deno.test("a damaged cube is refused, an unfinished one cannot be opened", async
   const folder = Deno.makeTempDirSync();
   const writer = createCubeFile(folder, [2, 2, 2]);
   assert.throws(() => writer.finish(describeCube([2, 2, 2])), /Only 0 of 2 rows/);
-  assert.throws(() => writer.writeRows(1, new Float32Array(4)), /wanted rows from 0/);
+  assert.throws(() => writer.writeRows(1, new Float32Array(4)), /expected rows from 0/);
   writer.writeRows(0, new Float32Array(8));
   await assertFailsWith("cube_damaged", () => openCubeFile(folder));
   writer.finish(describeCube([2, 2, 2]));

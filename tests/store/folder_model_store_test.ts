@@ -122,7 +122,7 @@ Deno.test("changed weights are refused", async () => {
   await using store = await open();
   Deno.writeFileSync(`${store.zooPath}/film/1/weights.safetensors`, Uint8Array.of(1, 2, 4));
   const error = await assertFailsWith("model_damaged", () => store.models.weights("film", 1));
-  assert.match(error.message, /has 3 bytes with SHA-256 .* wanted 3 with/);
+  assert.match(error.message, /has 3 bytes with SHA-256 .* expected 3 with/);
 });
 
 Deno.test("shipped versions and versions with an alias are not removed", async () => {

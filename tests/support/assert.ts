@@ -14,7 +14,7 @@ export function assertClose(
   for (let i = 0; i < expected.length; i++) {
     if (Number.isNaN(expected[i]) && Number.isNaN(actual[i])) continue;
     const difference = Math.abs(actual[i] - expected[i]);
-    assert.ok(difference <= tolerance, `${message}[${i}]: met ${actual[i]}, wanted ${expected[i]} +- ${tolerance}`);
+    assert.ok(difference <= tolerance, `${message}[${i}]: met ${actual[i]}; expected ${expected[i]} +- ${tolerance}`);
   }
 }
 
@@ -39,5 +39,5 @@ export async function assertFailsWith(code: string, run: () => unknown): Promise
     assert.equal(met, code, `met ${met}: ${(error as Error).message}`);
     return error as Error & { code: string };
   }
-  return assert.fail(`nothing was thrown, wanted ${code}`);
+  return assert.fail(`nothing was thrown; expected ${code}`);
 }

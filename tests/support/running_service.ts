@@ -78,7 +78,7 @@ function createHandle(child: Deno.ChildProcess, url: string, dataFolder: string,
       const text = await answer.text();
       if (status === undefined ? !answer.ok : answer.status !== status) {
         throw new Error(
-          `${init?.method ?? "GET"} ${path}: ${answer.status}, wanted ${status ?? "2xx"}: ${text.slice(0, 2000)}`,
+          `${init?.method ?? "GET"} ${path}: ${answer.status}; expected ${status ?? "2xx"}: ${text.slice(0, 2000)}`,
         );
       }
       return JSON.parse(text) as T;

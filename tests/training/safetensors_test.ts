@@ -110,9 +110,9 @@ Deno.test("a state that does not fit is refused with every fault", async () => {
   state.get("enc_fc.weight")!.data[4] = NaN;
   const error = await assertFailsWith("weights_mismatch", () => stateFromSafetensors(writeSafetensors(state), NETWORK));
   assertEquals((error as LoopscopeError).issues, [
-    { path: "enc_fc.weight", message: "Holds NaN at 4, wanted finite numbers" },
-    { path: "enc_fc.bias", message: "Has shape [3], wanted [2]" },
-    { path: "dec_out.bias", message: "Is missing, wanted float32 [1]" },
+    { path: "enc_fc.weight", message: "Holds NaN at 4; expected finite numbers" },
+    { path: "enc_fc.bias", message: "Has shape [3]; expected [2]" },
+    { path: "dec_out.bias", message: "Is missing; expected float32 [1]" },
     { path: "extra", message: "Is not in the network" },
   ]);
 });

@@ -54,7 +54,7 @@ Deno.test("pixels of which most was filled in are neither trained on nor scored"
   const halves = createMemoryCube({ shape: cube.shape, axes: cube.axes, values_HWS, mask_HWS: some });
   assertEquals(buildTrainingData(halves, request({})).train.pixels, all.train.pixels, "half of a spectrum is enough");
   const few = await assertFailsWith("too_few_measured_pixels", () => buildTrainingData(cutOffAt(3), request({})));
-  assert.match(few.message, /^Only 19 training pixels.*32 are wanted/);
+  assert.match(few.message, /^Only 19 training pixels.*32 are expected/);
 });
 
 Deno.test("the guard of spec2im looks at no pixel of any test patch, and at some pixels", () => {

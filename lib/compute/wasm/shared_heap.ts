@@ -80,7 +80,7 @@ export class SharedHeap {
       this.memory.grow(pages);
     } catch (cause) {
       const met = Math.round((end + bytes) / 2 ** 20);
-      throw new LoopscopeError("unavailable", "out_of_memory", `The engine needs ${met} MiB, wanted at most 4096`, {
+      throw new LoopscopeError("unavailable", "out_of_memory", `The engine needs ${met} MiB; expected at most 4096`, {
         cause,
       });
     }

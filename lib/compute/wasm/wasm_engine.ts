@@ -24,7 +24,7 @@ export async function openWasmEngine(options: WasmEngineOptions = {}): Promise<E
   const wanted = options.threads ?? navigator.hardwareConcurrency;
   const threads = typeof Worker === "undefined" ? 1 : Math.max(1, Math.min(MAX_THREADS, Math.floor(wanted)));
   if (typeof SharedArrayBuffer === "undefined") {
-    throw new LoopscopeError("unavailable", "wasm_unsupported", "This runtime has no SharedArrayBuffer, wanted one");
+    throw new LoopscopeError("unavailable", "wasm_unsupported", "This runtime has no SharedArrayBuffer; expected one");
   }
   const pool = await ThreadPool.open(module, threads);
   return new WasmEngine(pool, `${threads} thread${threads === 1 ? "" : "s"}, ${variant} SIMD`);
@@ -68,7 +68,7 @@ async function loadKernels(simd: "auto" | "relaxed" | "plain") {
   throw new LoopscopeError(
     "unavailable",
     "wasm_unsupported",
-    `This runtime cannot run the kernels, wanted ${wanted} SIMD`,
+    `This runtime cannot run the kernels; expected ${wanted} SIMD`,
   );
 }
 

@@ -93,7 +93,7 @@ export class WasmSession implements Session {
   trainSteps(batches: readonly Int32Array[]): Promise<Float64Array> {
     return this.inOrder(() => {
       const training = this.wantTraining();
-      if (!this.set) throw unprocessable("no_training_set", "There is no training set, wanted setTrainingSet before");
+      if (!this.set) throw unprocessable("no_training_set", "There is no training set; expected setTrainingSet before");
       checkBatches(batches, this.set.count, this.options.trainBatch);
       const losses = new Float64Array(batches.length);
       for (let from = 0; from < batches.length;) {
@@ -112,7 +112,7 @@ export class WasmSession implements Session {
       const training = this.wantTraining();
       const samples = countPairs(this.network, input_NI, target_NO);
       if (samples > training.samples) {
-        throw unprocessable("batch_size", `Mini-batch has ${samples} samples, wanted at most ${training.samples}`);
+        throw unprocessable("batch_size", `Mini-batch has ${samples} samples; expected at most ${training.samples}`);
       }
       this.write(training.input, input_NI);
       this.write(training.target, target_NO);
@@ -301,7 +301,7 @@ export class WasmSession implements Session {
 
   private wantTraining(): TrainingBuffers {
     if (this.training) return this.training;
-    throw unprocessable("not_trainable", "The session was opened with trainBatch 0, wanted at least 1");
+    throw unprocessable("not_trainable", "The session was opened with trainBatch 0; expected at least 1");
   }
 
   private moments(which: "adamM" | "adamV"): Float32Array {

@@ -99,7 +99,7 @@ function tooSmall(limits: GPUSupportedLimits): string | undefined {
   };
   for (const [name, least] of Object.entries(wanted)) {
     const met = limits[name as keyof typeof wanted];
-    if (met < least) return `The GPU adapter is too small: ${name} is ${met}, wanted at least ${least}`;
+    if (met < least) return `The GPU adapter is too small: ${name} is ${met}; expected at least ${least}`;
   }
   return undefined;
 }

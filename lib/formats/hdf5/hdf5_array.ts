@@ -35,11 +35,11 @@ function numbersOf({ path, element }: Hdf5Dataset, field?: string): { type: Scal
     if (found) return found;
     throw unprocessable(
       "field_missing",
-      `${displayName(path)} holds ${element.words}, wanted a field ${displayName(field)}`,
+      `${displayName(path)} holds ${element.words}; expected a field ${displayName(field)}`,
     );
   }
   if (element.scalar) return { type: element.scalar, offset: 0 };
-  throw unprocessable("not_numeric", `${displayName(path)} holds ${element.words}, wanted numbers`);
+  throw unprocessable("not_numeric", `${displayName(path)} holds ${element.words}; expected numbers`);
 }
 
 /** All numbers of a small dataset (an axis, a scalar), or undefined where it holds none or more than 33 million. */

@@ -246,7 +246,7 @@ export class Hdf5File {
 
   #withHeap<T>(bytes: number, use: (at: number) => T): T {
     if (bytes > MAX_READ_BYTES) {
-      throw unprocessable("read_too_large", `A read of ${bytes} bytes is needed, wanted at most ${MAX_READ_BYTES}`);
+      throw unprocessable("read_too_large", `A read of ${bytes} bytes is needed; expected at most ${MAX_READ_BYTES}`);
     }
     const at = this.module._malloc(Math.max(1, bytes));
     if (at === 0) throw new Error(`no memory for ${bytes} bytes`);
@@ -272,7 +272,7 @@ function checkReadable({ path, element, chunk, isVirtual, unknownFilters, unusua
   if (unusual) {
     throw unprocessable(
       "number_layout",
-      `${name} holds ${unusual}, wanted whole-byte integers or IEEE floats in a sound header`,
+      `${name} holds ${unusual}; expected whole-byte integers or IEEE floats in a sound header`,
     );
   }
   if (isVirtual) {
@@ -283,12 +283,12 @@ function checkReadable({ path, element, chunk, isVirtual, unknownFilters, unusua
     const advice = "write it again with gzip, for example with h5repack -f GZIP=4 IN OUT";
     throw unprocessable(
       "hdf5_filter",
-      `${name} is compressed with ${unknownFilters.join(" and ")}, wanted gzip: ${advice}`,
+      `${name} is compressed with ${unknownFilters.join(" and ")}; expected gzip: ${advice}`,
     );
   }
   const chunkBytes = chunk ? sizeOf(chunk) * element.bytes : 0;
   if (chunkBytes > MAX_CHUNK_BYTES) {
-    const message = `${name} has chunks of ${chunkBytes} bytes, wanted at most ${MAX_CHUNK_BYTES}`;
+    const message = `${name} has chunks of ${chunkBytes} bytes; expected at most ${MAX_CHUNK_BYTES}`;
     throw unprocessable("chunk_too_large", message);
   }
 }

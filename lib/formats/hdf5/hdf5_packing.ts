@@ -9,7 +9,7 @@ export interface Hdf5Packing {
 }
 
 /**
- * The packing of a netCDF 4 variable (whoever writes 16-bit integers with a scale), or undefined for plain numbers.
+ * The packing of a netCDF 4 variable (16-bit integers with a scale), or undefined for plain numbers.
  * Source: https://cfconventions.org/cf-conventions/cf-conventions.html#packed-data
  */
 export function packingOf(file: Hdf5File, path: string): Hdf5Packing | undefined {

@@ -125,7 +125,7 @@ function named(context: Hdf5Context, claims: Claimed[], dataset: string): Hdf5Cl
   if (found) return found.claim;
   const kind = context.tree.groups.includes(path) ? "a group" : "no measurement";
   const there = displayList(known.length > 0 ? known : claims.map(({ claim }) => claim.dataset));
-  throw unprocessable("dataset_missing", `${displayName(dataset)} is ${kind}, wanted a dataset: ${there}`);
+  throw unprocessable("dataset_missing", `${displayName(dataset)} is ${kind}; expected a dataset: ${there}`);
 }
 
 /** With a part of the file unreadable, the best of what is left may not be what its owner means. */
@@ -148,6 +148,6 @@ function noCube({ tree }: Hdf5Context, claims: Claimed[]): LoopscopeError {
       return `${claim.dataset}${quantity}, ${claim.otherwise}`;
     });
   const met = holds.length > 0 ? `it holds ${holds.join("; ")}` : "it holds no numbers";
-  const wanted = "wanted rows, columns and a spectral axis: at least 2 x 2 pixels with 4 points";
+  const wanted = "expected rows, columns and a spectral axis: at least 2 x 2 pixels with 4 points";
   return unprocessable("no_cube", `This ${format} file holds no cube: ${met}; ${wanted}${linked}`);
 }

@@ -70,7 +70,7 @@ function readElement(file: ByteFile, at: number, little: boolean): Element {
   const dataOffset = isSmall ? at + 4 : at + 8;
   if (isSmall && sizeBytes > 4) throw mat5Error(`a small element of ${sizeBytes} bytes`);
   if (dataOffset + sizeBytes > file.sizeBytes) {
-    const message = `The MATLAB file ends at byte ${file.sizeBytes}, wanted ${dataOffset + sizeBytes}`;
+    const message = `The MATLAB file ends at byte ${file.sizeBytes}; expected ${dataOffset + sizeBytes}`;
     throw unprocessable("file_truncated", message);
   }
   const next = isSmall ? at + 8 : dataOffset + Math.ceil(sizeBytes / 8) * 8;
@@ -108,7 +108,7 @@ function readMatrix(file: ByteFile, matrix: Element, little: boolean): NpyArray 
   const wanted = sizeOf(shape) * bytes;
   if (values.sizeBytes !== wanted) {
     throw mat5Error(
-      `${values.sizeBytes} bytes of values in ${displayName(name)}, wanted ${wanted} for shape [${shape}]`,
+      `${values.sizeBytes} bytes of values in ${displayName(name)}; expected ${wanted} for shape [${shape}]`,
     );
   }
   const isComplex = (flagBits & COMPLEX_FLAG) !== 0;
@@ -129,5 +129,5 @@ function wordsOf(file: ByteFile, { dataOffset, sizeBytes }: Element, little: boo
 }
 
 function mat5Error(met: string): LoopscopeError {
-  return unprocessable("matlab_malformed", `The MATLAB file is damaged: met ${met}`);
+  return unprocessable("matlab_malformed", `The MATLAB file is damaged: found ${met}`);
 }

@@ -34,7 +34,7 @@ export function isNanonisGrid(first: Uint8Array): boolean {
 export function parseNanonisHeader(file: ByteFile): NanonisHeader {
   const text = new TextDecoder("latin1").decode(file.read(0, MAX_HEADER_BYTES));
   const end = text.indexOf(END);
-  if (end < 0) throw nanonisError("met no end of the header");
+  if (end < 0) throw nanonisError("found no end of the header");
   const fields = new Map(
     text.slice(0, end).split(/\r?\n/).map((line): [string, string] => {
       const at = line.indexOf("=");
@@ -44,21 +44,21 @@ export function parseNanonisHeader(file: ByteFile): NanonisHeader {
   const list = (key: string) => (fields.get(key) ?? "").split(";").filter((name) => name !== "").map(quantityOf);
   const whole = (key: string) => wholeNumber(key, fields.get(key));
   const [, cols, rows] = /^(\d{1,6}) x (\d{1,6})$/.exec(fields.get("Grid dim") ?? "") ?? [];
-  if (!cols) throw nanonisError(`met grid ${fields.get("Grid dim")}, wanted COLUMNS x ROWS`);
+  if (!cols) throw nanonisError(`found grid ${fields.get("Grid dim")}; expected COLUMNS x ROWS`);
   const parameters = [...list("Fixed parameters"), ...list("Experiment parameters")];
   const channels = list("Channels");
   const points = whole("Points");
   const parameterCount = whole("# Parameters (4 byte)");
   const experimentBytes = whole("Experiment size (bytes)");
   if (parameterCount > MAX_PARAMETERS) {
-    throw nanonisError(`met ${parameterCount} parameters, wanted at most ${MAX_PARAMETERS}`);
+    throw nanonisError(`found ${parameterCount} parameters; expected at most ${MAX_PARAMETERS}`);
   }
   if (channels.length === 0 || experimentBytes !== channels.length * points * 4) {
     const wanted = `${channels.length} channels of ${points} points`;
-    throw nanonisError(`met ${experimentBytes} bytes a point, wanted ${wanted} of 4 bytes`);
+    throw nanonisError(`found ${experimentBytes} bytes a point; expected ${wanted} of 4 bytes`);
   }
   const newline = /^\r?\n/.exec(text.slice(end + END.length, end + END.length + 2))?.[0].length;
-  if (newline === undefined) throw nanonisError("met no new line after the header");
+  if (newline === undefined) throw nanonisError("found no new line after the header");
   return {
     rows: Number(rows),
     cols: Number(cols),
@@ -80,7 +80,7 @@ function quantityOf(text: string): NanonisQuantity {
 function wholeNumber(key: string, text: string | undefined): number {
   const value = Number(text);
   if (text !== undefined && /^\d{1,9}$/.test(text)) return value;
-  throw nanonisError(`met ${key}=${text ?? "nothing"}, wanted a whole number`);
+  throw nanonisError(`found ${key}=${text ?? "nothing"}; expected a whole number`);
 }
 
 export function nanonisError(problem: string): LoopscopeError {

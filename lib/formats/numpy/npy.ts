@@ -42,10 +42,12 @@ export function decodeNpy(bytes: Uint8Array, { maxElements = 2 ** 28 }: DecodeNp
   const get = getterOf(type);
   const count = sizeOf(header.shape);
   if (count > maxElements) {
-    throw new LoopscopeError("tooLarge", "too_many_values", `Met ${count} values, wanted at most ${maxElements}`);
+    throw new LoopscopeError("tooLarge", "too_many_values", `Found ${count} values; expected at most ${maxElements}`);
   }
   const wanted = header.dataOffset + count * type.bytes;
-  if (bytes.length !== wanted) throw broken(`Met ${bytes.length} bytes, wanted ${wanted} for shape [${header.shape}]`);
+  if (bytes.length !== wanted) {
+    throw broken(`Found ${bytes.length} bytes; expected ${wanted} for shape [${header.shape}]`);
+  }
   const view = new DataView(bytes.buffer, bytes.byteOffset + header.dataOffset, count * type.bytes);
   const data = allocate(type, count);
   if (sameLayout(data, type)) {

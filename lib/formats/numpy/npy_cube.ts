@@ -85,7 +85,7 @@ function choose(arrays: readonly NpyArray[], dataset: string | undefined): { arr
   if (dataset === undefined) {
     const largest = [...claims].sort((a, b) => sizeOf(b.candidate.shape) - sizeOf(a.candidate.shape))[0];
     if (largest) return largest;
-    throw unprocessable("cube_needed", `${wordsFor(arrays)}, wanted three axes: rows, columns and spectral steps`);
+    throw unprocessable("cube_needed", `${wordsFor(arrays)}; expected three axes: rows, columns and spectral steps`);
   }
   const all = arrays.flatMap((array) => membersOf(array.header).map((member) => ({ array, member })));
   const found = all.find(({ array, member }) => datasetOf(array, member) === dataset);

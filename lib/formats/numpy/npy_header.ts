@@ -46,14 +46,16 @@ export function isNpy(bytes: Uint8Array): boolean {
 
 /** Bytes of magic, version and header together, or undefined while fewer than 12 bytes are given. */
 function headerExtent(bytes: Uint8Array): { start: number; end: number } {
-  if (bytes.length < 12) throw broken(`Met ${bytes.length} bytes, wanted at least 12`);
-  if (!isNpy(bytes)) throw broken("Met no NPY magic at the start");
+  if (bytes.length < 12) throw broken(`Found ${bytes.length} bytes; expected at least 12`);
+  if (!isNpy(bytes)) throw broken("Found no NPY magic at the start");
   const major = bytes[6];
-  if (major < 1 || major > 3) throw broken(`Met format version ${major}, wanted 1, 2 or 3`);
+  if (major < 1 || major > 3) throw broken(`Found format version ${major}; expected 1, 2 or 3`);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const start = major === 1 ? 10 : 12;
   const length = major === 1 ? view.getUint16(8, true) : view.getUint32(8, true);
-  if (length > MAX_HEADER_BYTES) throw broken(`Met a header of ${length} bytes, wanted at most ${MAX_HEADER_BYTES}`);
+  if (length > MAX_HEADER_BYTES) {
+    throw broken(`Found a header of ${length} bytes; expected at most ${MAX_HEADER_BYTES}`);
+  }
   return { start, end: start + length };
 }
 
@@ -63,11 +65,13 @@ function headerExtent(bytes: Uint8Array): { start: number; end: number } {
  */
 export function parseNpyHeader(bytes: Uint8Array): NpyHeader {
   const { start, end } = headerExtent(bytes);
-  if (bytes.length < end) throw broken(`Met ${bytes.length} bytes, wanted a header of ${end}`);
+  if (bytes.length < end) throw broken(`Found ${bytes.length} bytes; expected a header of ${end}`);
   const dict = parseDict(new TextDecoder().decode(bytes.subarray(start, end)));
   const { descr, fortran_order: fortranOrder, shape } = dict;
-  if (typeof fortranOrder !== "boolean") throw broken("Met no boolean fortran_order in the header");
-  if (!isShape(shape)) throw broken(`Met shape ${JSON.stringify(shape)}, wanted up to ${MAX_DIMENSIONS} whole numbers`);
+  if (typeof fortranOrder !== "boolean") throw broken("Found no boolean fortran_order in the header");
+  if (!isShape(shape)) {
+    throw broken(`Found shape ${JSON.stringify(shape)}; expected up to ${MAX_DIMENSIONS} whole numbers`);
+  }
   const { fields, itemBytes } = parseDescr(descr, "", 0);
   const plain = typeof descr === "string";
   const layout = { shape, fortranOrder, itemBytes, dataOffset: end };
@@ -96,29 +100,29 @@ function parseDescr(descr: PythonLiteral, prefix: string, offset: number): { fie
     return { fields: [{ name: prefix, type, offset }], itemBytes: type.bytes };
   }
   if (!Array.isArray(descr) || descr.length > 4096) {
-    throw broken("Met a dtype that is neither a string nor a field list");
+    throw broken("Found a dtype that is neither a string nor a field list");
   }
   const fields: NpyField[] = [];
   let itemBytes = 0;
   for (const entry of descr) {
-    if (!Array.isArray(entry) || entry.length < 2) throw broken("Met a field that is no (name, dtype) pair");
+    if (!Array.isArray(entry) || entry.length < 2) throw broken("Found a field that is no (name, dtype) pair");
     const [title, inner, shape = []] = entry;
     const name = String(Array.isArray(title) ? title[1] : title);
-    if (!isShape(shape)) throw broken(`Met shape ${JSON.stringify(shape)} in field ${name}`);
+    if (!isShape(shape)) throw broken(`Found shape ${JSON.stringify(shape)} in field ${name}`);
     const path = prefix ? `${prefix}.${name}` : name;
     const nested = parseDescr(inner, path, offset + itemBytes);
     const copies = shape.reduce((product, length) => product * length, 1);
     // A field that is itself an array has no single value per pixel; its bytes are stepped over.
     if (copies === 1 && name) fields.push(...nested.fields);
     itemBytes += nested.itemBytes * copies;
-    if (!Number.isSafeInteger(itemBytes)) throw broken("Met a dtype of more bytes than can be counted");
+    if (!Number.isSafeInteger(itemBytes)) throw broken("Found a dtype of more bytes than can be counted");
   }
   return { fields, itemBytes };
 }
 
 function parseScalar(descr: string): ScalarType {
   const match = /^([<>|=])([fiubcSaUOMmV])(\d{0,9})(\[[^\]]*\])?$/.exec(descr);
-  if (!match) throw broken(`Met dtype ${JSON.stringify(descr.slice(0, 40))}, wanted one such as <f8`);
+  if (!match) throw broken(`Found dtype ${JSON.stringify(descr.slice(0, 40))}; expected one such as <f8`);
   const [, order, letter, digits] = match;
   const bytes = letter === "O" ? 8 : Number(digits) * (letter === "U" ? 4 : 1);
   return { kind: KINDS[letter], bytes, littleEndian: order !== ">" };
@@ -128,7 +132,7 @@ function parseScalar(descr: string): ScalarType {
 export function plainTypeOf(header: NpyHeader): ScalarType {
   if (header.type) return header.type;
   const names = header.fields.map((field) => field.name).join(", ");
-  throw unprocessable("structured_values", `Values are records of (${names}), wanted one plain number each`);
+  throw unprocessable("structured_values", `Values are records of (${names}); expected one plain number each`);
 }
 
 export function broken(message: string): LoopscopeError {

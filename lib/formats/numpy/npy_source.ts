@@ -26,5 +26,5 @@ export function readNpyHeader(file: ByteFile): NpyHeader {
   if (file.sizeBytes === wanted) return header;
   const code = file.sizeBytes < wanted ? "file_truncated" : "npy_malformed";
   const holds = `shape [${header.shape}] of ${header.itemBytes} bytes each`;
-  throw unprocessable(code, `The array has ${file.sizeBytes} bytes, wanted ${wanted} for ${holds}`);
+  throw unprocessable(code, `The array has ${file.sizeBytes} bytes; expected ${wanted} for ${holds}`);
 }

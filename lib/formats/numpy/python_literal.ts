@@ -24,7 +24,7 @@ export function parsePythonLiteral(text: string): PythonLiteral {
   };
   const expect = (pattern: RegExp, wanted: string) => {
     if (!match(pattern)) {
-      throw new SyntaxError(`Met ${JSON.stringify(text.slice(at, at + 12))} at ${at}, wanted ${wanted}`);
+      throw new SyntaxError(`Found ${JSON.stringify(text.slice(at, at + 12))} at ${at}; expected ${wanted}`);
     }
   };
   const items = (close: RegExp, depth: number): PythonLiteral[] => {
@@ -41,7 +41,7 @@ export function parsePythonLiteral(text: string): PythonLiteral {
     const entries: [string, PythonLiteral][] = [];
     while (!match(/\}/y)) {
       const key = value(depth + 1);
-      if (typeof key !== "string") throw new SyntaxError("Met a key that is no string");
+      if (typeof key !== "string") throw new SyntaxError("Found a key that is no string");
       expect(/:/y, "a colon");
       entries.push([key, value(depth + 1)]);
       if (match(/,/y)) continue;
@@ -51,7 +51,7 @@ export function parsePythonLiteral(text: string): PythonLiteral {
     return Object.fromEntries(entries);
   };
   const value = (depth: number): PythonLiteral => {
-    if (depth > MAX_DEPTH) throw new SyntaxError(`Met more than ${MAX_DEPTH} nested brackets`);
+    if (depth > MAX_DEPTH) throw new SyntaxError(`Found more than ${MAX_DEPTH} nested brackets`);
     if (match(/\{/y)) return dict(depth);
     if (match(/\[/y)) return items(/\]/y, depth);
     if (match(/\(/y)) return items(/\)/y, depth);
@@ -61,10 +61,10 @@ export function parsePythonLiteral(text: string): PythonLiteral {
     if (number) return parseInt(number[0], 10);
     const word = match(WORD);
     if (word) return WORDS[word[0]];
-    throw new SyntaxError(`Met ${JSON.stringify(text.slice(at, at + 12))} at ${at}, wanted a value`);
+    throw new SyntaxError(`Found ${JSON.stringify(text.slice(at, at + 12))} at ${at}; expected a value`);
   };
   const result = value(0);
   match(/$/y);
-  if (at !== text.length) throw new SyntaxError(`Met ${JSON.stringify(text.slice(at, at + 12))} after the end`);
+  if (at !== text.length) throw new SyntaxError(`Found ${JSON.stringify(text.slice(at, at + 12))} after the end`);
   return result;
 }

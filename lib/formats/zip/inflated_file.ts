@@ -58,7 +58,7 @@ export function crc32Of(file: ByteFile): number {
 export function rangeFile(sizeBytes: number, fill: (at: number, into: Uint8Array) => void): ByteFile {
   const readInto = (at: number, into: Uint8Array) => {
     if (at + into.length > sizeBytes) {
-      const message = `The array ends at byte ${sizeBytes}, wanted bytes up to ${at + into.length}`;
+      const message = `The array ends at byte ${sizeBytes}; expected bytes up to ${at + into.length}`;
       throw unprocessable("file_truncated", message);
     }
     fill(at, into);
@@ -132,5 +132,5 @@ function adler32(bytes: Uint8Array, before: number): number {
 }
 
 function inflateError(met: string): LoopscopeError {
-  return unprocessable("inflate_failed", `Compressed values are damaged: met ${met}`);
+  return unprocessable("inflate_failed", `Compressed values are damaged: found ${met}`);
 }

@@ -35,9 +35,9 @@ export function isZip(first: Uint8Array): boolean {
  */
 export function readZipEntries(file: ByteFile): ZipEntry[] {
   const { count, offset, sizeBytes } = findDirectory(file);
-  if (count > MOST_ENTRIES) throw zipError(`${count} entries, wanted at most ${MOST_ENTRIES}`);
+  if (count > MOST_ENTRIES) throw zipError(`${count} entries; expected at most ${MOST_ENTRIES}`);
   if (sizeBytes > LARGEST_DIRECTORY) {
-    throw zipError(`a directory of ${sizeBytes} bytes, wanted at most ${LARGEST_DIRECTORY}`);
+    throw zipError(`a directory of ${sizeBytes} bytes; expected at most ${LARGEST_DIRECTORY}`);
   }
   if (offset + sizeBytes > file.sizeBytes) throw zipError("a directory beyond the end of the file");
   const view = viewOf(file.read(offset, sizeBytes));
@@ -115,5 +115,5 @@ function viewOf(bytes: Uint8Array): DataView {
 }
 
 export function zipError(met: string): LoopscopeError {
-  return unprocessable("zip_malformed", `The ZIP archive is damaged: met ${met}`);
+  return unprocessable("zip_malformed", `The ZIP archive is damaged: found ${met}`);
 }

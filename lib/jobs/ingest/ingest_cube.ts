@@ -117,7 +117,7 @@ function writeValues(
   const met = `Of ${
     rows * cols * points
   } values, ${finite} are finite numbers and ${failedValues} of those failed fits`;
-  throw unprocessable("no_values", `${met}, wanted a cube with values to learn from`);
+  throw unprocessable("no_values", `${met}; expected a cube with values to learn from`);
 }
 
 interface FailedPixels {

@@ -10,7 +10,7 @@ const MOST_VALUES = 2 ** 27;
 const SLAB_VALUES = 2 ** 22;
 
 /**
- * Writes a stored cube anew with preparation steps done; they are recorded in its provenance.
+ * Rewrites a stored cube with its preparation steps applied; they are recorded in its provenance.
  * Throws what the steps throw where they do not fit the cube, and `cube_too_large` above 134 million values.
  */
 export function writePreparedCube(from: string, to: string, steps: readonly Preparation[]): IngestedCube {
@@ -19,7 +19,7 @@ export function writePreparedCube(from: string, to: string, steps: readonly Prep
     const prepared = prepareCube(stored, steps);
     const [rows, cols, points] = prepared.shape;
     if (rows * cols * points > MOST_VALUES) {
-      const message = `The prepared cube has ${rows * cols * points} values, wanted at most ${MOST_VALUES}`;
+      const message = `The prepared cube has ${rows * cols * points} values; expected at most ${MOST_VALUES}`;
       throw new LoopscopeError("tooLarge", "cube_too_large", message);
     }
     const writer = createCubeFile(to, [rows, cols, points]);

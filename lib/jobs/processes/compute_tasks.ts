@@ -16,18 +16,18 @@ import type { BatchTotals } from "./request_batcher.ts";
 import { WaitGroup } from "./wait_group.ts";
 import { SerialQueue } from "./serial_queue.ts";
 import { type CachedModel, ModelCache, type ModelCacheOptions } from "./model_cache.ts";
-import { trainedModelTree } from "../training/trained_model_tree.ts";
+import { trainedModelTree } from "./trained_model_tree.ts";
 import { encodeTree } from "./worker_channel.ts";
 
 type Floats = NdArray & { data: Float32Array };
 /** Models kept open, and samples gathered into one batch. */
 const OPEN_MODELS = 8;
 const BATCH_SAMPLES = 64;
-/** Of one large request: a single patch of somebody else waits about so long. */
+/** Of one large request at a time: bounds how long another caller's single patch waits. */
 const PIECE_SAMPLES = 256;
 /** An answer of more values (16 MiB) is a large one. */
 const LARGE_VALUES = 2 ** 22;
-/** For so long a training waits for predictions before it takes its next slice; under a steady crowd it still goes on. */
+/** Longest wait of a training for predictions before its next slice: it makes progress under a steady load, too. */
 const GIVE_WAY_MS = 150;
 /** Codes of the engines' errors where their memory does not reach. */
 const OUT_OF_MEMORY = ["out_of_memory", "gpu_memory"];
@@ -147,7 +147,7 @@ export class ComputeTasks {
           preparation: preparationOf(cube.meta.provenance),
           nowMs: () => performance.now(),
           isDraining: () => this.#draining,
-          giveWay: () => this.#predicting.quiet(GIVE_WAY_MS),
+          yieldToPredictions: () => this.#predicting.quiet(GIVE_WAY_MS),
         });
         while (true) {
           const { done, value } = await events.next();
@@ -173,8 +173,8 @@ export class ComputeTasks {
   }
 
   /**
-   * Somebody waits for the answer: training gives way. Nothing is begun for one who has gone meanwhile. Of large answers
-   * only one is being made at a time, since all of it is held until it is whole.
+   * A client waits for the response, so training yields. Nothing is begun for a client that has gone. Large responses are
+   * made one at a time, since each is held in memory until it is complete.
    */
   #usePromptly(
     folder: string,
@@ -196,7 +196,7 @@ export class ComputeTasks {
     return this.#withRoom(() => this.#models.use(folder, run));
   }
 
-  /** What finds no room on the engine is done once more without the models that nobody uses now. */
+  /** Where the engine has no memory left, tries again after closing the models that are not in use. */
   async #withRoom<T>(run: () => Promise<T>): Promise<T> {
     try {
       return await run();

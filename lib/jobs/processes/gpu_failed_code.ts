@@ -1,2 +1,2 @@
-/** With this code a compute process says that its GPU failed: whoever starts the next one asks for no GPU. */
+/** Exit code of a compute process whose GPU failed: the next one is started without it. */
 export const GPU_FAILED_CODE = 86;

@@ -27,7 +27,7 @@ export interface ModelCacheOptions {
   concurrency?: number;
 }
 
-/** Models that were used last stay open; each is read and its check recomputed once. Model folders never change. */
+/** LRU cache of open models. Each is read, and its check recomputed, once: model folders never change. */
 export class ModelCache {
   readonly #places = new Map<string, Place>();
   readonly #totals: BatchTotals = { batches: 0, samples: 0, seconds: 0 };
@@ -52,7 +52,7 @@ export class ModelCache {
     }
   }
 
-  /** Closes every model that nobody uses. */
+  /** Closes every model that is not in use. */
   async clear(): Promise<void> {
     await this.#shrink(0);
   }

@@ -40,9 +40,9 @@ export interface BatchTotals {
 
 /**
  * Gathers concurrent requests to one model and answers them together. It never waits for more: what has arrived by the
- * next turn of the event loop runs, and what arrives meanwhile makes the next batch, so that a lone request loses nothing
- * and a crowd is served in crowds. A large request runs piece by piece, in turn with the others, and ends when its caller
- * has gone.
+ * next turn of the event loop runs, and what arrives meanwhile makes the next batch, so that a single request loses
+ * nothing and concurrent ones share batches. A large request runs piece by piece between the others, and stops when its
+ * caller has gone.
  */
 export class RequestBatcher {
   readonly #options: BatcherOptions;

@@ -1,7 +1,7 @@
 import { setImmediate } from "node:timers";
 import { withTimeout } from "../../base/timeouts.ts";
 
-/** Counts those who are inside, so that others may wait until nobody is. */
+/** Counts running work, so that other work can wait until there is none. */
 export class WaitGroup {
   #inside = 0;
   #leave = Promise.withResolvers<void>();
@@ -17,7 +17,7 @@ export class WaitGroup {
     }
   }
 
-  /** Lets those in who stand at the door, then waits until nobody is inside, for so long at most. */
+  /** Lets work that is about to begin do so, then waits until none runs, for at most `mostMs`. */
   async quiet(mostMs: number): Promise<void> {
     const untilMs = performance.now() + mostMs;
     await nextTurn();

@@ -12,12 +12,12 @@ export interface PoolOptions {
   callsPerWorker: number;
   /** Calls that may wait for a process; one more is refused with `busy`. */
   maxWaiting: number;
-  /** Told when a process ends that nobody asked to end. */
+  /** Called when a process ends unexpectedly. */
   onLost?: (reason: string, code: number) => void;
 }
 
 export interface PoolCallOptions extends CallOptions {
-  /** Who asks: those who wait are served in turn by caller. */
+  /** Waiting calls are served round-robin by caller. */
   caller?: string;
   /** Of work that was promised already, such as a job's: it has the next place, however many wait. */
   promised?: boolean;
@@ -38,7 +38,7 @@ export const BUSY = "busy";
  * Worker processes that start when they are needed and are replaced when they die. When one is ended for a cancelled call
  * that would not end, its other calls are made again. Calls beyond the pool's capacity wait
  * in turn by caller; the queue is bounded, and a call whose caller has gone leaves it without having been started. When it
- * is full, whoever has most calls waiting loses the newest of them to a caller who has fewer. What was promised is never
+ * is full, the caller with the most waiting calls loses the newest of them to a caller with fewer. What was promised is never
  * refused.
  */
 export class WorkerPool {
@@ -77,7 +77,7 @@ export class WorkerPool {
   }
 
   /** Throws `busy` where this caller's next call would: to be asked before a call is made ready at some cost. */
-  demandRoom(caller = ""): void {
+  requireCapacity(caller = ""): void {
     if (this.#waiting.size < this.#options.maxWaiting) return;
     const [, most] = this.#waiting.longest();
     if (most <= this.#waiting.countOf(caller) + 1) throw this.#busy();
@@ -171,7 +171,7 @@ export class WorkerPool {
   }
 
   #makeRoom(caller: string): void {
-    this.demandRoom(caller);
+    this.requireCapacity(caller);
     if (this.#waiting.size < this.#options.maxWaiting) return;
     const refusal = this.#busy();
     this.#waiting.popLongest()?.reject(refusal);
@@ -188,7 +188,7 @@ export class WorkerPool {
       try {
         worker = this.#free();
       } catch (error) {
-        // None is at work and none can be started: nothing would ever wake those who wait.
+        // No process runs and none can be started: nothing would ever wake the waiting calls.
         for (const call of this.#waiting.drain()) call.reject(error as Error);
         return this.waiting > 0 ? this.#tryLater() : undefined;
       }

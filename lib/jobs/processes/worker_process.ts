@@ -42,7 +42,7 @@ export const WORKER_REPLACED = "worker_replaced";
 
 /**
  * A child process that answers calls over its stdin and stdout. A worker that dies rejects all its calls with
- * `worker_lost`; whoever owns it starts another.
+ * `worker_lost`; its owner starts another.
  */
 export class WorkerProcess {
   readonly #child: Deno.ChildProcess;
@@ -62,7 +62,7 @@ export class WorkerProcess {
     this.#cancelGraceMs = options.cancelGraceMs;
     this.#onFree = options.onFree;
     this.#child = spawn(options);
-    giveWay(this.#child.pid);
+    lowerPriority(this.#child.pid);
     this.#writer = new MessageWriter(this.#child.stdin);
     this.ended = this.#child.status.then((status) => {
       this.#fail(`The worker process ended with ${status.signal ?? `code ${status.code}`}`);
@@ -173,7 +173,7 @@ function spawn(options: WorkerOptions): Deno.ChildProcess {
 }
 
 /** HTTP answers first where processors are short: its threads inherit this. */
-function giveWay(pid: number): void {
+function lowerPriority(pid: number): void {
   try {
     setPriority(pid, NICENESS);
   } catch {

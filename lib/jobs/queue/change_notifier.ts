@@ -1,4 +1,4 @@
-/** Wakes whoever waits for news of a subject; forgets subjects that nobody waits for. */
+/** Publish and subscribe by subject. A subject without listeners takes no memory. */
 export class ChangeNotifier {
   readonly #listeners = new Map<string, Set<() => void>>();
 

@@ -1,4 +1,4 @@
-/** Items that wait, served in turn by whose they are and in order within that. Every operation is quick at any length. */
+/** A queue that serves its owners round-robin, and the items of one owner in order. Operations do not depend on its length. */
 export class FairQueue<T> {
   readonly #byOwner = new Map<string, T[]>();
   #size = 0;
@@ -18,7 +18,7 @@ export class FairQueue<T> {
     this.#size++;
   }
 
-  /** The oldest item of the owner whose turn it is, who goes to the end of the line. */
+  /** The oldest item of the next owner, which then moves behind the other owners. */
   shift(): T | undefined {
     const [next] = this.#byOwner;
     if (!next) return undefined;
@@ -29,12 +29,12 @@ export class FairQueue<T> {
     return items.shift();
   }
 
-  /** Takes all out, in turn. */
+  /** Removes all items, round-robin. */
   *drain(): Generator<T> {
     for (let item = this.shift(); item !== undefined; item = this.shift()) yield item;
   }
 
-  /** The newest item of whoever has most. */
+  /** The newest item of the owner with the most items. */
   popLongest(): T | undefined {
     const [owner] = this.longest();
     return owner === undefined ? undefined : this.#take(owner, (items) => items.pop());

@@ -58,7 +58,7 @@ export interface JobQueue {
 /** The queue on a job store. In one process news comes at once, from other processes on the same store within a second. */
 export class StoredJobQueue implements JobQueue {
   readonly #changes = new ChangeNotifier();
-  /** Those who watch long trainings from their start read one after the other, everything else in between. */
+  /** Shared by all watchers that read long histories: their pages alternate, with other work in between. */
   readonly #yieldTurn = createScheduler();
 
   /** `onFinished` is told of every job that ends through this queue. */

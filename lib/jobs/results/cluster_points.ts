@@ -21,7 +21,7 @@ export async function clusterPoints(
   if (count > MOST_CLUSTERED) {
     throw unprocessable(
       "too_many_points",
-      `Density clusters take at most ${MOST_CLUSTERED} points, met ${count}; crop the map`,
+      `Density clusters take at most ${MOST_CLUSTERED} points; received ${count}; crop the map`,
     );
   }
   const pause = createPause(signal, () => performance.now());

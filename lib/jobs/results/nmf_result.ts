@@ -16,7 +16,7 @@ export function nmfResult({ cube, parameters }: ResultInput): Promise<ResultTree
   if (rows * cols * points > MOST_VALUES) {
     throw unprocessable(
       "cube_too_large",
-      `Factorisation takes cubes of at most ${MOST_VALUES} values, met ${rows} x ${cols} x ${points}; crop or bin it`,
+      `Factorisation takes cubes of at most ${MOST_VALUES} values; received ${rows} x ${cols} x ${points}; crop or bin it`,
     );
   }
   const components = parameters.components as number;

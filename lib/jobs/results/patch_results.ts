@@ -63,7 +63,7 @@ function scoresOf(
 ): { positions: ReturnType<typeof patchGrid>; window: number; fit: PatchScores } {
   const [rows, cols] = cube.shape;
   const window = parameters.window as number;
-  if (window % 2 !== 0) throw unprocessable("window_odd", `Window must be even, met ${window}`);
+  if (window % 2 !== 0) throw unprocessable("window_odd", `Window must be even; received ${window}`);
   const { image_HW } = imageSide(cube, {
     imageAt: parameters.at as number | undefined,
     map: parameters.map as string | undefined,

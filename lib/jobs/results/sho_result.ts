@@ -28,7 +28,7 @@ export async function shoResult({ cube, imaginary, signal, progress }: ResultInp
   if (!frequency.values.every((f, i, all) => f > 0 && (i === 0 || f > all[i - 1])) || frequency.values.length < 5) {
     throw unprocessable(
       "no_resonance_axis",
-      `An oscillator fit needs 5 or more rising frequencies above 0, met ${frequency.values.length} values of ${frequency.name}`,
+      `An oscillator fit needs 5 or more rising frequencies above 0; received ${frequency.values.length} values of ${frequency.name}`,
     );
   }
   const [rows, cols] = cube.shape, width = SHO_QUANTITIES.length;

@@ -45,7 +45,10 @@ function scoresBy(by: Rule, input: ResultInput, labels: Uint8Array): Float64Arra
   }
   const { spread_HWO } = prediction;
   if (!spread_HWO) {
-    throw unprocessable("no_ensemble", "Uncertainty needs an ensemble: a model trained with 2 or more members, met 1");
+    throw unprocessable(
+      "no_ensemble",
+      "Uncertainty needs an ensemble: a model trained with 2 or more members; expected such a model",
+    );
   }
   const size = spread_HWO.length / pairs.pixels.length;
   return Float64Array.from(

@@ -8,7 +8,7 @@ import { isDiskFull } from "../../store/disk_error.ts";
 import type { Store } from "../../store/ports/store.ts";
 import type { JobContext } from "../queue/running_job.ts";
 import type { WorkerPool } from "../processes/worker_pool.ts";
-import { writeTrainedModel } from "./trained_model_tree.ts";
+import { writeTrainedModel } from "../processes/trained_model_tree.ts";
 
 export interface ExecutionOptions {
   store: Store;

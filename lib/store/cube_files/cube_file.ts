@@ -98,7 +98,7 @@ function expectSize(path: string, wanted: number): void {
   const met = exists(path) ? Deno.statSync(path).size : undefined;
   if (met === wanted) return;
   const name = path.slice(path.lastIndexOf("/") + 1);
-  const message = `The stored cube's ${name} has ${met ?? "no"} bytes, wanted ${wanted}`;
+  const message = `The stored cube's ${name} has ${met ?? "no"} bytes; expected ${wanted}`;
   throw new LoopscopeError("internal", "cube_damaged", message);
 }
 
@@ -109,7 +109,7 @@ function readFloats(path: string): Float32Array {
 
 function inside(what: string, index: number, length: number): void {
   if (Number.isInteger(index) && index >= 0 && index < length) return;
-  const message = `The ${what} is ${index}, wanted 0 to ${length - 1}`;
+  const message = `The ${what} is ${index}; expected 0 to ${length - 1}`;
   throw new LoopscopeError("unprocessable", "outside_cube", message);
 }
 

@@ -30,7 +30,7 @@ export class CubeFileWriter {
     const [rows, cols, points] = this.layout.shape;
     const count = block_HWS.length / (cols * points);
     if (row0 !== this.#nextRow || !Number.isInteger(count) || row0 + count > rows) {
-      const message = `Rows ${row0} to ${row0 + count - 1} were given, wanted rows from ${this.#nextRow} to ${
+      const message = `Rows ${row0} to ${row0 + count - 1} were given; expected rows from ${this.#nextRow} to ${
         rows - 1
       }`;
       throw new RangeError(message);

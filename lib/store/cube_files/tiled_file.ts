@@ -125,7 +125,7 @@ export class TiledFile<T extends TileValues> {
     for (let at = 0; at < bytes.length;) {
       const got = this.#file.readSync(bytes.subarray(at));
       if (got === null) {
-        throw new RangeError(`The file ends at byte ${offset * size + at}, wanted ${length * size} more`);
+        throw new RangeError(`The file ends at byte ${offset * size + at}; expected ${length * size} more`);
       }
       at += got;
     }

@@ -54,7 +54,7 @@ export class AliasTable {
     this.db.transaction(() => {
       const met = this.revision(name);
       if (ifRevision !== undefined && ifRevision !== met) {
-        const message = `The aliases of ${name} are at revision ${met}, wanted ${ifRevision}`;
+        const message = `The aliases of ${name} are at revision ${met}; expected ${ifRevision}`;
         throw new LoopscopeError("precondition", "alias_changed", message);
       }
       change();

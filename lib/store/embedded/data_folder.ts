@@ -148,7 +148,7 @@ export function holdsAnything(root: string): boolean {
 /** A link would be followed to who knows where, and renames into it fail: it must be a folder. */
 function makeFolder(path: string): void {
   if (exists(path) && !Deno.lstatSync(path).isDirectory) {
-    throw conflict("data_folder_damaged", `Met something else at ${path}, wanted a folder`);
+    throw conflict("data_folder_damaged", `Found something else at ${path}; expected a folder`);
   }
   onDisk(() => Deno.mkdirSync(path, { recursive: true }));
 }

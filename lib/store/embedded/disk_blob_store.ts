@@ -21,7 +21,7 @@ export class DiskBlobStore implements BlobStore {
       const beforeWrite = (bytes: number) => this.folder.requireFree(bytes);
       const { sha256, sizeBytes } = await receive(stream, partial, { ...options, beforeWrite });
       if (options.expectedSha256 && options.expectedSha256.toLowerCase() !== sha256) {
-        const message = `The body's SHA-256 is ${sha256}, wanted ${options.expectedSha256}`;
+        const message = `The body's SHA-256 is ${sha256}; expected ${options.expectedSha256}`;
         throw unprocessable("checksum_mismatch", message);
       }
       const path = this.folder.blobPath(sha256);
@@ -146,5 +146,5 @@ async function copy(reader: ReadableStreamDefaultReader<Uint8Array>, file: Deno.
 }
 
 function tooLarge(met: number, wanted: number): LoopscopeError {
-  return new LoopscopeError("tooLarge", "too_large", `The body has at least ${met} bytes, wanted at most ${wanted}`);
+  return new LoopscopeError("tooLarge", "too_large", `The body has at least ${met} bytes; expected at most ${wanted}`);
 }

@@ -8,7 +8,7 @@ const DIGEST_BYTES = 32;
 
 /**
  * The last checkpoint of each unfinished job, replaced whole or not at all: the SHA-256 of the bytes, then the bytes, so
- * that one that was damaged on the disk is taken for absent and the job begins anew.
+ * that one that was damaged on the disk counts as absent and the job starts again.
  */
 export class DiskCheckpointStore implements CheckpointStore {
   constructor(private readonly folder: DataFolder) {}

@@ -11,7 +11,7 @@ import { entriesIn, exists, removeIfThere, writeFileDurably } from "../durable.t
 type Stored = Omit<Upload, "offset">;
 
 const storedSchema = uploadSchema.omit({ offset: true });
-/** Uploads that have ended, which are remembered for those who did not hear of it. */
+/** Finished uploads that are remembered, for clients that lost the last response. */
 const ENDED_KEPT = 1024;
 
 /**
@@ -67,7 +67,7 @@ export class DiskUploadStore implements UploadStore {
       if (offset !== upload.offset) {
         throw conflict("wrong_offset", `Upload-Offset is ${offset}, the upload has ${upload.offset} bytes`);
       }
-      if (upload.cube !== undefined) return await demandNothing(piece, upload); // its bytes are no longer here
+      if (upload.cube !== undefined) return await requireNoMoreBytes(piece, upload); // its bytes are no longer here
       const path = this.#path(id, "part");
       using file = await Deno.open(path, { append: true });
       const hash = options.checksum && createHash(options.checksum.algorithm);
@@ -176,7 +176,7 @@ async function receive(piece: ReadableStream<Uint8Array>, file: Deno.FsFile, rec
   let offset = upload.offset;
   for await (const bytes of piece) {
     if (signal.aborted) throw new LoopscopeError("cancelled", "cancelled", "The upload was cut off");
-    demandRoom(upload, offset + bytes.length);
+    requireCapacity(upload, offset + bytes.length);
     beforeWrite(bytes.length);
     hash?.update(bytes);
     for (let at = 0; at < bytes.length;) at += await file.write(bytes.subarray(at));
@@ -185,13 +185,13 @@ async function receive(piece: ReadableStream<Uint8Array>, file: Deno.FsFile, rec
   return offset;
 }
 
-/** Whoever did not hear what came of the last piece asks again, with an empty one. */
-async function demandNothing(piece: ReadableStream<Uint8Array>, upload: Upload): Promise<number> {
-  for await (const bytes of piece) demandRoom(upload, upload.sizeBytes + bytes.length);
+/** A client that lost the last response asks again with an empty piece. */
+async function requireNoMoreBytes(piece: ReadableStream<Uint8Array>, upload: Upload): Promise<number> {
+  for await (const bytes of piece) requireCapacity(upload, upload.sizeBytes + bytes.length);
   return upload.sizeBytes;
 }
 
-function demandRoom({ sizeBytes }: Upload, wouldHave: number): void {
+function requireCapacity({ sizeBytes }: Upload, wouldHave: number): void {
   if (wouldHave <= sizeBytes) return;
   const message = `The upload would have ${wouldHave} bytes, its length was given as ${sizeBytes}`;
   throw new LoopscopeError("tooLarge", "too_large", message);

@@ -313,8 +313,8 @@ function checkWeights(manifest: ModelManifest, file: string, bytes: Uint8Array):
   const met = { sha256: createHash("sha256").update(bytes).digest("hex"), bytes: bytes.length };
   if (met.sha256 === wanted?.sha256 && met.bytes === wanted.bytes) return;
   const message =
-    `${file} of ${manifest.name}@${manifest.version} has ${met.bytes} bytes with SHA-256 ${met.sha256}, ` +
-    `wanted ${wanted ? `${wanted.bytes} with ${wanted.sha256}` : "no such file"}`;
+    `${file} of ${manifest.name}@${manifest.version} has ${met.bytes} bytes with SHA-256 ${met.sha256}; ` +
+    `expected ${wanted ? `${wanted.bytes} with ${wanted.sha256}` : "no such file"}`;
   throw new LoopscopeError("internal", "model_damaged", message);
 }
 

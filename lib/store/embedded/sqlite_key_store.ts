@@ -48,7 +48,7 @@ export class SqliteKeyStore implements KeyStore {
   }
 
   /** Revokes every key, since none can be told from a wrong one any more, and makes a new `hmac.key`. */
-  startAnew(): void {
+  revokeAllAndReset(): void {
     for (const { id } of this.#list()) this.#revoke(id);
     this.#makeHmacKey();
   }

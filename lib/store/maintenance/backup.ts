@@ -21,7 +21,7 @@ export interface BackupReport {
  */
 export async function backupStore(store: EmbeddedStore, target: string): Promise<BackupReport> {
   if (exists(target) && !Deno.statSync(target).isFile) {
-    throw conflict("backup_target", `Met a folder at ${target}, wanted the name of a file`);
+    throw conflict("backup_target", `Found a folder at ${target}; expected the name of a file`);
   }
   const work = store.folder.makeTmpFolder("backup");
   const partial = `${target}.part`;

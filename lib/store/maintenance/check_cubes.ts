@@ -45,7 +45,7 @@ function* checkCube(store: EmbeddedStore, row: CubeRow, deep: boolean): Generato
   const bytes = cube.sizeBytes + 4 * rows * cols * points;
   if (bytes !== row.stored_bytes) {
     const repair = () => void store.db.run("UPDATE cubes SET stored_bytes = ? WHERE id = ?", bytes, row.id);
-    yield error("cube_size_wrong", `The record counts ${row.stored_bytes} bytes, wanted ${bytes}`, repair);
+    yield error("cube_size_wrong", `The record counts ${row.stored_bytes} bytes; expected ${bytes}`, repair);
   }
   yield* checkUpload(store, cube);
 }
@@ -57,7 +57,7 @@ function* checkUpload({ blobs, folder }: EmbeddedStore, cube: CubeRecord): Gener
       `The uploaded bytes ${cube.sha256} are gone, the cube itself is whole. Upload the file again to keep them`;
     yield { level: "note", code: "blob_missing", subject: cube.id, message };
   } else if (blob.sizeBytes !== cube.sizeBytes) {
-    const message = `The uploaded bytes are ${blob.sizeBytes}, wanted ${cube.sizeBytes}`;
+    const message = `The uploaded bytes are ${blob.sizeBytes}; expected ${cube.sizeBytes}`;
     yield errorAbout(cube.id)("blob_damaged", message, () => folder.setAside(blob.path));
   }
 }
@@ -72,7 +72,7 @@ function readRecord(row: CubeRow): CubeRecord | string {
     }
     const { id, sha256 } = parsed.data;
     const same = id === row.id && sha256 === row.sha256;
-    return same ? parsed.data : `The record says ${id} with SHA-256 ${sha256}, wanted ${row.id} with ${row.sha256}`;
+    return same ? parsed.data : `The record says ${id} with SHA-256 ${sha256}; expected ${row.id} with ${row.sha256}`;
   } catch {
     return "The record is not JSON";
   }
@@ -81,7 +81,7 @@ function readRecord(row: CubeRow): CubeRecord | string {
 /** What the files say, or what is wrong with them. */
 function readFiles(folder: string, cube: CubeRecord, deep: boolean): CubeFile | string {
   const link = ["", "/values.f32", "/mask.u8", "/cube.json", ...mapFiles(folder)].find((name) => isOdd(folder + name));
-  if (link !== undefined) return `Met something else than a file or a folder at ${folder}${link}`;
+  if (link !== undefined) return `Found something else than a file or a folder at ${folder}${link}`;
   try {
     const reader = openCubeFile(folder);
     reader.close();
@@ -114,7 +114,7 @@ function digestProblem(folder: string, { digests = {}, maps }: CubeFile, deep: b
     if (name.startsWith("maps/") && !maps.some((_, i) => name === `maps/${i}.f32`)) continue;
     if (!exists(`${folder}/${name}`)) return `The stored cube's ${name} is not there`;
     const met = deep ? sha256OfFile(`${folder}/${name}`) : wanted;
-    if (met !== wanted) return `The stored cube's ${name} has SHA-256 ${met}, wanted ${wanted}`;
+    if (met !== wanted) return `The stored cube's ${name} has SHA-256 ${met}; expected ${wanted}`;
   }
 }
 

@@ -3,7 +3,7 @@ import { checkCubes } from "./check_cubes.ts";
 import { checkModels } from "./check_models.ts";
 import { type CheckOptions, errorAbout, type Finding } from "./finding.ts";
 import { sha256IfThere } from "../durable.ts";
-import { findLeftOvers } from "./find_orphans.ts";
+import { findOrphans } from "./find_orphans.ts";
 import type { EmbeddedStore } from "../embedded/open_embedded_store.ts";
 
 /**
@@ -19,7 +19,7 @@ export async function* checkDataFolder(store: EmbeddedStore, options: CheckOptio
   yield* checkModels(store, options);
   if (options.deep) yield* checkBytes(store);
   if (options.deep && !options.live) yield* checkCheckpoints(store);
-  if (!options.live) yield* findLeftOvers(store);
+  if (!options.live) yield* findOrphans(store);
 }
 
 /** False when nothing else can be asked of the records. */
@@ -60,7 +60,7 @@ function* checkKeys({ keys, db, folder }: EmbeddedStore): Generator<Finding> {
   const message = "hmac.key is missing or damaged: no key works. A repair revokes all keys, then make new ones";
   yield errorAbout("hmac.key")("hmac_key_lost", message, () => {
     folder.setAside(`${folder.root}/hmac.key`);
-    keys.startAnew();
+    keys.revokeAllAndReset();
   });
 }
 
@@ -91,7 +91,7 @@ async function jobProblem(store: EmbeddedStore, id: string): Promise<string | un
 
 async function* checkCheckpoints({ checkpoints }: EmbeddedStore): AsyncGenerator<Finding> {
   for (const job of await checkpoints.damaged()) {
-    const message = "The checkpoint is damaged: the job will begin anew";
+    const message = "The checkpoint is damaged: the job will start again";
     yield errorAbout(job)("checkpoint_damaged", message, () => checkpoints.remove(job));
   }
 }

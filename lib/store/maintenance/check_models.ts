@@ -78,7 +78,7 @@ async function versionProblem(
   try {
     const { path, readOnly } = store.modelFolders.folderOf(name, version);
     const odd = entriesIn(path).find((entry) => !entry.isFile);
-    if (odd) return `Met something else than a file at ${path}/${odd.name}`;
+    if (odd) return `Found something else than a file at ${path}/${odd.name}`;
     const manifest = store.modelFolders.manifest(name, version);
     const files = ["weights.safetensors", ...(manifest.last ? ["last.safetensors"] : [])];
     manifest.members?.forEach((_, i) => files.push(`weights.${i + 1}.safetensors`));

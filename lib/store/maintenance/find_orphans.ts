@@ -11,7 +11,7 @@ const KNOWN = new Set([
 const CUBE_FILES = new Set(["cube.json", "values.f32", "mask.u8", "maps"]);
 
 /** What lies in the data folder and no record knows. */
-export function* findLeftOvers(store: EmbeddedStore): Generator<Finding> {
+export function* findOrphans(store: EmbeddedStore): Generator<Finding> {
   const { folder } = store;
   for (const { name } of entriesIn(folder.root)) {
     if (KNOWN.has(name)) continue;
@@ -89,7 +89,7 @@ function uploadProblem(path: string): string | undefined {
     if (upload.cube) return undefined;
     if (!exists(`${path}.part`)) return "The bytes that have come are gone";
     const { size } = Deno.lstatSync(`${path}.part`);
-    return size <= upload.sizeBytes ? undefined : `${size} bytes have come, wanted ${upload.sizeBytes}`;
+    return size <= upload.sizeBytes ? undefined : `${size} bytes have come; expected ${upload.sizeBytes}`;
   } catch {
     return "What was noted of the upload cannot be read";
   }

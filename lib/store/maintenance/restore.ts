@@ -49,7 +49,7 @@ function requireEmpty(root: string): void {
   const met = [DATABASE, ...FILES].find((name) => exists(`${root}/${name}`)) ??
     FOLDERS.find((name) => entriesIn(`${root}/${name}`).length > 0);
   if (met === undefined || cutOff) return;
-  throw conflict("data_folder_not_empty", `${root} has ${met} already, wanted an empty or absent folder`);
+  throw conflict("data_folder_not_empty", `${root} has ${met} already; expected an empty or absent folder`);
 }
 
 function clear(root: string): void {
@@ -71,9 +71,9 @@ async function extract(file: Deno.FsFile, root: string, database: string): Promi
   if (wanted === undefined || !met.has(DATABASE)) throw damaged("has no records");
   const lines = new Map(wanted.split("\n").filter(Boolean).map((line) => [line.slice(66), line.slice(0, 64)]));
   for (const [name, sha256] of lines) {
-    if (met.get(name) !== sha256) throw damaged(`has ${name} with SHA-256 ${met.get(name)}, wanted ${sha256}`);
+    if (met.get(name) !== sha256) throw damaged(`has ${name} with SHA-256 ${met.get(name)}; expected ${sha256}`);
   }
-  if (lines.size !== met.size) throw damaged(`has ${met.size} files, wanted ${lines.size}`);
+  if (lines.size !== met.size) throw damaged(`has ${met.size} files; expected ${lines.size}`);
 }
 
 /** The records of a later version are refused here, not at the next start; image channels that came too late are taken away. */
@@ -105,7 +105,9 @@ async function extractEntry(entry: TarEntry, path: string): Promise<string> {
 }
 
 async function textOf(entry: TarEntry): Promise<string> {
-  if (entry.size > MAX_SUMS_BYTES) throw damaged(`has a list of ${entry.size} bytes, wanted at most ${MAX_SUMS_BYTES}`);
+  if (entry.size > MAX_SUMS_BYTES) {
+    throw damaged(`has a list of ${entry.size} bytes; expected at most ${MAX_SUMS_BYTES}`);
+  }
   const decoder = new TextDecoder();
   let text = "";
   for await (const part of entry.parts()) text += decoder.decode(part, { stream: true });

@@ -76,7 +76,9 @@ export async function loadModel(files: ModelFiles, verifyWith?: Engine): Promise
     const bytes = fileOf(files, name);
     const met = await sha256Hex(bytes);
     if (bytes.length !== wanted.bytes || met !== wanted.sha256) {
-      throw broken(`${name} has ${bytes.length} bytes and SHA-256 ${met}, wanted ${wanted.bytes} and ${wanted.sha256}`);
+      throw broken(
+        `${name} has ${bytes.length} bytes and SHA-256 ${met}; expected ${wanted.bytes} and ${wanted.sha256}`,
+      );
     }
     return stateFromSafetensors(bytes, network);
   };

@@ -20,7 +20,7 @@ export interface ImportInput {
 }
 
 /**
- * A model from somebody's checkpoint; its check is computed here, so that it stays what it was when it came.
+ * A model from an imported checkpoint; its check is computed here, so that it stays what it was when it came.
  * Throws what `buildNetwork` and `stateFromSafetensors` throw, `axis_mismatch` and `scaler_mismatch`.
  */
 export async function importCheckpoint(input: ImportInput): Promise<TrainedModel> {

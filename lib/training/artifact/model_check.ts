@@ -52,7 +52,7 @@ function compare(
   if (met.length === wanted.length && worst <= tolerance * Math.max(largest, 1e-30)) return;
   throw unprocessable(
     "check_failed",
-    `Model ${manifest.name}@${manifest.version} does not give its check's ${what}: difference ${worst}, wanted at most ` +
+    `Model ${manifest.name}@${manifest.version} does not give its check's ${what}: difference ${worst}; expected at most ` +
       `${tolerance} of ${largest}`,
   );
 }

@@ -79,7 +79,7 @@ interface Layout {
 }
 
 function readHeader(bytes: Uint8Array): { header: Record<string, unknown>; dataStart: number } {
-  if (bytes.length < 8) throw bad(`File has ${bytes.length} bytes, wanted at least 8`);
+  if (bytes.length < 8) throw bad(`File has ${bytes.length} bytes; expected at least 8`);
   const length = new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(0, true);
   const limit = Math.min(bytes.length - 8, MAX_HEADER_BYTES);
   if (length > limit) throw bad(`Header length is ${length} bytes, at most ${limit} fit`);
@@ -116,7 +116,7 @@ function readLayout(name: string, entry: unknown): Layout {
   const { dtype, shape, data_offsets: offsets } = entry;
   const elementBytes = typeof dtype === "string" ? ELEMENT_BYTES.get(dtype) : undefined;
   if (elementBytes === undefined) {
-    throw unprocessable("safetensors_dtype", `Tensor ${name} has dtype ${JSON.stringify(dtype)}, wanted F32`);
+    throw unprocessable("safetensors_dtype", `Tensor ${name} has dtype ${JSON.stringify(dtype)}; expected F32`);
   }
   if (!isCounts(shape) || shape.length > 8) throw bad(`Tensor ${name} has shape ${JSON.stringify(shape)}`);
   if (!isCounts(offsets) || offsets.length !== 2) throw bad(`Tensor ${name} has offsets ${JSON.stringify(offsets)}`);
@@ -129,7 +129,7 @@ function readLayout(name: string, entry: unknown): Layout {
 function checkTiling(layouts: Layout[], dataBytes: number): void {
   let at = 0;
   for (const { name, begin, end } of layouts.toSorted((a, b) => a.begin - b.begin || a.end - b.end)) {
-    if (begin !== at) throw bad(`Tensor ${name} begins at byte ${begin} of the data, wanted ${at}`);
+    if (begin !== at) throw bad(`Tensor ${name} begins at byte ${begin} of the data; expected ${at}`);
     at = end;
   }
   if (at !== dataBytes) throw bad(`Tensors take ${at} bytes, the file has ${dataBytes} after its header`);
@@ -144,7 +144,7 @@ function readMetadata(metadata: unknown): Record<string, string> {
   if (metadata === undefined) return {};
   if (!isObject(metadata)) throw bad("Metadata is not an object");
   for (const [key, value] of Object.entries(metadata)) {
-    if (typeof value !== "string") throw bad(`Metadata ${key} is ${JSON.stringify(value)}, wanted a string`);
+    if (typeof value !== "string") throw bad(`Metadata ${key} is ${JSON.stringify(value)}; expected a string`);
   }
   return metadata as Record<string, string>;
 }

@@ -36,11 +36,11 @@ function faultOf(
   tensor: { dtype: string; shape: readonly number[]; data: ArrayLike<number> } | undefined,
   shape: readonly number[],
 ) {
-  if (tensor === undefined) return `Is missing, wanted float32 [${shape}]`;
-  if (tensor.dtype !== "F32") return `Has dtype ${tensor.dtype}, wanted F32`;
-  if (tensor.shape.join() !== shape.join()) return `Has shape [${tensor.shape}], wanted [${shape}]`;
+  if (tensor === undefined) return `Is missing; expected float32 [${shape}]`;
+  if (tensor.dtype !== "F32") return `Has dtype ${tensor.dtype}; expected F32`;
+  if (tensor.shape.join() !== shape.join()) return `Has shape [${tensor.shape}]; expected [${shape}]`;
   for (let i = 0; i < tensor.data.length; i++) {
-    if (!Number.isFinite(tensor.data[i])) return `Holds ${tensor.data[i]} at ${i}, wanted finite numbers`;
+    if (!Number.isFinite(tensor.data[i])) return `Holds ${tensor.data[i]} at ${i}; expected finite numbers`;
   }
   return undefined;
 }

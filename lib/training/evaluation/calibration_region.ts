@@ -27,7 +27,7 @@ export function calibrationRegion(
       "region_too_small_for_ensemble",
       `An ensemble holds ${heldLines} of the region's ${lines} columns out and a guard band of ${window - 1}; of the ` +
         `${rows} x ${cols} map that leaves ${Math.max(0, trainLines)} columns to train on, at least ` +
-        `${SMALLEST_TRAIN_LINES} are wanted`,
+        `${SMALLEST_TRAIN_LINES} are expected`,
     );
   }
   return {

@@ -16,13 +16,13 @@ function checkSide({ mean, std }: Standardiser, side: string, points: number): v
       const wanted = points === 1
         ? "one number, since it belongs to images"
         : `one number, or ${points} for the points`;
-      throw unprocessable("scaler_mismatch", `Scaler ${side}.${what} has ${value.length} numbers, wanted ${wanted}`);
+      throw unprocessable("scaler_mismatch", `Scaler ${side}.${what} has ${value.length} numbers; expected ${wanted}`);
     }
     const bad = [value].flat().find((number) => !Number.isFinite(number) || (what === "std" && number <= 0));
     if (bad === undefined) continue;
     throw unprocessable(
       "scaler_mismatch",
-      `Scaler ${side}.${what} holds ${bad}, wanted ${what === "std" ? "positive" : "finite"} numbers`,
+      `Scaler ${side}.${what} holds ${bad}; expected ${what === "std" ? "positive" : "finite"} numbers`,
     );
   }
 }

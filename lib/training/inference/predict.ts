@@ -118,7 +118,7 @@ export async function predictImagePhysical(
   const { direction, window } = manifest.network;
   if (direction !== "im2spec") throw unprocessable("direction", `Model is ${direction}; whole images need im2spec`);
   if (image_HW.length !== rows * cols) {
-    throw unprocessable("input_size", `Image has ${image_HW.length} values, ${rows} x ${cols} are wanted`);
+    throw unprocessable("input_size", `Image has ${image_HW.length} values, ${rows} x ${cols} are expected`);
   }
   if (window > Math.min(rows, cols)) {
     throw unprocessable("window_too_large", `Image is ${rows} x ${cols}, the model's window is ${window}`);
@@ -186,7 +186,7 @@ function checkInputs(values: Float32Array, size: number, what: string): void {
   const bad = values.findIndex((value) => !Number.isFinite(value));
   if (bad >= 0) {
     const where = `value ${bad % size} of ${what} ${Math.floor(bad / size)}`;
-    throw unprocessable("input_not_finite", `Met ${values[bad]} as ${where}, only finite numbers are wanted`);
+    throw unprocessable("input_not_finite", `Received ${values[bad]} as ${where}, only finite numbers are expected`);
   }
 }
 

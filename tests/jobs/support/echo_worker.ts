@@ -4,7 +4,7 @@ import { serveCalls } from "../../../lib/jobs/processes/worker_channel.ts";
 await serveCalls(
   {
     echo: (value) => Promise.resolve(value),
-    fail: () => Promise.reject(new LoopscopeError("unprocessable", "too_odd", "Met 3, wanted an even number")),
+    fail: () => Promise.reject(new LoopscopeError("unprocessable", "too_odd", "Received 3; expected an even number")),
     count: async (value, { progress }) => {
       for (let i = 1; i <= Number(value); i++) await Promise.resolve(progress(i));
       return "counted";

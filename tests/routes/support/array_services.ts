@@ -58,7 +58,7 @@ function arrayCubes(): CubeService & { stored: Map<string, StoredCube> } {
       const bytes = new Uint8Array(await new Response(body).arrayBuffer());
       const array = decodeNpy(bytes);
       if (array.shape.length !== 3) {
-        throw unprocessable("not_a_cube", `Met ${array.shape.length} axes, wanted 3`);
+        throw unprocessable("not_a_cube", `Received ${array.shape.length} axes; expected 3`);
       }
       const sha256 = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes)).toHex();
       const same = [...stored.values()].find(({ record }) => record.sha256 === sha256);
@@ -78,7 +78,7 @@ function arrayCubes(): CubeService & { stored: Map<string, StoredCube> } {
     spectrum(id, { row, col }) {
       const { array: { data, shape: [rows, cols, points] }, record } = find(id);
       if (row >= rows || col >= cols) {
-        throw unprocessable("outside_cube", `Met ${row}, ${col}, wanted inside ${rows} x ${cols}`);
+        throw unprocessable("outside_cube", `Received ${row}, ${col}; expected inside ${rows} x ${cols}`);
       }
       const start = (row * cols + col) * points;
       const values = ndArray(data.slice(start, start + points) as Float32Array, [points]);
@@ -114,7 +114,7 @@ function recordOf(name: string, array: NdArray, source: { sha256: string; sizeBy
 }
 
 function mapAt({ data, shape: [rows, cols, points] }: NdArray, index: number): ResultTree {
-  if (index >= points) throw unprocessable("outside_axis", `Met step ${index}, wanted 0 to ${points - 1}`);
+  if (index >= points) throw unprocessable("outside_axis", `Received step ${index}; expected 0 to ${points - 1}`);
   const values = new Float32Array(rows * cols);
   for (let pixel = 0; pixel < values.length; pixel++) values[pixel] = data[pixel * points + index];
   return { index, at: index, values: ndArray(values, [rows, cols]) };
@@ -172,7 +172,7 @@ function oneModel(): ModelService {
       }
       demand(name, String(version));
       if (ifMatch !== undefined && ifMatch !== tag()) {
-        throw new LoopscopeError("precondition", "alias_changed", `Met ${ifMatch}, wanted ${tag()}`);
+        throw new LoopscopeError("precondition", "alias_changed", `Received ${ifMatch}; expected ${tag()}`);
       }
       aliases[alias] = version;
       return Promise.resolve(summary());
@@ -180,18 +180,18 @@ function oneModel(): ModelService {
     removeAlias(name, alias, ifMatch) {
       demand(name);
       if (ifMatch !== undefined && ifMatch !== tag()) {
-        throw new LoopscopeError("precondition", "alias_changed", `Met ${ifMatch}, wanted ${tag()}`);
+        throw new LoopscopeError("precondition", "alias_changed", `Received ${ifMatch}; expected ${tag()}`);
       }
       if (!delete aliases[alias]) throw missing("alias_missing", `There is no alias ${alias}`);
       return Promise.resolve(summary());
     },
     import: ({ name }, weights) => {
-      if (weights.length === 0) throw unprocessable("weights_empty", "Met no bytes, wanted safetensors");
+      if (weights.length === 0) throw unprocessable("weights_empty", "Received no bytes; expected safetensors");
       return Promise.resolve({ name, version: 1 });
     },
     removeVersion(name, version) {
       demand(name, version);
-      throw conflict("alias_points_here", "Met the alias best on version 1, wanted none");
+      throw conflict("alias_points_here", "Received the alias best on version 1; expected none");
     },
   };
 }
@@ -202,7 +202,9 @@ function meanPredictions(): PredictionService {
   };
   const means = ({ data, shape }: NdArray): Float32Array => {
     const [rows, cols] = shape.slice(-2);
-    if (shape.length < 2 || rows !== 2 || cols !== 2) throw unprocessable("wrong_shape", `Met ${shape}, wanted 2 x 2`);
+    if (shape.length < 2 || rows !== 2 || cols !== 2) {
+      throw unprocessable("wrong_shape", `Received ${shape}; expected 2 x 2`);
+    }
     const sum = (n: number) => data[4 * n] + data[4 * n + 1] + data[4 * n + 2] + data[4 * n + 3];
     return Float32Array.from({ length: sizeOf(shape) / 4 }, (_, n) => sum(n) / 4);
   };
@@ -212,7 +214,7 @@ function meanPredictions(): PredictionService {
       (_, i) => latents[Math.floor(i / POINTS)] * (i % POINTS + 1),
     );
   return {
-    demandRoom: () => {},
+    requireCapacity: () => {},
     async predict(name, _version, request) {
       demandModel(name);
       await Promise.resolve();
@@ -235,7 +237,9 @@ function meanPredictions(): PredictionService {
     async decode(name, _version, latents) {
       demandModel(name);
       await Promise.resolve();
-      if (latents.shape.at(-1) !== 1) throw unprocessable("wrong_shape", `Met ${latents.shape}, wanted 1 latent`);
+      if (latents.shape.at(-1) !== 1) {
+        throw unprocessable("wrong_shape", `Received ${latents.shape}; expected 1 latent`);
+      }
       return { outputs: ndArray(outputsOf(latents.data), [...latents.shape.slice(0, -1), POINTS]) };
     },
   };
@@ -271,7 +275,9 @@ function recordedJobs(): JobService {
       Promise.resolve(pageOf([...jobs.values()].filter(({ state }) => !page.state || state === page.state), page)),
     cancel(id) {
       const job = find(id);
-      if (job.state === "cancelled") throw conflict("job_ended", "Met a job that has ended, wanted one that runs");
+      if (job.state === "cancelled") {
+        throw conflict("job_ended", "Received a job that has ended; expected one that runs");
+      }
       jobs.set(id, { ...job, state: "cancelled" });
       return Promise.resolve(find(id));
     },

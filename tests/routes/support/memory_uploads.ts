@@ -23,7 +23,7 @@ export function memoryUploads(): UploadService {
     get: async (id) => find(id),
     async append(id, offset, piece) {
       const upload = find(id);
-      if (offset !== upload.offset) throw conflict("wrong_offset", `Met ${offset}, wanted ${upload.offset}`);
+      if (offset !== upload.offset) throw conflict("wrong_offset", `Received ${offset}; expected ${upload.offset}`);
       const bytes = await new Response(piece).arrayBuffer();
       uploads.set(id, { ...upload, offset: offset + bytes.byteLength });
       return find(id);

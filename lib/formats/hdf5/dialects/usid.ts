@@ -62,14 +62,16 @@ function claimOf(context: Hdf5Context, main: UsidMain, mains: UsidMain[]): Hdf5C
       const chosen = layOutUsid(positions, steps, channel);
       if (chosen && readable) return usidCube(context, main, mains, { layout: chosen, channel, quantity, unit });
       if (complex) {
-        const message = `${displayName(path)} holds complex raw data, wanted real numbers: choose the result of a fit`;
+        const message = `${
+          displayName(path)
+        } holds complex raw data; expected real numbers: choose the result of a fit`;
         throw unprocessable("complex_values", message);
       }
       if (!readable) {
-        throw unprocessable("not_numeric", `${displayName(path)} holds ${element.words}, wanted numbers`);
+        throw unprocessable("not_numeric", `${displayName(path)} holds ${element.words}; expected numbers`);
       }
       const met = `${displayName(path)} is ${words}`;
-      throw unprocessable("cube_needed", `${met}, wanted two position axes and a spectral axis`);
+      throw unprocessable("cube_needed", `${met}; expected two position axes and a spectral axis`);
     },
   };
 }

@@ -72,5 +72,5 @@ function fieldOf({ dataset: { element } }: UsidMain, { pairs }: Channel): Hdf5Fi
   );
   if (found) return found;
   const names = displayList(element.fields.map(({ name }) => withoutBrackets(name)));
-  throw unprocessable("channel_unknown", `Met value:${displayName(asked)}, wanted one of ${names}`);
+  throw unprocessable("channel_unknown", `Found value:${displayName(asked)}; expected one of ${names}`);
 }

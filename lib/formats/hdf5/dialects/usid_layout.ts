@@ -83,7 +83,7 @@ function spectralDimension(dimensions: readonly UsidDimension[], { pairs }: Chan
     const found = dimensions.find(({ name }) => name.toLowerCase() === asked.toLowerCase());
     if (found) return found;
     const wanted = displayList(dimensions.map(({ name }) => name));
-    throw unprocessable("channel_unknown", `Met spectral:${displayName(asked)}, wanted one of ${wanted}`);
+    throw unprocessable("channel_unknown", `Found spectral:${displayName(asked)}; expected one of ${wanted}`);
   }
   const usual = dimensions.filter(({ name }) => !FIELD.test(name) && !REPEATED.test(name));
   const among = usual.length > 0 ? usual : dimensions;
