@@ -7,8 +7,7 @@ interface Running<T> {
 }
 
 /**
- * The same work asked for several times at once is done once. It is stopped when the last who wants it has gone, and not
- * before.
+ * Runs the same work once for all callers that ask for it at the same time, and stops it when the last of them has gone.
  */
 export class SingleFlight<T> {
   readonly #running = new Map<string, Running<T>>();

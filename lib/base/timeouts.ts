@@ -1,4 +1,6 @@
-/** Resolves after the time, or at once when the signal fires or has fired. */
+/**
+ * Resolves after the time, or at once when the signal fires or has fired. Not `node:timers/promises`, which rejects then.
+ */
 export function sleep(ms: number, signal: AbortSignal): Promise<void> {
   if (ms === 0 || signal.aborted) return Promise.resolve();
   return new Promise((resolve) => {

@@ -26,7 +26,8 @@ const VERSION = {
 
 /**
  * `/v1/uploads`: uploads in pieces that survive cuts, as the tus 1.0 protocol has them (creation, checksum, expiration,
- * termination; https://tus.io/protocols/resumable-upload). The last piece makes the cube.
+ * termination; https://tus.io/protocols/resumable-upload). The last piece makes the cube. Not `@tus/server`: it does not know
+ * the checksum extension, and quotas, the disk's reserve, idempotency and problem responses would still be ours.
  */
 export function mountUploads(app: App, deps: AppDeps): void {
   const { uploads } = deps.services;

@@ -13,7 +13,10 @@ interface Bucket {
 
 const MAX_CALLERS = 20_000;
 
-/** Token buckets by caller: half a minute's requests at once, then at the steady rate. The longest unseen are dropped. */
+/**
+ * Token buckets by caller: half a minute's requests at once, then at the steady rate. The longest unseen are dropped.
+ * Not `hono-rate-limiter`: it counts fixed windows and has one limit for all callers.
+ */
 export function createRateLimit(clock: Clock): RateLimit {
   const buckets = new Map<string, Bucket>();
   return {

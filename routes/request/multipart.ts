@@ -28,7 +28,8 @@ export function boundaryOf(contentType: string): string {
 
 /**
  * The parts of a form (RFC 7578) as they arrive; memory holds one chunk. Throws `invalid_multipart` for a body that
- * ends early, headers over 16 KiB or more than 32 parts.
+ * ends early, headers over 16 KiB or more than 32 parts. Not `@fastify/busboy`: its parts are Node streams told by events, so
+ * that the order of fields, the backpressure and these limits would still be ours.
  */
 export async function* readMultipart(
   source: AsyncIterable<Uint8Array>,

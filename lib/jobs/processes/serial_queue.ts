@@ -1,6 +1,9 @@
 import { throwIfCancelled } from "../../training/pause.ts";
 
-/** Work that is done one after the other, in the order in which it came; work whose signal fires leaves the line. */
+/**
+ * A mutex with a first-in, first-out queue; work whose signal fires leaves the queue. Not `async-mutex` or `p-limit`: their
+ * waiters take no AbortSignal.
+ */
 export class SerialQueue {
   #last: Promise<unknown> = Promise.resolve();
 

@@ -1,6 +1,9 @@
 import { LoopscopeError } from "../../base/errors.ts";
 
-/** The tar format of POSIX.1-1988 (ustar), with GNU's binary sizes above 8 GiB. */
+/**
+ * The tar format of POSIX.1-1988 (ustar), with GNU's binary sizes above 8 GiB. Not `tar-stream`: what takes the lines here
+ * are refusals (links, paths, sizes, damage), which it leaves to the caller, over Node streams.
+ */
 const BLOCK = 512;
 const PART_BYTES = 1 << 20;
 

@@ -8,7 +8,7 @@ import { LoopPanel, PatchPanel } from "./pixel_panels.tsx";
 import { type Derived, type Session } from "./session.ts";
 import { useStore } from "./store.ts";
 import { SuggestPanel } from "./suggest_panel.tsx";
-import { Story } from "./story.tsx";
+import { SummarySentence } from "./summary_sentence.tsx";
 
 /** The map on the left, the pinned pixels on the right. */
 export function Explore({ session, derived }: { session: Session; derived: Derived }) {
@@ -24,7 +24,7 @@ export function Explore({ session, derived }: { session: Session; derived: Deriv
   }, [hover, session.cube]);
   return (
     <div class="explore">
-      <Story session={session} derived={derived} />
+      <SummarySentence session={session} derived={derived} />
       <div class="explore-grid">
         <div class="stack">
           <MapCard session={session} derived={derived} />

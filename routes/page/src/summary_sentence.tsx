@@ -4,7 +4,7 @@ import { percentText } from "./map_card.tsx";
 import { type Derived, fits, learnedFrom, type Session } from "./session.ts";
 
 /** One sentence on what goes in, what comes out and how well, above everything else. */
-export function Story({ session }: { session: Session; derived: Derived }) {
+export function SummarySentence({ session }: { session: Session; derived: Derived }) {
   const { cube, model, models } = session;
   const { record } = cube!;
   const { view } = useApp();
@@ -12,7 +12,7 @@ export function Story({ session }: { session: Session; derived: Derived }) {
   if (!model) {
     const none = models.state === "ready" && !models.value.some((one) => fits(one, record));
     return (
-      <div class="story">
+      <div class="summary-sentence">
         <p>
           <strong>{record.name}</strong>: a {what} of {record.shape[2]} steps was measured at each of {record.shape[0]}
           {" "}
@@ -29,16 +29,17 @@ export function Story({ session }: { session: Session; derived: Derived }) {
   const forward = network.direction === "im2spec";
   const image = `${network.window} × ${network.window} patch`;
   return (
-    <div class="story">
+    <div class="summary-sentence">
       <p>
         <span class="step-tag tag-in">Input</span> {forward ? `the ${image} around a pixel` : `the ${what} at a pixel`}
         {" "}
-        <span class="story-arrow" aria-hidden="true">→</span> <span class="step-tag tag-out">Predicted</span>{" "}
+        <span class="summary-sentence-arrow" aria-hidden="true">→</span> <span class="step-tag tag-out">Predicted</span>
+        {" "}
         {forward ? `the ${what} there (${network.points} steps)` : `the ${image} around it`}, through {network.latent}
         {" "}
         latent numbers.
       </p>
-      {scores?.verdict && <p class="muted story-verdict">{scores.verdict}</p>}
+      {scores?.verdict && <p class="muted summary-verdict">{scores.verdict}</p>}
       {scores && <ScoreBar test={scores.test} ridge={scores.baselines.ridge} mean={scores.baselines.mean} />}
       {!learnedFrom(model.model, record) && model.model.training && (
         <p class="notice">
