@@ -46,6 +46,8 @@ export const scoresSchema = z.object({
     nearest: scoreSchema,
     /** RBF kernel ridge regression, constants chosen inside the training part. */
     kernelRidge: scoreSchema.optional(),
+    /** 200 extremely randomised trees; absent from models of before 0.2.0. */
+    trees: scoreSchema.optional(),
   }),
   /** Scores of spatial blocks of the test part, from which intervals are bootstrapped. */
   byBlock: z.array(scoreSchema.extend({ region: regionSchema, count: z.int() })).optional(),

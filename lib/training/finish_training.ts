@@ -60,6 +60,7 @@ export async function finishTraining(context: Context, results: Results): Promis
   const baselines = await predictBaselines(data.train, data.test, {
     cols: cube.shape[1],
     window: request.window,
+    seed: request.seed,
     pause,
   });
   const physical = (values: Float32Array) => unstandardise(values, data.scaler.output);
@@ -80,6 +81,7 @@ export async function finishTraining(context: Context, results: Results): Promis
       ridge: physical(baselines.ridge),
       nearest: physical(baselines.nearest),
       kernelRidge: physical(baselines.kernelRidge),
+      trees: physical(baselines.trees),
     },
     coverage,
   });

@@ -13,7 +13,7 @@ function noisy(target_NO: Float32Array, sd: number, seed: number): Float32Array 
   return target_NO.map((t) => t + sd * random.normal());
 }
 
-function input(modelSd: number, ridgeSd: number, kernelSd = 3): EvaluationInput {
+function input(modelSd: number, ridgeSd: number, kernelSd = 3, treesSd = 3): EvaluationInput {
   const target_NO = noisy(new Float32Array(2 * pixels.length), 2, 1);
   const scored = (predicted_NO: Float32Array) => ({ pixels, predicted_NO, target_NO });
   return {
@@ -28,6 +28,7 @@ function input(modelSd: number, ridgeSd: number, kernelSd = 3): EvaluationInput 
       ridge: noisy(target_NO, ridgeSd, 3),
       nearest: noisy(target_NO, 3, 4),
       kernelRidge: noisy(target_NO, kernelSd, 5),
+      trees: noisy(target_NO, treesSd, 6),
     },
   };
 }
@@ -69,6 +70,14 @@ Deno.test("verdicts follow the interval of the gain over ridge", () => {
   assert.match(evaluate(input(1.2, 1)).verdict!, /loses to ridge.*\(-3\d % \(-\d+ to -\d+\)\)/);
   assert.match(evaluate(input(1.2, 1.2)).verdict!, /cannot be told apart.*not supported/);
   assert.match(evaluate(input(1, 1.2, 0.5)).verdict!, /Kernel ridge regression does better than im2spec/);
+  assert.match(
+    evaluate(input(1, 1.4, 0.7, 0.5)).verdict!,
+    /A forest of extremely randomised trees does better than im2spec/,
+  );
+  assert.match(
+    evaluate(input(1, 2, 3, 1.4)).verdict!,
+    /im2spec beats the best baseline, a forest of extremely randomised trees, by [45]\d % \(\d+ to \d+\)/,
+  );
   const worthless = evaluate(input(3, 4)).verdict!;
   assert.match(worthless, /beats ridge.*im2spec does not beat the mean training target for certain \(-\d+ %/);
   assert.ok(!worthless.includes("is supported"), worthless);

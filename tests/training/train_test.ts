@@ -23,7 +23,7 @@ Deno.test("a training streams its epochs and ends with scores, baselines, best a
   assertEquals(training!.history.testLoss, epochs.map((event) => event.testLoss));
   // 22 columns: 15 to train on, of which 2 to 14 have a patch; rows 2 to 18; test columns 18 to 20.
   assertEquals([training!.trainPixels, training!.testPixels], [17 * 13, 17 * 3]);
-  for (const name of ["mean", "ridge", "nearest", "kernelRidge"] as const) {
+  for (const name of ["mean", "ridge", "nearest", "kernelRidge", "trees"] as const) {
     assert.ok(scores!.baselines[name]!.mse! > 0, name);
   }
   assert.ok(scores!.baselines.ridge.mse! < 0.7 * scores!.baselines.mean.mse!, "the image tells of the loops");

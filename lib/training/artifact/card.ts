@@ -72,6 +72,7 @@ function scoreSection({ scores, training, unit }: ModelManifest): string {
     ["baseline: ridge regression", scores.baselines.ridge],
     ["baseline: nearest training input", scores.baselines.nearest],
     ["baseline: RBF kernel ridge regression", scores.baselines.kernelRidge],
+    ["baseline: extremely randomised trees", scores.baselines.trees],
   ];
   const table = [
     `| on ${training ? training.testPixels : "the"} held-out pixels | mse${unit ? `, (${unit})²` : ""} | nrmse | r2 |`,

@@ -1,3 +1,4 @@
+import { MOST_FEATURES, predictExtraTrees } from "../../analysis/extra_trees.ts";
 import { fitKernelRidge, type KernelConstants, predictKernelRidge, squaredDistances } from "./kernel_ridge.ts";
 import type { Pause } from "../pause.ts";
 import { columnMeans, fitRidge, mostRidgeSamples, predictLinear } from "./ridge.ts";
@@ -12,32 +13,37 @@ export interface BaselinePredictions {
   ridge: Float32Array;
   nearest: Float32Array;
   kernelRidge: Float32Array;
+  trees: Float32Array;
 }
 
 export interface BaselineOptions {
   /** Columns of the map, to know where a pixel lies. */
   cols: number;
   window: number;
+  /** Of the trees; default 1. */
+  seed?: number;
   pause: Pause;
 }
 
 const FOLDS = 4;
-const RIDGE_PENALTIES = [1e-3, 1e-2, 1e-1, 1, 10, 100, 1000];
-const KERNEL_PENALTIES = [1e-3, 1e-2, 0.1, 1];
+const RIDGE_PENALTIES = [1e-3, 3e-3, 1e-2, 3e-2, 0.1, 0.3, 1, 3, 10, 100, 1000];
+const KERNEL_PENALTIES = [0.01, 0.03, 0.1, 0.3, 1, 3];
 /** Times 1 / (median squared distance). */
-const KERNEL_WIDTHS = [0.1, 0.3, 1, 3, 10];
+const KERNEL_WIDTHS = [0.1, 0.3, 1, 3];
 /** The kernel matrix has this many rows at most, so that a fit stays a matter of seconds. */
 const MOST_KERNEL_PIXELS = 1500;
 const MOST_FOLD_PIXELS = 350;
 /** Constants are chosen on at most so many output values, evenly spaced. */
 const MOST_FOLD_OUTPUTS = 64;
 const MOST_STEPS = 2e9;
+/** Training pixels x inputs tried at a node: what a forest of 200 trees goes through at each level, some seconds in all. */
+const MOST_TREE_VALUES = 2e5;
 
 /**
  * Fits the baselines to the training part alone and predicts the inputs of `test`. The penalties of both regressions and
  * the kernel's width are chosen by spatial cross-validation inside the training part. Costs are bounded by thinning the
  * training part evenly: at most 1500 pixels for the kernel and as many as 2e9
- * differences allow, 600 for the ridge regression of more than 400 inputs.
+ * differences allow, 600 for the ridge regression of more than 400 inputs, 2e5 values (pixels x inputs) for the trees.
  */
 export async function predictBaselines(
   train: PairSet,
@@ -52,6 +58,7 @@ export async function predictBaselines(
     ridge: await ridgeBaseline(train, test, options),
     nearest: await nearestBaseline(train, test, pause),
     kernelRidge: await kernelBaseline(train, test, options),
+    trees: await treesBaseline(train, test, options),
   };
 }
 
@@ -90,7 +97,16 @@ async function nearestBaseline(train: PairSet, test: PairSet, pause: Pause): Pro
   return output_MO;
 }
 
-async function kernelBaseline(train: PairSet, test: PairSet, options: BaselineOptions): Promise<Float32Array> {
+/** Standardised predictions of `test` by extremely randomised trees on `train`. */
+export async function treesBaseline(train: PairSet, test: PairSet, { pause, seed = 1 }: BaselineOptions) {
+  const tried = Math.min(MOST_FEATURES, train.input_NI.length / train.pixels.length);
+  const known = thinPairs(train, Math.floor(MOST_TREE_VALUES / tried));
+  const samples = { count: known.pixels.length, input_NI: known.input_NI, target_NO: known.target_NO };
+  return await predictExtraTrees(samples, test.input_NI, { seed, pause });
+}
+
+/** Standardised predictions of `test` by kernel ridge regression on `train`. */
+export async function kernelBaseline(train: PairSet, test: PairSet, options: BaselineOptions): Promise<Float32Array> {
   const { pause } = options;
   const size = train.input_NI.length / train.pixels.length;
   const width = Math.max(size, train.target_NO.length / train.pixels.length);

@@ -40,6 +40,7 @@ export function evaluate(input: EvaluationInput): Scores {
       ridge: scoreOf(baselineBlocks.ridge),
       nearest: scoreOf(baselineBlocks.nearest),
       kernelRidge: scoreOf(baselineBlocks.kernelRidge),
+      trees: scoreOf(baselineBlocks.trees),
     },
     byBlock: blocks.map((block) => ({ region: block.region, count: block.count, ...scoreOf([block]) })),
     intervals: intervalsOf(blocks, baselineBlocks, input.seed),

@@ -9,20 +9,42 @@ type Gain = { value: number; interval?: [number, number] };
  * and its 90 % interval: `im2spec beats ridge regression on held-out pixels by 12 % (4 to 19): …`.
  */
 export function verdictOf(direction: Direction, scores: Omit<Scores, "verdict">): string {
-  const gain = (name: "mean" | "ridge" | "kernelRidge"): Gain | undefined => {
+  const gain = (name: keyof typeof GAIN_OVER): Gain | undefined => {
     const [model, baseline] = [scores.test.mse, scores.baselines[name]?.mse];
     if (model === null || baseline === null || baseline === undefined || baseline === 0) return undefined;
     return { value: 1 - model / baseline, interval: scores.intervals?.[GAIN_OVER[name]] };
   };
-  const [mean, ridge, kernel] = [gain("mean"), gain("ridge"), gain("kernelRidge")];
+  const [mean, ridge] = [gain("mean"), gain("ridge")];
   if (!mean || !ridge) return "The scores are not finite: nothing can be said";
   const sentences = [overRidge(direction, ridge, won(mean))];
   if (!won(ridge)) sentences.push(linearRelation(scores));
   if (!won(mean)) sentences.push(`${direction} does not beat the mean training target for certain (${percent(mean)})`);
-  if (kernel && lost(kernel)) {
-    sentences.push(`Kernel ridge regression does better than ${direction} (${percent(kernel)})`);
-  }
+  const best = bestBaseline(scores);
+  const gained = best && best !== "ridge" && gain(best);
+  if (gained) sentences.push(overBest(direction, BASELINE_NAMES[best], gained));
   return sentences.join(". ");
+}
+
+const BASELINE_NAMES = {
+  ridge: "ridge regression",
+  nearest: "the nearest training input",
+  kernelRidge: "kernel ridge regression",
+  trees: "a forest of extremely randomised trees",
+} as const;
+type Baseline = keyof typeof BASELINE_NAMES;
+
+/** The baseline with the smallest held-out error, the mean apart. */
+function bestBaseline({ baselines }: Omit<Scores, "verdict">): Baseline | undefined {
+  const mseOf = (name: Baseline) => baselines[name]?.mse ?? Infinity;
+  const best = (Object.keys(BASELINE_NAMES) as Baseline[]).reduce((a, b) => mseOf(b) < mseOf(a) ? b : a);
+  return mseOf(best) < Infinity ? best : undefined;
+}
+
+function overBest(direction: Direction, name: string, gain: Gain): string {
+  const gained = percent(gain);
+  if (lost(gain)) return `${name[0].toUpperCase()}${name.slice(1)} does better than ${direction} (${gained})`;
+  if (won(gain)) return `${direction} beats the best baseline, ${name}, by ${gained}`;
+  return `${direction} and the best baseline, ${name}, cannot be told apart (${gained})`;
 }
 
 /** Names of the intervals of the gains over each baseline. */
@@ -31,6 +53,7 @@ export const GAIN_OVER = {
   ridge: "gainOverRidge",
   nearest: "gainOverNearest",
   kernelRidge: "gainOverKernelRidge",
+  trees: "gainOverTrees",
 } as const;
 /** Name of the interval of what ridge regression gains over the mean. */
 export const RIDGE_OVER_MEAN = "ridgeGainOverMean";

@@ -130,6 +130,7 @@ function ScoresPanel({ model, path }: { model: ModelView; path: string }) {
       ["Ridge regression", scores.baselines.ridge],
       ["Nearest training input", scores.baselines.nearest],
       ["RBF kernel ridge", scores.baselines.kernelRidge],
+      ["Extremely randomised trees", scores.baselines.trees],
     ]
     : [];
   return (
