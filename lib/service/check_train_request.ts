@@ -5,7 +5,7 @@ import { buildNetwork } from "../../models/build_network.ts";
 import type { CubeRecord } from "../schemas/cube.ts";
 import type { TrainRequest } from "../schemas/job.ts";
 import type { ModelManifest } from "../schemas/model.ts";
-import { calibrationRegion } from "../training/evaluation/calibration_region.ts";
+import { calibrationRegion } from "../training/calibration_region.ts";
 import { seenRegions } from "../training/evaluation/seen_regions.ts";
 
 /** What one training job may hold: its patches and spectra, and the activations of one mini-batch. */

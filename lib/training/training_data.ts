@@ -15,7 +15,7 @@ import {
 } from "../cube/split.ts";
 import type { TrainRequest } from "../schemas/job.ts";
 import type { Scaler } from "../schemas/model.ts";
-import { calibrationRegion } from "./evaluation/calibration_region.ts";
+import { calibrationRegion } from "./calibration_region.ts";
 import { thin } from "./thin.ts";
 
 /** Inputs and targets of some pixels, standardised; N x input size and N x output size. */

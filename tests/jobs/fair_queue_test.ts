@@ -1,4 +1,4 @@
-import { FairQueue } from "../../lib/jobs/queue/fair_queue.ts";
+import { FairQueue } from "../../lib/jobs/processes/fair_queue.ts";
 import { assertEquals } from "../support/assert.ts";
 
 function filled(): FairQueue<string> {

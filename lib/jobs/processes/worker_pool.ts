@@ -1,6 +1,6 @@
 import { LoopscopeError } from "../../base/errors.ts";
 import type { ResultTree } from "../../base/nd_array.ts";
-import { FairQueue } from "../queue/fair_queue.ts";
+import { FairQueue } from "./fair_queue.ts";
 import { type CallOptions, WORKER_REPLACED, type WorkerOptions, WorkerProcess } from "./worker_process.ts";
 
 export interface PoolOptions {

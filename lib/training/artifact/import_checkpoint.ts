@@ -5,7 +5,7 @@ import { unprocessable } from "../../base/errors.ts";
 import type { Axis } from "../../schemas/cube.ts";
 import type { NetworkOptions, Scaler } from "../../schemas/model.ts";
 import type { TrainedModel } from "./artifact.ts";
-import { checkScaler } from "../inference/check_scaler.ts";
+import { checkScaler } from "./check_scaler.ts";
 import { makeCheck } from "./model_check.ts";
 import { stateFromSafetensors } from "./state_from_safetensors.ts";
 

@@ -1,4 +1,4 @@
-import { arrayClaim } from "../../array_claim.ts";
+import { arrayClaim } from "./array_claim.ts";
 import { uniformValues } from "../../axes.ts";
 import type { DescribedAxis } from "../../described_array.ts";
 import { smallNumbers } from "../hdf5_array.ts";

@@ -1,4 +1,4 @@
-import { arrayClaim } from "../../array_claim.ts";
+import { arrayClaim } from "./array_claim.ts";
 import type { DescribedAxis } from "../../described_array.ts";
 import { smallNumbers } from "../hdf5_array.ts";
 import { attributeNumber, attributeText, attributeTexts } from "../hdf5_attributes.ts";

@@ -1,5 +1,5 @@
 import type { DescribedAxis } from "../../described_array.ts";
-import { arrayClaim } from "../../array_claim.ts";
+import { arrayClaim } from "./array_claim.ts";
 import { attributeReferences, attributeText, attributeTexts } from "../hdf5_attributes.ts";
 import { smallNumbers } from "../hdf5_array.ts";
 import type { Hdf5Context, Hdf5Dialect } from "../hdf5_dialect.ts";

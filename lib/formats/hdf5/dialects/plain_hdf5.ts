@@ -1,4 +1,4 @@
-import { arrayClaim } from "../../array_claim.ts";
+import { arrayClaim } from "./array_claim.ts";
 import type { DescribedAxis } from "../../described_array.ts";
 import { displayName } from "../../display_name.ts";
 import { attributeText } from "../hdf5_attributes.ts";

@@ -1,14 +1,13 @@
-import { unprocessable } from "../base/errors.ts";
-import { arrayCube, type DescribedArray, isCube } from "./described_array.ts";
-import { displayName } from "./display_name.ts";
-import { hdf5Array } from "./hdf5/hdf5_array.ts";
-import type { DescribedAxis } from "./described_array.ts";
-import type { Hdf5Claim, Hdf5Context } from "./hdf5/hdf5_dialect.ts";
-import type { Hdf5Dataset } from "./hdf5/hdf5_file.ts";
-import { hdf5Images } from "./hdf5/hdf5_images.ts";
-import { type Hdf5Packing, packingOf } from "./hdf5/hdf5_packing.ts";
-import { imagesOnGrid } from "./image_channels.ts";
-import { formatShape } from "./format_shape.ts";
+import { unprocessable } from "../../../base/errors.ts";
+import { arrayCube, type DescribedArray, type DescribedAxis, isCube } from "../../described_array.ts";
+import { displayName } from "../../display_name.ts";
+import { hdf5Array } from "../hdf5_array.ts";
+import type { Hdf5Claim, Hdf5Context } from "../hdf5_dialect.ts";
+import type { Hdf5Dataset } from "../hdf5_file.ts";
+import { hdf5Images } from "../hdf5_images.ts";
+import { type Hdf5Packing, packingOf } from "../hdf5_packing.ts";
+import { imagesOnGrid } from "../../image_channels.ts";
+import { formatShape } from "../../format_shape.ts";
 
 export interface ArrayClaimOptions {
   format: string;

@@ -1,6 +1,6 @@
-import { unprocessable } from "../../base/errors.ts";
-import type { Region } from "../../cube/cube.ts";
-import type { PixelSplit } from "../../cube/split.ts";
+import { unprocessable } from "../base/errors.ts";
+import type { Region } from "../cube/cube.ts";
+import type { PixelSplit } from "../cube/split.ts";
 
 const HELD_SHARE = 0.12;
 const SMALLEST_TRAIN_LINES = 4;
