@@ -29,6 +29,7 @@ import {
 } from "./prediction.ts";
 import { problemSchema } from "./problem.ts";
 import {
+  consensusResultSchema,
   dbscanResultSchema,
   errorsResultSchema,
   gmmResultSchema,
@@ -96,6 +97,7 @@ const ANSWERS = {
   Dbscan: dbscanResultSchema,
   Predictions: predictionsResultSchema,
   Errors: errorsResultSchema,
+  Consensus: consensusResultSchema,
   Latents: latentsResultSchema,
   Gmm: gmmResultSchema,
   Manifold: manifoldResultSchema,

@@ -89,6 +89,7 @@ export const modelResultQuerySchemas = {
     col: integerText(0, MAX_PIXEL).optional(),
   }).refine(({ row, col }) => (row === undefined) === (col === undefined), "expected row and col, or neither"),
   errors: noQuerySchema,
+  consensus: noQuerySchema,
   latents: noQuerySchema,
   gmm: z.strictObject({
     components: components(),
@@ -98,7 +99,7 @@ export const modelResultQuerySchemas = {
   manifold: z.strictObject({ steps: integerText(2, 64).default(16), dims: pairText().default([0, 1]) }),
   suggest: z.strictObject({
     count: integerText(1, 1000).default(10),
-    by: z.enum(["error", "uncertainty", "novelty", "diversity"]).default("error"),
+    by: z.enum(["error", "uncertainty", "novelty", "diversity", "consensus"]).default("error"),
   }),
   dbscan: z.strictObject({ radius: radius(), minPoints: minPoints() }),
   pca: z.strictObject({ components: components() }),

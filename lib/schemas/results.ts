@@ -83,6 +83,23 @@ export const errorsResultSchema = z.looseObject({
     test: scoreSchema.nullish(),
   }),
 });
+export const consensusResultSchema = z.looseObject({
+  positions: positionsSchema,
+  output: maps("rows x cols x output: the average of model, kernel ridge regression and trees"),
+  mse: maps("rows x cols"),
+  nrmse: maps("rows x cols"),
+  smallest: maps("rows x cols, smallest mean squared error of any method"),
+  explainedBy: maps("rows x cols, the place of that method in `methods`"),
+  methods: z.array(z.string()),
+  isTrain: maps("rows x cols; on training pixels errors are those of a fit"),
+  scores: z.looseObject({
+    model: scoreSchema.nullable(),
+    ridge: scoreSchema.nullable(),
+    kernelRidge: scoreSchema.nullable(),
+    trees: scoreSchema.nullable(),
+    consensus: scoreSchema.nullable(),
+  }),
+});
 export const latentsResultSchema = z.looseObject({ positions: positionsSchema, latents: array, maps: array });
 export const gmmResultSchema = z.looseObject({
   weights: maps("components"),

@@ -173,6 +173,7 @@ export type CubeResultName = "pca" | "nmf" | "loops" | "patchGmm" | "dbscan" | "
 export type ModelResultName =
   | "predictions"
   | "errors"
+  | "consensus"
   | "latents"
   | "gmm"
   | "manifold"

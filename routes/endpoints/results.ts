@@ -68,6 +68,13 @@ const MODEL_RESULTS: ResultRoute<ModelResultName>[] = [
     summary: "Error maps and scores of train, guard and test pixels",
     main: "mse",
   },
+  {
+    result: "consensus",
+    schema: "Consensus",
+    path: "consensus",
+    summary: "Average of unlike methods, its error maps, and what no method explains",
+    main: "output",
+  },
   { result: "latents", schema: "Latents", path: "latents", summary: "Latent variables as maps", main: "latents" },
   {
     result: "gmm",

@@ -89,6 +89,37 @@ for (const direction of ["im2spec", "spec2im"] as const) {
         assert.ok(child(tree.scores, "guard", "mse") as number > 0);
       });
 
+      await t.step(
+        "consensus: the average of three methods, what the best of all leaves, scores of the test pixels",
+        async () => {
+          const tree = await compute("consensus", input());
+          const size = outputShape.reduce((a, b) => a * b);
+          const output = array(tree.output, [17, 19, ...outputShape]);
+          const mse = array(tree.mse, [ROWS, COLS]).data, smallest = array(tree.smallest, [ROWS, COLS]).data;
+          const own = array((await compute("errors", input())).mse, [ROWS, COLS]).data;
+          for (let pixel = 0; pixel < ROWS * COLS; pixel++) {
+            assertEquals(Number.isNaN(smallest[pixel]), Number.isNaN(mse[pixel]));
+            if (!Number.isNaN(mse[pixel])) assert.ok(smallest[pixel] <= mse[pixel] && smallest[pixel] <= own[pixel]);
+          }
+          if (forward) {
+            const n = 8 * 19 + 10, target = cube.readSpectrum(10, 12);
+            const byHand = target.reduce((sum, v, s) => sum + (v - output.data[n * size + s]) ** 2 / size, 0);
+            assertClose([mse[10 * COLS + 12]], [byHand], 1e-5 * byHand);
+          }
+          assertClose([child(tree, "scores", "model", "r2") as number], [
+            child(await compute("errors", input()), "scores", "test", "r2") as number,
+          ], 1e-9);
+          const best = array(tree.explainedBy, [ROWS, COLS]).data.filter(Number.isFinite);
+          assert.ok(new Set(best).size > 1 && best.every((k) => Number.isInteger(k) && k >= 0 && k < 5));
+          assertEquals(await compute("consensus", input()), tree, "the same bits again");
+          const { points } = await compute("suggest", input({ count: 1, by: "consensus" }));
+          const [{ row, col, score }] = points as { row: number; col: number; score: number }[];
+          assertEquals(score, smallest[row * COLS + col]);
+          const elsewhere = { ...input(), cubeSha256: "f".repeat(64) };
+          await assertFailsWith("not_trained_here", () => compute("consensus", elsewhere));
+        },
+      );
+
       await t.step("errors: pixels that were only filled in are in no score", async () => {
         const filledFrom = (row: number) => ({
           ...cube,

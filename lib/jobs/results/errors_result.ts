@@ -65,8 +65,8 @@ function trainedScores(input: ResultInput): { [name: string]: ResultTree } {
   return { baselines, byBlock, intervals, verdict, coverage } as { [name: string]: ResultTree };
 }
 
-/** The score over all pixels of one part; undefined for a part without pixels. */
-function scorePart(
+/** The score over all pixels of one part; null for a part without pixels. */
+export function scorePart(
   { pixels, target_NO }: MeasuredPairs,
   output_NO: Float32Array,
   labels: Uint8Array,

@@ -1,3 +1,4 @@
+import { consensusResult } from "./consensus_result.ts";
 import { errorsResult } from "./errors_result.ts";
 import { gmmResult } from "./gmm_result.ts";
 import { jacobianResult } from "./jacobian_result.ts";
@@ -24,6 +25,7 @@ export const RESULT_TASKS: Readonly<Record<string, ResultTask>> = {
   dbscan: patchDbscanResult,
   "model.predictions": predictionsResult,
   "model.errors": errorsResult,
+  "model.consensus": consensusResult,
   "model.latents": latentsResult,
   "model.gmm": gmmResult,
   "model.manifold": manifoldResult,

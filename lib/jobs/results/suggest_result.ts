@@ -3,20 +3,21 @@ import { suggestByDiversity, suggestByScore, type Suggestion } from "../../analy
 import { unprocessable } from "../../base/errors.ts";
 import { ndArray, type ResultTree } from "../../base/nd_array.ts";
 import { PIXEL_LABEL } from "../../cube/split.ts";
+import { consensusPredictions } from "./consensus_result.ts";
 import { positionErrors } from "./error_maps.ts";
 import { toMap } from "./map_pixels.ts";
 import { measuredPairs } from "./pairs.ts";
 import { partLabels } from "./parts.ts";
 import { modelOf, type ResultInput } from "./result_input.ts";
 
-type Rule = "error" | "uncertainty" | "novelty" | "diversity";
+type Rule = "error" | "uncertainty" | "novelty" | "diversity" | "consensus";
 
 /**
  * `{by, points: [{row, col, score}], scores?}`: where to measure next, best first. Measured is what the model was trained
  * on; only pixels with a whole patch are suggested. `scores` is the map that was gone by: nrmse, mean width of the
- * ensemble's band, or Mahalanobis distance from the training latents.
+ * ensemble's band, Mahalanobis distance from the training latents, or what no method explains (`consensusPredictions`).
  */
-export function suggestResult(input: ResultInput): Promise<ResultTree> {
+export async function suggestResult(input: ResultInput): Promise<ResultTree> {
   const { cube } = input;
   const { prediction } = modelOf(input);
   const [rows, cols] = cube.shape;
@@ -25,13 +26,14 @@ export function suggestResult(input: ResultInput): Promise<ResultTree> {
   const measured = (pixel: number) => labels[pixel] === PIXEL_LABEL.train;
   const forbidden = (pixel: number) => labels[pixel] === PIXEL_LABEL.outside;
   const options = { count, rows, cols, measured, forbidden };
-  if (by === "diversity") return Promise.resolve({ by, points: pointsTree(suggestByDiversity(options)) });
-  const scores = toMap(cube, prediction, scoresBy(by, input, labels));
+  if (by === "diversity") return { by, points: pointsTree(suggestByDiversity(options)) };
+  const score = by === "consensus" ? (await consensusPredictions(input)).smallest : scoresBy(by, input, labels);
+  const scores = toMap(cube, prediction, score);
   const points = suggestByScore(scores.data, options);
-  return Promise.resolve({ by, points: pointsTree(points), scores: ndArray(scores.data, [rows, cols]) });
+  return { by, points: pointsTree(points), scores: ndArray(scores.data, [rows, cols]) };
 }
 
-function scoresBy(by: Rule, input: ResultInput, labels: Uint8Array): Float64Array {
+function scoresBy(by: Exclude<Rule, "diversity" | "consensus">, input: ResultInput, labels: Uint8Array): Float64Array {
   const { cube } = input;
   const model = modelOf(input);
   const { prediction, manifest } = model;

@@ -17,6 +17,7 @@ export interface Suggestion extends Pin {
 const RULES: [string, string][] = [
   ["", "choose a rule"],
   ["error", "largest error"],
+  ["consensus", "explained by no method"],
   ["novelty", "least like the training part"],
   ["diversity", "spread over the latent space"],
   ["uncertainty", "ensemble disagrees most"],
