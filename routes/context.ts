@@ -33,7 +33,7 @@ export interface ConnectionInfo {
   /** The request's whole body where it is at hand. */
   body?: Uint8Array;
   /** Calls back when the answer has been read or its reader has gone. */
-  onAnswered?: (run: () => void) => void;
+  onResponseEnd?: (run: () => void) => void;
   /** Shared with everything else that is large and has to give way to others. */
   yieldTurn?: Yield;
 }

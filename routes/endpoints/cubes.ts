@@ -13,7 +13,7 @@ import type { AppContext, AppDeps } from "../context.ts";
 import { type App, declare, json } from "../openapi/declare_route.ts";
 import { holdResponse } from "../response/response_backpressure.ts";
 import { renderResult, resultTypeOf } from "../response/render.ts";
-import { arrayAnswers, FILE_BODY, NOT_MODIFIED } from "../openapi/result_docs.ts";
+import { arrayResponses, FILE_BODY, NOT_MODIFIED } from "../openapi/result_docs.ts";
 import { withUploadedFile } from "../request/uploaded_file.ts";
 
 const TAG = "Cubes";
@@ -43,7 +43,7 @@ export function mountCubes(app: App, deps: AppDeps): void {
     params: noParamsSchema,
     query: uploadQuerySchema,
     body: FILE_BODY,
-    answers: {
+    responses: {
       200: {
         description: "The same bytes and options were there already",
         content: json("Cube"),
@@ -70,7 +70,7 @@ export function mountCubes(app: App, deps: AppDeps): void {
     scope: "read",
     params: noParamsSchema,
     query: pageQuerySchema,
-    answers: { 200: { description: "One page", content: json("CubePage") } },
+    responses: { 200: { description: "One page", content: json("CubePage") } },
   }, async ({ query }) => Response.json(await services.cubes.list(query)));
 
   declare(app, deps, {
@@ -81,7 +81,7 @@ export function mountCubes(app: App, deps: AppDeps): void {
     scope: "read",
     params: idParamsSchema,
     query: noQuerySchema,
-    answers: { 200: { description: "The cube", content: json("Cube") }, 304: NOT_MODIFIED },
+    responses: { 200: { description: "The cube", content: json("Cube") }, 304: NOT_MODIFIED },
     errors: [404],
   }, async ({ c, params }) => {
     const body = JSON.stringify(await services.cubes.get(params.id));
@@ -101,7 +101,7 @@ export function mountCubes(app: App, deps: AppDeps): void {
     params: idParamsSchema,
     query: noQuerySchema,
     headers: [{ name: "If-Match", description: "The ETag of the cube", schema: { type: "string" } }],
-    answers: { 204: { description: "Deleted" } },
+    responses: { 204: { description: "Deleted" } },
     errors: [404, 409, 412],
   }, async ({ c, params, caller }) => {
     requireOwner(c, await services.cubes.owns(params.id, caller), `cube ${params.id}`);
@@ -124,7 +124,7 @@ function mountCubeViews(app: App, deps: AppDeps): void {
     params: idParamsSchema,
     query: mapUploadQuerySchema,
     body: FILE_BODY,
-    answers: { 201: { description: "The cube with its new channel", content: json("Cube"), links: CUBE_LINKS } },
+    responses: { 201: { description: "The cube with its new channel", content: json("Cube"), links: CUBE_LINKS } },
     errors: [404, 409],
     untimed: true,
   }, async ({ c, params, query, caller }) => {
@@ -144,7 +144,7 @@ function mountCubeViews(app: App, deps: AppDeps): void {
     scope: "read",
     params: idParamsSchema,
     query: mapQuerySchema,
-    answers: arrayAnswers("`{index, at, axis, values}`", "MapResult"),
+    responses: arrayResponses("`{index, at, axis, values}`", "MapResult"),
     errors: [404, 406],
   }, ({ c, params, query }) => cubeView(c, deps, params.id, () => cubes.map(params.id, query)));
 
@@ -156,7 +156,7 @@ function mountCubeViews(app: App, deps: AppDeps): void {
     scope: "read",
     params: idParamsSchema,
     query: spectrumQuerySchema,
-    answers: arrayAnswers("`{row, col, axis, values, count}`", "SpectrumResult"),
+    responses: arrayResponses("`{row, col, axis, values, count}`", "SpectrumResult"),
     errors: [404, 406],
   }, ({ c, params: { id }, query, caller: { signal } }) => {
     return cubeView(c, deps, id, () => cubes.spectrum(id, query, signal));

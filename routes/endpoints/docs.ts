@@ -19,7 +19,7 @@ export function mountDocs(app: App, deps: AppDeps): void {
       scope: "open",
       params: noParamsSchema,
       query: noParamsSchema, // a link to a page may carry anything
-      answers: { 200: { description: summary, content: { [type]: { schema } } }, 304: NOT_MODIFIED },
+      responses: { 200: { description: summary, content: { [type]: { schema } } }, 304: NOT_MODIFIED },
     }, ({ c }) => {
       const { tag, bytes } = file();
       const headers = cacheHeaders(tag, "changing");

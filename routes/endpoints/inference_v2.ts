@@ -25,7 +25,7 @@ export function mountInference(app: App, deps: AppDeps): void {
     path: "/v2",
     summary: "Server metadata",
     scope: "open",
-    answers: { 200: { description: "Name, version, extensions", content: json("ServerMetadata") } },
+    responses: { 200: { description: "Name, version, extensions", content: json("ServerMetadata") } },
   }, metadata);
   app.get("/v2/", (c) => { // as the protocol's own OpenAPI document writes it
     c.set("route", "/v2");
@@ -36,14 +36,14 @@ export function mountInference(app: App, deps: AppDeps): void {
     path: "/v2/health/live",
     summary: "Whether the process is up",
     scope: "open",
-    answers: { 200: { description: "It is", content: json("Live", { live: true }) } },
+    responses: { 200: { description: "It is", content: json("Live", { live: true }) } },
   }, () => Response.json({ live: true }));
   declare(app, deps, {
     ...nothing,
     path: "/v2/health/ready",
     summary: "Whether models can be asked",
     scope: "open",
-    answers: { 200: { description: "They can", content: json("Ready", { ready: true }) } },
+    responses: { 200: { description: "They can", content: json("Ready", { ready: true }) } },
   }, () => {
     requireReady(deps);
     return Response.json({ ready: true });
@@ -68,7 +68,7 @@ function mountModel(
     path,
     summary: "Model metadata: inputs and outputs",
     scope: "read",
-    answers: { 200: { description: "Tensors", content: json("ModelMetadata") } },
+    responses: { 200: { description: "Tensors", content: json("ModelMetadata") } },
   }, async ({ params }) => {
     const view = await models.version(params.name, versionOf(params));
     return Response.json(metadataOf(view, (await models.get(params.name)).versions));
@@ -79,7 +79,7 @@ function mountModel(
     path: `${path}/ready`,
     summary: "Whether this model can be asked",
     scope: "read",
-    answers: { 200: { description: "It can", content: json("ModelReady") } },
+    responses: { 200: { description: "It can", content: json("ModelReady") } },
   }, async ({ params }) => {
     requireReady(deps);
     const { name } = await models.version(params.name, versionOf(params));
@@ -102,7 +102,7 @@ function mountModel(
       "application/json": { schema: ref("InferRequest"), example: INFER_EXAMPLE },
       "application/octet-stream": { schema: BINARY },
     },
-    answers: {
+    responses: {
       200: {
         description: "JSON, or JSON and then the binary tensors",
         content: { ...json("InferResponse"), "application/octet-stream": { schema: BINARY } },

@@ -31,7 +31,7 @@ export function mountJobs(app: App, deps: AppDeps): void {
     query: noQuerySchema,
     headers: [PREFER_HEADER],
     body: json("TrainRequest", TRAIN_EXAMPLE),
-    answers: {
+    responses: {
       202: { description: "Queued; Location names the job", content: json("Job"), headers: ["Preference-Applied"] },
     },
     errors: [404, 409],
@@ -40,7 +40,7 @@ export function mountJobs(app: App, deps: AppDeps): void {
     const job = await jobs.submit(request, caller);
     const waitMs = preferredWaitMs(c, deps.settings.maxWaitMs);
     const seen = waitMs ? await jobs.waitFor(job.id, waitMs, caller.signal) : job;
-    return jobAnswer(seen, 202, appliedPreference(waitMs));
+    return jobResponse(seen, 202, appliedPreference(waitMs));
   });
 
   declare(app, deps, {
@@ -51,7 +51,7 @@ export function mountJobs(app: App, deps: AppDeps): void {
     scope: "read",
     params: noParamsSchema,
     query: jobsQuerySchema,
-    answers: { 200: { description: "One page", content: json("JobPage") } },
+    responses: { 200: { description: "One page", content: json("JobPage") } },
   }, async ({ c, query, caller }) => {
     const { items, ...rest } = await jobs.list(query);
     const seen = await Promise.all(items.map((job) => asSeenBy(c, deps, { job, caller })));
@@ -67,12 +67,12 @@ export function mountJobs(app: App, deps: AppDeps): void {
     params: idParamsSchema,
     query: noQuerySchema,
     headers: [PREFER_HEADER],
-    answers: { 200: { description: "The job", content: json("Job"), headers: ["Preference-Applied"] } },
+    responses: { 200: { description: "The job", content: json("Job"), headers: ["Preference-Applied"] } },
     errors: [404],
   }, async ({ c, params, caller }) => {
     const waitMs = preferredWaitMs(c, deps.settings.maxWaitMs);
     const job = waitMs ? await jobs.waitFor(params.id, waitMs, caller.signal) : await jobs.get(params.id);
-    return jobAnswer(await asSeenBy(c, deps, { job, caller }), 200, appliedPreference(waitMs));
+    return jobResponse(await asSeenBy(c, deps, { job, caller }), 200, appliedPreference(waitMs));
   });
 
   declare(app, deps, {
@@ -85,11 +85,11 @@ export function mountJobs(app: App, deps: AppDeps): void {
     publicWith: "publicTraining",
     params: idParamsSchema,
     query: noQuerySchema,
-    answers: { 200: { description: "The job as it now is", content: json("Job") } },
+    responses: { 200: { description: "The job as it now is", content: json("Job") } },
     errors: [404, 409],
   }, async ({ c, params, caller }) => {
     requireOwner(c, await jobs.owns(params.id, caller), `job ${params.id}`);
-    return jobAnswer(await jobs.cancel(params.id), 200);
+    return jobResponse(await jobs.cancel(params.id), 200);
   });
   mountEvents(app, deps);
 }
@@ -105,7 +105,7 @@ function mountEvents(app: App, deps: AppDeps): void {
     params: idParamsSchema,
     query: noQuerySchema,
     headers: [{ name: "Last-Event-ID", description: "Resume after this event", schema: { type: "string" } }],
-    answers: {
+    responses: {
       200: {
         description: "Events until `done`; the `id` of each serves as Last-Event-ID",
         content: { "text/event-stream": { schema: { type: "string" } } },
@@ -133,7 +133,7 @@ async function asSeenBy(
   return { ...job, request };
 }
 
-function jobAnswer(job: JobRecord, status: number, more: Record<string, string> = {}): Response {
+function jobResponse(job: JobRecord, status: number, more: Record<string, string> = {}): Response {
   const headers = { Location: `/v1/jobs/${job.id}`, "Cache-Control": "no-store", ...more };
   return Response.json(job, { status, headers });
 }

@@ -13,10 +13,10 @@ import { check } from "../request/validate.ts";
 import {
   cacheHeaders,
   type Freshness,
+  ifMatchTag,
   notModified,
   requireUnchanged,
   tagOf,
-  wantedTag,
 } from "../response/conditional.ts";
 import type { AppContext, AppDeps } from "../context.ts";
 import { type App, declare, json, ref } from "../openapi/declare_route.ts";
@@ -48,7 +48,7 @@ export function mountModels(app: App, deps: AppDeps): void {
     scope: "read",
     params: noParamsSchema,
     query: pageQuerySchema,
-    answers: { 200: { description: "One page", content: json("ModelPage") } },
+    responses: { 200: { description: "One page", content: json("ModelPage") } },
   }, async ({ query }) => Response.json(await models.list(query)));
 
   declare(app, deps, {
@@ -69,7 +69,7 @@ export function mountModels(app: App, deps: AppDeps): void {
         },
       },
     },
-    answers: { 201: { description: "Stored", content: json("ImportedModel"), links: VERSION_LINKS } },
+    responses: { 201: { description: "Stored", content: json("ImportedModel"), links: VERSION_LINKS } },
     errors: [409],
     untimed: true,
   }, async ({ c, caller }) => {
@@ -91,11 +91,11 @@ export function mountModels(app: App, deps: AppDeps): void {
     scope: "read",
     params: modelParamsSchema,
     query: noQuerySchema,
-    answers: { 200: { description: "The model", content: json("ModelSummary") }, 304: NOT_MODIFIED },
+    responses: { 200: { description: "The model", content: json("ModelSummary") }, 304: NOT_MODIFIED },
     errors: [404],
   }, async ({ c, params }) => {
     const summary = await models.get(params.name);
-    return notModified(c, await summaryHeaders(deps, summary)) ?? await summaryAnswer(deps, summary);
+    return notModified(c, await summaryHeaders(deps, summary)) ?? await summaryResponse(deps, summary);
   });
   mountVersions(app, deps);
   mountAliases(app, deps);
@@ -111,7 +111,7 @@ function mountVersions(app: App, deps: AppDeps): void {
     path,
     summary: "One version: network, scaler, training, scores, card",
     scope: "read",
-    answers: { 200: { description: "The version", content: json("Model") }, 304: NOT_MODIFIED },
+    responses: { 200: { description: "The version", content: json("Model") }, 304: NOT_MODIFIED },
   }, async ({ c, params }) => {
     const body = JSON.stringify(await models.version(params.name, params.version));
     return tagged(c, { tag: tagOf(body), freshness: "revalidate" }, () => body, "application/json");
@@ -123,7 +123,7 @@ function mountVersions(app: App, deps: AppDeps): void {
     path: `${path}/weights`,
     summary: "The weights as safetensors with PyTorch's names",
     scope: "read",
-    answers: {
+    responses: {
       200: {
         description: "safetensors",
         content: { "application/octet-stream": { schema: BINARY } },
@@ -135,9 +135,9 @@ function mountVersions(app: App, deps: AppDeps): void {
     const { weights, version: number } = await models.version(name, version);
     const tag = { tag: weights.sha256, freshness: freshnessOf(version) };
     const bytes = async () => await models.weights(name, version) as Uint8Array<ArrayBuffer>;
-    const answer = await tagged(c, tag, bytes, "application/octet-stream");
-    answer.headers.set("Content-Disposition", `attachment; filename="${name}-${number}.safetensors"`);
-    return answer;
+    const response = await tagged(c, tag, bytes, "application/octet-stream");
+    response.headers.set("Content-Disposition", `attachment; filename="${name}-${number}.safetensors"`);
+    return response;
   });
 
   declare(app, deps, {
@@ -146,7 +146,7 @@ function mountVersions(app: App, deps: AppDeps): void {
     path: `${path}/card`,
     summary: "The model's card",
     scope: "read",
-    answers: {
+    responses: {
       200: { description: "Markdown", content: { "text/markdown": { schema: { type: "string" } } } },
       304: NOT_MODIFIED,
     },
@@ -163,7 +163,7 @@ function mountVersions(app: App, deps: AppDeps): void {
     summary: "Delete a version that no alias names and no job uses",
     scope: "admin",
     headers: [{ name: "If-Match", description: "The ETag of the version", schema: { type: "string" } }],
-    answers: { 204: { description: "Deleted" } },
+    responses: { 204: { description: "Deleted" } },
     errors: [404, 409, 412],
   }, async ({ c, params }) => {
     requireUnchanged(c, tagOf(JSON.stringify(await models.version(params.name, params.version))));
@@ -190,12 +190,12 @@ function mountAliases(app: App, deps: AppDeps): void {
     description: "`If-None-Match: *` only makes an alias and never moves one.",
     params: newAliasParamsSchema,
     body: json("SetAlias", { version: 1 }),
-    answers: { 200: { description: "The model", content: json("ModelSummary"), headers: ["ETag"] } },
+    responses: { 200: { description: "The model", content: json("ModelSummary"), headers: ["ETag"] } },
   }, async ({ c, params: { name, alias } }) => {
     const { version } = check(setAliasSchema, await readJson(c, deps.settings), "body");
     const ifAbsent = c.req.header("if-none-match")?.trim() === "*";
-    const ifMatch = wantedTag(c, await models.aliasTag(name));
-    return await summaryAnswer(deps, await models.setAlias(name, alias, version, { ifMatch, ifAbsent }));
+    const ifMatch = ifMatchTag(c, await models.aliasTag(name));
+    return await summaryResponse(deps, await models.setAlias(name, alias, version, { ifMatch, ifAbsent }));
   });
 
   declare(app, deps, {
@@ -203,9 +203,9 @@ function mountAliases(app: App, deps: AppDeps): void {
     method: "delete",
     summary: "Remove an alias",
     params: aliasParamsSchema,
-    answers: { 200: { description: "The model", content: json("ModelSummary"), headers: ["ETag"] } },
+    responses: { 200: { description: "The model", content: json("ModelSummary"), headers: ["ETag"] } },
   }, async ({ c, params: { name, alias } }) => {
-    return summaryAnswer(deps, await models.removeAlias(name, alias, wantedTag(c, await models.aliasTag(name))));
+    return summaryResponse(deps, await models.removeAlias(name, alias, ifMatchTag(c, await models.aliasTag(name))));
   });
 }
 
@@ -225,7 +225,7 @@ async function tagged(
     new Response(await body(), { headers: { ...headers, "Content-Type": contentType, "Vary": "Accept" } });
 }
 
-async function summaryAnswer(deps: AppDeps, summary: ModelSummary): Promise<Response> {
+async function summaryResponse(deps: AppDeps, summary: ModelSummary): Promise<Response> {
   return Response.json(summary, { headers: await summaryHeaders(deps, summary) });
 }
 

@@ -18,7 +18,7 @@ import { readArray } from "../request/read_array.ts";
 import { readJson, requireType } from "../request/read_json.ts";
 import { renderResult, type ResultType, resultTypeOf } from "../response/render.ts";
 import { bodyBytes, mediaTypeOf } from "../request/request_body.ts";
-import { arrayAnswers } from "../openapi/result_docs.ts";
+import { arrayResponses } from "../openapi/result_docs.ts";
 
 const TAG = "Predictions";
 const BINARY = { type: "string", format: "binary" };
@@ -40,7 +40,7 @@ export function mountPredictions(app: App, deps: AppDeps): void {
     scope: "predict",
     query: predictQuerySchema,
     body: bodyOf(ref("PredictRequest"), PREDICT_EXAMPLE),
-    answers: answersOf(
+    responses: predictionResponses(
       "Prediction",
       "`{model, version, axis?, outputs, latents, warnings}`, for an image also positions",
     ),
@@ -57,7 +57,7 @@ export function mountPredictions(app: App, deps: AppDeps): void {
     const type = resultTypeOf(c.req.header("accept"));
     const { model, inputs } = await readInputs(c, deps, { query, field: "inputs" });
     const { name, version } = parseReference(model);
-    return answer(c, type, await predictions.predict(name, version, inputs, caller), "outputs");
+    return predictionResponse(c, type, await predictions.predict(name, version, inputs, caller), "outputs");
   });
 
   declare(app, deps, {
@@ -70,7 +70,12 @@ export function mountPredictions(app: App, deps: AppDeps): void {
     const type = resultTypeOf(c.req.header("accept"));
     const { model, inputs } = await readInputs(c, deps, { query, field: "inputs" });
     requireSameModel(model, params);
-    return answer(c, type, await predictions.predict(params.name, params.version, inputs, caller), "outputs");
+    return predictionResponse(
+      c,
+      type,
+      await predictions.predict(params.name, params.version, inputs, caller),
+      "outputs",
+    );
   });
   mountHalves(app, deps);
 }
@@ -84,7 +89,7 @@ function mountHalves(app: App, deps: AppDeps): void {
     summary: "Only the latent variables",
     query: predictQuerySchema,
     body: bodyOf(ref("EncodeRequest"), ENCODE_EXAMPLE),
-    answers: answersOf("Encoded", "`{latents}`"),
+    responses: predictionResponses("Encoded", "`{latents}`"),
   }, async ({ c, params, query, caller }) => {
     const type = resultTypeOf(c.req.header("accept"));
     const { model, inputs } = await readInputs(c, deps, { query, field: "inputs" });
@@ -92,7 +97,12 @@ function mountHalves(app: App, deps: AppDeps): void {
     if (!("inputs" in inputs)) {
       throw unprocessable("image_not_taken", "Received an image; expected patches or spectra to encode");
     }
-    return answer(c, type, await predictions.encode(params.name, params.version, inputs.inputs, caller), "latents");
+    return predictionResponse(
+      c,
+      type,
+      await predictions.encode(params.name, params.version, inputs.inputs, caller),
+      "latents",
+    );
   });
 
   declare(app, deps, {
@@ -101,13 +111,18 @@ function mountHalves(app: App, deps: AppDeps): void {
     summary: "Outputs from latent variables",
     query: predictQuerySchema,
     body: bodyOf(ref("DecodeRequest"), DECODE_EXAMPLE),
-    answers: answersOf("Decoded", "`{outputs}`"),
+    responses: predictionResponses("Decoded", "`{outputs}`"),
   }, async ({ c, params, query, caller }) => {
     const type = resultTypeOf(c.req.header("accept"));
     const { model, inputs } = await readInputs(c, deps, { query, field: "latents" });
     requireSameModel(model, params);
     if (!("inputs" in inputs)) throw unprocessable("image_not_taken", "Received an image; expected latents to decode");
-    return answer(c, type, await predictions.decode(params.name, params.version, inputs.inputs, caller), "outputs");
+    return predictionResponse(
+      c,
+      type,
+      await predictions.decode(params.name, params.version, inputs.inputs, caller),
+      "outputs",
+    );
   });
 }
 
@@ -173,7 +188,7 @@ function requireSameModel(model: string | undefined, params: Model): void {
   throw unprocessable("model_twice", `Received the model ${model}; expected ${wanted} as in the path, or none`);
 }
 
-function answer(c: AppContext, type: ResultType, value: ResultTree, main: string): Response {
+function predictionResponse(c: AppContext, type: ResultType, value: ResultTree, main: string): Response {
   holdResponse(c, value);
   return renderResult(type, value, { main, headers: { "Cache-Control": "no-store" } });
 }
@@ -182,6 +197,6 @@ function bodyOf(schema: { $ref: string }, example: unknown): Record<string, Cont
   return { "application/json": { schema, example }, "application/x-npy": { schema: BINARY } };
 }
 
-function answersOf(name: "Prediction" | "Encoded" | "Decoded", description: string) {
-  return { 200: arrayAnswers(description, name)[200] };
+function predictionResponses(name: "Prediction" | "Encoded" | "Decoded", description: string) {
+  return { 200: arrayResponses(description, name)[200] };
 }

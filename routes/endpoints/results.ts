@@ -9,7 +9,7 @@ import { type App, declare } from "../openapi/declare_route.ts";
 import { holdResponse } from "../response/response_backpressure.ts";
 import { appliedPreference, preferredWaitMs } from "../request/prefer.ts";
 import { renderResult, resultTypeOf } from "../response/render.ts";
-import { PREFER_HEADER, resultAnswers } from "../openapi/result_docs.ts";
+import { PREFER_HEADER, resultResponses } from "../openapi/result_docs.ts";
 
 interface ResultRoute<Name extends string> {
   result: Name;
@@ -123,7 +123,7 @@ export function mountResults(app: App, deps: AppDeps): void {
       params: idParamsSchema,
       query: cubeResultQuerySchemas[result] as z.ZodObject,
       headers: [PREFER_HEADER],
-      answers: resultAnswers(summary, schema),
+      responses: resultResponses(summary, schema),
       errors: [404, 406],
     }, ({ c, params, query, caller }) => {
       const ask = (waitMs: number) => results.ofCube(result, params.id, query, waitMs, caller);
@@ -140,7 +140,7 @@ export function mountResults(app: App, deps: AppDeps): void {
       params: appliedParamsSchema,
       query: modelResultQuerySchemas[result] as z.ZodObject,
       headers: [PREFER_HEADER],
-      answers: resultAnswers(summary, schema),
+      responses: resultResponses(summary, schema),
       errors: [404, 406],
     }, ({ c, params: { name, version, cube }, query, caller }) => {
       const ask = (waitMs: number) => results.ofModel(result, { name, version }, cube, query, waitMs, caller);

@@ -19,7 +19,7 @@ export function mountSystem(app: App, deps: AppDeps, metrics: Metrics): void {
     path: "/healthz",
     summary: "Whether the process is up",
     scope: "open",
-    answers: { 200: { description: "It is", content: json("Health", { status: "ok" }) } },
+    responses: { 200: { description: "It is", content: json("Health", { status: "ok" }) } },
   }, () => Response.json({ status: "ok" }, { headers: { "Cache-Control": "no-store" } }));
 
   declare(app, deps, {
@@ -28,7 +28,7 @@ export function mountSystem(app: App, deps: AppDeps, metrics: Metrics): void {
     path: "/readyz",
     summary: "Whether store and compute are ready; 503 while starting or draining",
     scope: "open",
-    answers: { 200: { description: "Ready", content: json("Health", { status: "ok" }) } },
+    responses: { 200: { description: "Ready", content: json("Health", { status: "ok" }) } },
   }, () => {
     requireReady(deps);
     return Response.json({ status: "ok" }, { headers: { "Cache-Control": "no-store" } });
@@ -40,7 +40,7 @@ export function mountSystem(app: App, deps: AppDeps, metrics: Metrics): void {
     path: "/metrics",
     summary: "Prometheus metrics",
     scope: "admin",
-    answers: {
+    responses: {
       200: { description: "Text exposition format", content: { "text/plain": { schema: { type: "string" } } } },
     },
   }, async () => new Response(await metrics.text(), { headers: { "Content-Type": metrics.contentType } }));
@@ -51,7 +51,7 @@ export function mountSystem(app: App, deps: AppDeps, metrics: Metrics): void {
     path: "/v1/system",
     summary: "Version, engine, engines available, limits",
     scope: "read",
-    answers: { 200: { description: "The system", content: json("System") } },
+    responses: { 200: { description: "The system", content: json("System") } },
   }, ({ c }) => {
     const access = {
       scopes: [...c.get("scopes")],

@@ -55,7 +55,7 @@ export function mountUploads(app: App, deps: AppDeps): void {
       { ...header("Upload-Length", "Bytes of the whole file"), schema: { ...WHOLE, minimum: 1 }, required: true },
       header("Upload-Metadata", "Names and base64 values, separated by commas"),
     ],
-    answers: { 201: { description: "Begun: `Location` takes the pieces", headers: STATE } },
+    responses: { 201: { description: "Begun: `Location` takes the pieces", headers: STATE } },
     errors: [409, 412, 413],
   }, async ({ c, caller }) => {
     requireTusVersion(c);
@@ -72,7 +72,7 @@ export function mountUploads(app: App, deps: AppDeps): void {
       path: "/v1/uploads/{id}",
       summary: "How far an upload has come (also with HEAD)",
       params: idParamsSchema,
-      answers: {
+      responses: {
         200: {
           description: "`Upload-Offset`, `Upload-Length`; `Content-Location` when it has become a cube",
           headers: [...STATE, "Content-Location"],
@@ -97,7 +97,7 @@ export function mountUploads(app: App, deps: AppDeps): void {
       },
     ],
     body: { [PIECE]: { schema: BINARY } },
-    answers: {
+    responses: {
       204: {
         description: "Taken; after the last piece `Content-Location` is the cube",
         headers: [...STATE, "Content-Location"],
@@ -128,7 +128,7 @@ export function mountUploads(app: App, deps: AppDeps): void {
     path: "/v1/uploads/{id}",
     summary: "Give an upload up",
     params: idParamsSchema,
-    answers: { 204: { description: "Removed", headers: ["Tus-Resumable"] } },
+    responses: { 204: { description: "Removed", headers: ["Tus-Resumable"] } },
     errors: [404, 409],
   }, remove);
   declare(app, deps, {
@@ -136,7 +136,7 @@ export function mountUploads(app: App, deps: AppDeps): void {
     method: "post",
     summary: "PATCH or DELETE for clients that cannot send them",
     headers: [{ ...header(OVERRIDE, "`PATCH` or `DELETE`"), schema: METHODS, required: true }, ...piece.headers],
-    answers: { 204: { description: "As the method meant answers", headers: ["Tus-Resumable"] } },
+    responses: { 204: { description: "As the method meant answers", headers: ["Tus-Resumable"] } },
   }, (request) => {
     const met = request.c.req.header(OVERRIDE);
     if (met === "PATCH") return append(request);

@@ -13,7 +13,7 @@ export function limitCallerConcurrency({ keys, settings }: AppDeps): MiddlewareH
   const most = settings.maxRequestsPerCaller;
   return async (c, next) => {
     const caller = c.get("callerId");
-    if (!keys || !c.env?.onAnswered || caller === "monitor") return await next();
+    if (!keys || !c.env?.onResponseEnd || caller === "monitor") return await next();
     const mine = running.of(caller);
     if (mine >= most) {
       const message =
@@ -21,7 +21,7 @@ export function limitCallerConcurrency({ keys, settings }: AppDeps): MiddlewareH
       throw new LoopscopeError("tooMany", "too_many_at_once", message, { retryAfterS: 1 });
     }
     running.add(caller, 1);
-    c.env.onAnswered(() => running.add(caller, -1));
+    c.env.onResponseEnd(() => running.add(caller, -1));
     await next();
   };
 }

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { conflict, malformed, unprocessable } from "../../lib/base/errors.ts";
-import type { StoredAnswer } from "../../lib/schemas/idempotency.ts";
+import type { StoredResponse } from "../../lib/schemas/idempotency.ts";
 import type { AppContext, AppDeps } from "../context.ts";
 import { boundaryOf, readMultipart } from "../request/multipart.ts";
 import { mediaTypeOf, sentStream } from "../request/request_body.ts";
@@ -22,13 +22,13 @@ const ASKING_HEADERS = [
  * is refused (422), and while the first is being answered the second is a conflict. Errors are not kept: after one the
  * key is free, since the request changed nothing; nor are large answers, which only predictions have. The request's fingerprint is hashed as its body streams by; of a form, the names and contents count, not the boundary.
  */
-export async function answerIdempotently(
+export async function handleIdempotently(
   c: AppContext,
   deps: AppDeps,
-  answer: () => Promise<Response>,
+  handle: () => Promise<Response>,
 ): Promise<Response> {
   const key = c.req.header("idempotency-key");
-  if (key === undefined) return await answer();
+  if (key === undefined) return await handle();
   if (!/^[\x21-\x7e]{1,255}$/.test(key)) {
     throw malformed(
       "invalid_idempotency_key",
@@ -46,11 +46,11 @@ export async function answerIdempotently(
   const hash = createFingerprint(c);
   if (claim.state === "done") {
     await drain(c, deps, hash);
-    if (hash.digest() === claim.fingerprint) return replay(claim.answer);
+    if (hash.digest() === claim.fingerprint) return replay(claim.response);
     const message = "Received an Idempotency-Key that was used for another request; expected a new one";
     throw unprocessable("idempotency_key_reused", message);
   }
-  return await answerAndKeep({ c, deps, caller, key, hash }, answer);
+  return await handleAndStore({ c, deps, caller, key, hash }, handle);
 }
 
 interface Claimed {
@@ -61,10 +61,10 @@ interface Claimed {
   hash: Fingerprint;
 }
 
-async function answerAndKeep({ c, deps, caller, key, hash }: Claimed, answer: () => Promise<Response>) {
+async function handleAndStore({ c, deps, caller, key, hash }: Claimed, handle: () => Promise<Response>) {
   try {
     tap(c, hash);
-    const response = await answer();
+    const response = await handle();
     const body = await readSmallBody(response.body, { maxBytes: MAX_STORED_BYTES, yieldTurn: c.get("yieldTurn") });
     const { status, headers } = response;
     if (!hash.complete || status >= 400 || body instanceof ReadableStream) {
@@ -80,9 +80,9 @@ async function answerAndKeep({ c, deps, caller, key, hash }: Claimed, answer: ()
   }
 }
 
-function replay({ status, headers, body }: StoredAnswer): Response {
-  const answer = { status, headers: { ...headers, "Idempotency-Replayed": "true" } };
-  return new Response(bodyOf(status, body.slice()), answer);
+function replay({ status, headers, body }: StoredResponse): Response {
+  const init = { status, headers: { ...headers, "Idempotency-Replayed": "true" } };
+  return new Response(bodyOf(status, body.slice()), init);
 }
 
 /** 204 has no body, not even an empty one. */

@@ -14,8 +14,9 @@ interface Bucket {
 const MAX_CALLERS = 20_000;
 
 /**
- * Token buckets by caller: half a minute's requests at once, then at the steady rate. The longest unseen are dropped.
- * Not `hono-rate-limiter`: it counts fixed windows and has one limit for all callers.
+ * Token buckets by caller: half a minute's requests at once, then the steady rate. The least recently seen are dropped.
+ * Not `hono-rate-limiter`: it counts in fixed windows, so twice the limit fits around a boundary, and its memory store does
+ * not bound the number of callers.
  */
 export function createRateLimit(clock: Clock): RateLimit {
   const buckets = new Map<string, Bucket>();

@@ -6,7 +6,7 @@ import { isVisitor, requireScope } from "../middleware/access.ts";
 import { check } from "../request/validate.ts";
 import type { AppContext, AppDeps, AppEnv } from "../context.ts";
 import { type ContentDoc, type Declaration, describeRoute } from "./describe_route.ts";
-import { answerIdempotently } from "../middleware/idempotency.ts";
+import { handleIdempotently } from "../middleware/idempotency.ts";
 
 export type App = OpenAPIHono<AppEnv>;
 
@@ -44,15 +44,15 @@ export function declare<P extends z.ZodObject, Q extends z.ZodObject>(
     c.set("route", path);
     const invited = publicWith !== undefined && isVisitor(c, deps) && deps.settings[publicWith];
     if (scope !== "open" && !invited) requireScope(c, scope);
-    const answer = async () => {
+    const handle = async () => {
       const request = { c, params: check(params, c.req.param(), "path"), query: check(query, queryOf(c), "query") };
       const idempotencyKey = method === "post" ? c.req.header("idempotency-key") : undefined;
       const who = { id: c.get("callerId"), requestId: c.get("requestId"), idempotencyKey };
       const caller = { ...who, signal: c.get("signal") };
       return await handler({ ...request, caller });
     };
-    const once = () => method === "post" ? answerIdempotently(c, deps, answer) : answer();
-    return untimed ? await once() : await inTime(c, deps.settings.requestTimeoutMs, once);
+    const once = () => method === "post" ? handleIdempotently(c, deps, handle) : handle();
+    return untimed ? await once() : await withTimeLimit(c, deps.settings.requestTimeoutMs, once);
   });
 }
 
@@ -67,7 +67,7 @@ function queryOf(c: AppContext): Record<string, string> {
 }
 
 /** Ends the request with 503 when its time is over; what it started is told through the signal. */
-async function inTime(c: AppContext, timeoutMs: number, run: () => Promise<Response>): Promise<Response> {
+async function withTimeLimit(c: AppContext, timeoutMs: number, run: () => Promise<Response>): Promise<Response> {
   const client = c.get("signal");
   const ended = new AbortController();
   const leave = () => ended.abort(client.reason);

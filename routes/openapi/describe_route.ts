@@ -10,7 +10,7 @@ export interface ContentDoc {
 }
 
 /** What comes back with one status. */
-export interface AnswerDoc {
+export interface ResponseDoc {
   description: string;
   content?: Record<string, ContentDoc>;
   /** Headers beside those that every such answer has. */
@@ -34,7 +34,7 @@ export interface Declaration<P extends z.ZodObject, Q extends z.ZodObject> {
   query: Q;
   headers?: readonly { name: string; description: string; schema: Record<string, unknown>; required?: boolean }[];
   body?: Record<string, ContentDoc>;
-  answers: Record<number, AnswerDoc>;
+  responses: Record<number, ResponseDoc>;
   /** Statuses of the errors that this route can give, beside those that all can. */
   errors?: readonly number[];
   /** Streams are limited by their silence, not by their length. */
@@ -64,7 +64,7 @@ export function describeRoute(
     ...parametersOf(rest.params, "path"),
     ...parametersOf(rest.query, "query"),
     ...headers,
-    ...(rest.answers[304] ? [cached] : []),
+    ...(rest.responses[304] ? [cached] : []),
     ...(method === "post" ? [idempotency] : []),
   ];
   return {
@@ -78,22 +78,22 @@ export function describeRoute(
     ...(rest.scope === "open" ? { security: [] } : {}),
     "x-scope": rest.scope,
     ...(rest.body ? { request: { body: { required: true, content: rest.body } } } : {}),
-    responses: responses({ ...problems(rest), ...rest.answers }, method),
+    responses: responsesOf({ ...problems(rest), ...rest.responses }, method),
   } as RouteConfig;
 }
 
 /** Answers with the headers and links that follow from their status. */
-function responses(answers: Record<number, AnswerDoc>, method: string) {
-  const isCached = answers[304] !== undefined;
+function responsesOf(responses: Record<number, ResponseDoc>, method: string) {
+  const isCached = responses[304] !== undefined;
   return Object.fromEntries(
-    Object.entries(answers).map(([status, { headers = [], links = {}, ...answer }]) => {
+    Object.entries(responses).map(([status, { headers = [], links = {}, ...response }]) => {
       const names = [...STATUS_HEADERS[Number(status)] ?? [], ...headers];
       if (isCached && (status === "200" || status === "304")) names.push("ETag", "Cache-Control");
       if (method === "post" && Number(status) < 300) names.push("Idempotency-Replayed");
       const all = { ...(status === "202" ? { get_v1_jobs_id: { id: "$response.body#/id" } } : {}), ...links };
       const linked = Object.entries(all).map(([operationId, parameters]) => [operationId, { operationId, parameters }]);
       const withLinks = linked.length > 0 ? { links: Object.fromEntries(linked) } : {};
-      return [status, { ...answer, headers: headerRefs(["X-Request-Id", ...names]), ...withLinks }];
+      return [status, { ...response, headers: headerRefs(["X-Request-Id", ...names]), ...withLinks }];
     }),
   );
 }

@@ -1,6 +1,6 @@
 import type { ComponentName } from "../../lib/schemas/openapi.ts";
 import { ref } from "./declare_route.ts";
-import type { AnswerDoc, ContentDoc } from "./describe_route.ts";
+import type { ContentDoc, ResponseDoc } from "./describe_route.ts";
 
 const BINARY = { type: "string", format: "binary" };
 
@@ -13,31 +13,31 @@ export const FILE_BODY: Record<string, ContentDoc> = {
 };
 
 /** 200 with a result in all its forms. */
-export function arrayAnswers(description: string, name: ComponentName) {
+export function arrayResponses(description: string, name: ComponentName) {
   const content: Record<string, ContentDoc> = {
     "application/json": { schema: ref(name) },
     "application/x-npy": { schema: BINARY },
     "application/x-npz": { schema: BINARY },
     "application/octet-stream": { schema: BINARY },
   };
-  const answer: AnswerDoc = { description, content, headers: ["X-Shape", "X-Dtype"] };
-  return { 200: answer, 304: NOT_MODIFIED };
+  const response: ResponseDoc = { description, content, headers: ["X-Shape", "X-Dtype"] };
+  return { 200: response, 304: NOT_MODIFIED };
 }
 
-/** As `arrayAnswers`, or 202 with the job that computes the result. */
-export function resultAnswers(description: string, name: ComponentName) {
-  const pending: AnswerDoc = {
+/** As `arrayResponses`, or 202 with the job that computes the result. */
+export function resultResponses(description: string, name: ComponentName) {
+  const pending: ResponseDoc = {
     headers: ["Retry-After", "Preference-Applied", "Cache-Control"],
     description: "On its way: the job that computes it",
     content: { "application/json": { schema: ref("Job") } },
   };
-  const { 200: ready, 304: unchanged } = arrayAnswers(description, name);
+  const { 200: ready, 304: unchanged } = arrayResponses(description, name);
   return {
     200: { ...ready, headers: [...ready.headers ?? [], "Preference-Applied"] },
     202: pending,
     304: unchanged,
   } as {
-    [status: number]: AnswerDoc;
+    [status: number]: ResponseDoc;
   };
 }
 

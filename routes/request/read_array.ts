@@ -87,7 +87,7 @@ function readNumber(value: unknown, list: () => string, index: number): number {
   throw fault(`${list()}[${index}]`, show(value), "a finite number or null");
 }
 
-function fault(path: string, met: string, wanted: string): LoopscopeError {
-  const message = `received ${met}; expected ${wanted}`;
+function fault(path: string, received: string, expected: string): LoopscopeError {
+  const message = `received ${received}; expected ${expected}`;
   return unprocessable("invalid_array", `Invalid array: ${path}: ${message}`, { issues: [{ path, message }] });
 }

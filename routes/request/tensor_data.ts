@@ -110,6 +110,6 @@ export class BinaryData {
   }
 }
 
-function fault(name: string, met: string, wanted: string): LoopscopeError {
-  return unprocessable("invalid_tensor", `Input ${name}: received ${met}; expected ${wanted}`);
+function fault(name: string, received: string, expected: string): LoopscopeError {
+  return unprocessable("invalid_tensor", `Input ${name}: received ${received}; expected ${expected}`);
 }

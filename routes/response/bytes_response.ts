@@ -7,7 +7,7 @@ const LARGE_BYTES = 65_536;
 export function bytesResponse(pieces: Uint8Array<ArrayBuffer>[], headers: HeadersInit, status = 200): Response {
   const bytes = pieces.reduce((sum, { length }) => sum + length, 0);
   const body = bytes > LARGE_BYTES ? ReadableStream.from(pieces) : joinBytes(pieces);
-  const answer = new Response(body, { status, headers });
-  answer.headers.set("Content-Length", String(bytes));
-  return answer;
+  const response = new Response(body, { status, headers });
+  response.headers.set("Content-Length", String(bytes));
+  return response;
 }

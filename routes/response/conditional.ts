@@ -41,7 +41,7 @@ export function notModified(c: AppContext, headers: Record<string, string>): Res
  * What a change must find unchanged (`If-Match`, RFC 9110, 13.1.1): the current tag where it is among those given, else
  * the first of them, which then fits nothing. Undefined where anything will do: no header, or `*`. Weak tags never fit.
  */
-export function wantedTag(c: AppContext, current: string): string | undefined {
+export function ifMatchTag(c: AppContext, current: string): string | undefined {
   const header = c.req.header("if-match")?.trim();
   if (header === undefined || header === "*") return undefined;
   const tags = [...header.matchAll(/(W\/)?"([^"]*)"/g)].map(([whole, weak, tag]) => weak ? whole : tag);
@@ -50,7 +50,7 @@ export function wantedTag(c: AppContext, current: string): string | undefined {
 
 /** Throws `changed` (412) unless the thing is as the caller has seen it. */
 export function requireUnchanged(c: AppContext, current: string): void {
-  const wanted = wantedTag(c, current);
+  const wanted = ifMatchTag(c, current);
   if (wanted === undefined || wanted === current) return;
   const message = `If-Match is ${wanted}, the ETag is ${current}: look at it again before you change it`;
   throw new LoopscopeError("precondition", "changed", message);

@@ -9,7 +9,7 @@ export interface OutputChoice {
   binary: boolean;
 }
 
-interface Answer {
+interface InferResponse {
   about: { name: string; version: number; id?: string };
   outputs: (OutputChoice & { array: NdArray })[];
 }
@@ -21,18 +21,18 @@ const DATATYPES: Record<DType, string> = { float32: "FP32", float64: "FP64", int
  * client reads it; beside bytes, its length is counted first.
  */
 export async function inferResponse(
-  about: Answer["about"],
+  about: InferResponse["about"],
   tensors: Record<"y" | "latent", NdArray | undefined>,
   { choices, yieldTurn }: { choices: OutputChoice[]; yieldTurn: Yield },
 ): Promise<Response> {
-  const answer = { about, outputs: choices.map((choice) => ({ ...choice, array: tensors[choice.name]! })) };
-  const binaries = answer.outputs.filter(({ binary }) => binary).map(({ array }) => bytesOf(array));
-  const text = streamText(textPieces(answer));
+  const response = { about, outputs: choices.map((choice) => ({ ...choice, array: tensors[choice.name]! })) };
+  const binaries = response.outputs.filter(({ binary }) => binary).map(({ array }) => bytesOf(array));
+  const text = streamText(textPieces(response));
   if (binaries.length === 0) {
     const length: Record<string, string> = "length" in text ? { "Content-Length": String(text.length) } : {};
     return new Response(text, { headers: { "Content-Type": "application/json", ...length } });
   }
-  const textBytes = "length" in text ? text.length : await lengthOf(textPieces(answer), yieldTurn);
+  const textBytes = "length" in text ? text.length : await lengthOf(textPieces(response), yieldTurn);
   const headers = {
     "Content-Type": "application/octet-stream",
     "Content-Length": String(binaries.reduce((sum, { length }) => sum + length, textBytes)),
@@ -43,7 +43,7 @@ export async function inferResponse(
 }
 
 /** ASCII throughout, so that characters count bytes. */
-function* textPieces({ about: { name, version, id }, outputs }: Answer): Generator<string> {
+function* textPieces({ about: { name, version, id }, outputs }: InferResponse): Generator<string> {
   const head = JSON.stringify({ model_name: name, model_version: String(version), id }).replace(/[^\0-\x7f]/g, escape);
   yield `${head.slice(0, -1)},"outputs":[`;
   for (const [i, { name, binary, array }] of outputs.entries()) {

@@ -25,19 +25,19 @@ export function resultTypeOf(accept: string | undefined): ResultType {
 /** A result as JSON, one array of it as NPY or raw float32, or all of its arrays as NPZ. */
 export function renderResult(type: ResultType, value: ResultTree, options: RenderOptions = {}): Response {
   const headers = { ...options.headers, "Content-Type": type, "Vary": "Accept" };
-  const answer = (body: Uint8Array<ArrayBuffer> | ReadableStream, more: Record<string, string> = {}) => {
+  const respond = (body: Uint8Array<ArrayBuffer> | ReadableStream, more: Record<string, string> = {}) => {
     const length: Record<string, string> = "length" in body ? { "Content-Length": String(body.length) } : {};
     return new Response(body, { status: options.status ?? 200, headers: { ...headers, ...length, ...more } });
   };
-  const answerBytes = (pieces: Uint8Array<ArrayBuffer>[], more: Record<string, string> = {}) =>
+  const respondBytes = (pieces: Uint8Array<ArrayBuffer>[], more: Record<string, string> = {}) =>
     bytesResponse(pieces, { ...headers, ...more }, options.status);
-  if (type === "application/json") return answer(streamText(jsonPieces(value)));
-  if (type === "application/x-npz") return answerBytes(npzPieces(collectForNpz(value)));
+  if (type === "application/json") return respond(streamText(jsonPieces(value)));
+  if (type === "application/x-npz") return respondBytes(npzPieces(collectForNpz(value)));
   const array = mainArray(value, options.main);
-  if (type === "application/x-npy") return answerBytes(npyPieces(array));
+  if (type === "application/x-npy") return respondBytes(npyPieces(array));
   const float32 = array.data instanceof Float32Array ? array.data : Float32Array.from(array.data);
   const bytes = new Uint8Array(float32.buffer as ArrayBuffer, float32.byteOffset, float32.byteLength);
-  return answerBytes([bytes], { "X-Shape": array.shape.join(","), "X-Dtype": "float32" });
+  return respondBytes([bytes], { "X-Shape": array.shape.join(","), "X-Dtype": "float32" });
 }
 
 /** All arrays of a result by dotted path; lists of numbers count as arrays. */

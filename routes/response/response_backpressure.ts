@@ -10,11 +10,11 @@ const SMALL_BYTES = 65_536;
  */
 export function holdResponse(c: AppContext, value: ResultTree): void {
   const bytes = bytesIn(value);
-  if (bytes <= SMALL_BYTES || !c.env?.onAnswered) return;
+  if (bytes <= SMALL_BYTES || !c.env?.onResponseEnd) return;
   c.get("signal").throwIfAborted();
   const lease = c.get("unread")(c.get("callerId"));
   lease.take(bytes);
-  c.env.onAnswered(lease.release);
+  c.env.onResponseEnd(lease.release);
 }
 
 function bytesIn(value: ResultTree): number {

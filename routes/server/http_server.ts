@@ -52,7 +52,7 @@ const GONE = new LoopscopeError("cancelled", "cancelled", "The client has gone")
 export async function listen(fetch: Fetch, options: HttpServerOptions): Promise<HttpServer> {
   const yieldTurn = createScheduler();
   const running = new Set<Promise<void>>();
-  const lines: Lines = new WeakMap();
+  const queues: RequestQueues = new WeakMap();
   const server = createServer(
     {
       maxHeaderSize: MAX_HEAD_BYTES,
@@ -61,17 +61,15 @@ export async function listen(fetch: Fetch, options: HttpServerOptions): Promise<
       keepAliveTimeout: options.keepAliveMs,
       requestTimeout: 0, // bodies have limits of their own
     },
-    inTurn(lines, yieldTurn, (incoming, outgoing) => {
-      const answered = answer(fetch, incoming, outgoing, { ...options, yieldTurn }).finally(() =>
-        running.delete(answered)
-      );
-      running.add(answered);
-      return answered;
+    queuePerConnection(queues, yieldTurn, (incoming, outgoing) => {
+      const served = serve(fetch, incoming, outgoing, { ...options, yieldTurn }).finally(() => running.delete(served));
+      running.add(served);
+      return served;
     }),
   );
   server.on("clientError", (error: Error & { code?: string }, socket: Socket) => {
     // Never into an answer that is on its way.
-    if (socket.writable && !lines.get(socket)?.length) refuseMalformedHttp(error, socket);
+    if (socket.writable && !queues.get(socket)?.length) refuseMalformedHttp(error, socket);
     else socket.destroy();
   });
   server.maxConnections = options.maxConnections;
@@ -96,27 +94,27 @@ export async function listen(fetch: Fetch, options: HttpServerOptions): Promise<
 }
 
 /** By connection: the end of its queue of requests, and its length. */
-type Lines = WeakMap<Socket, { last: Promise<void>; length: number }>;
-type Answer = (incoming: IncomingMessage, outgoing: ServerResponse) => Promise<void>;
+type RequestQueues = WeakMap<Socket, { last: Promise<void>; length: number }>;
+type Serve = (incoming: IncomingMessage, outgoing: ServerResponse) => Promise<void>;
 
 /** Pipelined requests of one connection are served in order, with those of other connections in between. */
-function inTurn(
-  lines: Lines,
+function queuePerConnection(
+  queues: RequestQueues,
   yieldTurn: Yield,
-  answer: Answer,
+  serve: Serve,
 ): (incoming: IncomingMessage, outgoing: ServerResponse) => void {
   return (incoming, outgoing) => {
-    const line = lines.get(incoming.socket) ?? { last: Promise.resolve(), length: 0 };
-    lines.set(incoming.socket, line);
-    if (line.length >= MAX_PIPELINED) return void incoming.destroy(); // and with it the connection
-    const run = () => incoming.socket.destroyed ? undefined : answer(incoming, outgoing);
-    line.last = line.length === 0 ? Promise.resolve(run()) : line.last.then(yieldTurn).then(run);
-    line.length++;
-    void line.last.finally(() => line.length--);
+    const queue = queues.get(incoming.socket) ?? { last: Promise.resolve(), length: 0 };
+    queues.set(incoming.socket, queue);
+    if (queue.length >= MAX_PIPELINED) return void incoming.destroy(); // and with it the connection
+    const run = () => incoming.socket.destroyed ? undefined : serve(incoming, outgoing);
+    queue.last = queue.length === 0 ? Promise.resolve(run()) : queue.last.then(yieldTurn).then(run);
+    queue.length++;
+    void queue.last.finally(() => queue.length--);
   };
 }
 
-async function answer(
+async function serve(
   fetch: Fetch,
   incoming: IncomingMessage,
   outgoing: ServerResponse,
@@ -133,9 +131,9 @@ async function answer(
     const body = bodyAtHand(incoming);
     const request = toRequest(incoming, body);
     const remoteAddr = { hostname: incoming.socket.remoteAddress };
-    const onAnswered = (run: () => void) => void afterwards.push(run);
+    const onResponseEnd = (run: () => void) => void afterwards.push(run);
     const response = request
-      ? await fetch(request, { remoteAddr, signal: gone.signal, body, onAnswered, yieldTurn })
+      ? await fetch(request, { remoteAddr, signal: gone.signal, body, onResponseEnd, yieldTurn })
       : refusal(incoming);
     await writeResponse(response, incoming, outgoing, { signal: gone.signal, timeoutMs: writeTimeoutMs, yieldTurn });
   } catch {
@@ -150,9 +148,9 @@ async function answer(
 function refusal({ url = "" }: IncomingMessage): Response {
   const message = "Received a request without a usable address, method or header; expected a short path and one Host";
   const requestId = newId<string>("req");
-  const answer = problemResponse(malformed("invalid_request", message), { path: url.slice(0, 200), requestId });
-  answer.headers.set("X-Request-Id", requestId);
-  return answer;
+  const response = problemResponse(malformed("invalid_request", message), { path: url.slice(0, 200), requestId });
+  response.headers.set("X-Request-Id", requestId);
+  return response;
 }
 
 /** Keeps count of the open connections and closes those beyond an address's share. */

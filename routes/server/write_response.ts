@@ -84,7 +84,7 @@ async function writeChunk(outgoing: ServerResponse, bytes: Uint8Array, options: 
     const { promise, resolve } = Promise.withResolvers<void>();
     outgoing.once("drain", resolve);
     try {
-      if (!outgoing.write(bytes.subarray(at, at + PIECE_BYTES))) await inTime(promise, options);
+      if (!outgoing.write(bytes.subarray(at, at + PIECE_BYTES))) await withTimeLimit(promise, options);
     } finally {
       outgoing.off("drain", resolve);
     }
@@ -95,10 +95,10 @@ async function writeChunk(outgoing: ServerResponse, bytes: Uint8Array, options: 
 async function end(outgoing: ServerResponse, options: WriteOptions, last?: Uint8Array): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>();
   outgoing.end(last, resolve);
-  await inTime(promise, options);
+  await withTimeLimit(promise, options);
 }
 
-async function inTime(done: Promise<void>, { signal, timeoutMs }: WriteOptions): Promise<void> {
+async function withTimeLimit(done: Promise<void>, { signal, timeoutMs }: WriteOptions): Promise<void> {
   if (signal.aborted) throw signal.reason; // nothing tells of the end of what has gone
   const { promise: stopped, reject } = Promise.withResolvers<never>();
   const leave = () => reject(signal.reason);

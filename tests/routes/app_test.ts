@@ -237,9 +237,9 @@ Deno.test("an answer that is ready after its request's time is not held", async 
   const large = { ...predictions, predict: () => promise };
   const app = testApp({ settings: { requestTimeoutMs: 20 }, services: { predictions: large } });
   const afterwards: (() => void)[] = [];
-  const onAnswered = (run: () => void) => void afterwards.push(run);
+  const onResponseEnd = (run: () => void) => void afterwards.push(run);
   const init = postJson({ model: "mean", inputs: [[1, 2], [3, 4]] });
-  assertEquals((await app.request("/predict", init, { onAnswered })).status, 503);
+  assertEquals((await app.request("/predict", init, { onResponseEnd })).status, 503);
   resolve({ outputs: ndArray(new Float32Array(100_000), [100_000]) });
   await new Promise((done) => setTimeout(done, 20));
   assertEquals(afterwards.length, 0, "nobody would give it back");

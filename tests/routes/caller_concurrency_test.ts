@@ -12,7 +12,7 @@ function requests({ keys, settings } = DEMO) {
   const app = testApp({ keys, settings });
   const read: (() => void)[] = [];
   const ask = async (hostname: string, path = "/v1/models") => {
-    const connection: ConnectionInfo = { remoteAddr: { hostname }, onAnswered: (run) => void read.push(run) };
+    const connection: ConnectionInfo = { remoteAddr: { hostname }, onResponseEnd: (run) => void read.push(run) };
     const answer = await app.request(path, {}, connection);
     return answer.ok ? answer.status : (await answer.json()).code;
   };

@@ -240,9 +240,9 @@ Deno.test("a client that does not read is cut off and its answer's source cancel
 Deno.test("an answer's end is told, whether it was read or its reader has gone", async () => {
   const ended: string[] = [];
   const { promise, resolve } = Promise.withResolvers<void>();
-  await withServer((request, { onAnswered }) => {
+  await withServer((request, { onResponseEnd }) => {
     const { pathname } = new URL(request.url);
-    onAnswered!(() => ended.push(pathname) === 2 && resolve());
+    onResponseEnd!(() => ended.push(pathname) === 2 && resolve());
     return new Response(
       pathname === "/read" ? "short" : ReadableStream.from(Array(1000).fill(new Uint8Array(1 << 16))),
     );
@@ -256,8 +256,8 @@ Deno.test("an answer's end is told, whether it was read or its reader has gone",
 
 Deno.test("the end of a stream is told at once when its reader has gone", () => {
   const { promise: told, resolve } = Promise.withResolvers<void>();
-  return withServer((_request, { onAnswered, signal }) => {
-    onAnswered!(resolve);
+  return withServer((_request, { onResponseEnd, signal }) => {
+    onResponseEnd!(resolve);
     // As event streams do: they end by themselves when their client goes.
     const body = new ReadableStream({
       start(controller) {

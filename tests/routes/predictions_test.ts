@@ -118,7 +118,7 @@ Deno.test("large answers that nobody reads are bounded for each caller, and thei
   const ask = (hostname: string) =>
     app.request("/predict", postJson({ model: "mean", inputs: Array(12_000).fill(PATCH) }), {
       remoteAddr: { hostname },
-      onAnswered: (run) => answered.push(run),
+      onResponseEnd: (run) => answered.push(run),
     });
   const statuses = async (...hosts: string[]) => {
     const answers = [];
@@ -128,7 +128,7 @@ Deno.test("large answers that nobody reads are bounded for each caller, and thei
   // 12000 x (3 outputs + 1 latent) x 4 bytes: one fits into half of the whole.
   assertEquals(await statuses("10.0.0.1", "10.0.0.1", "10.0.0.2", "10.0.0.3"), [200, 503, 200, 503]);
   const small = postJson({ model: "mean", inputs: PATCH });
-  assertEquals((await app.request("/predict", small, { onAnswered: () => {} })).status, 200);
+  assertEquals((await app.request("/predict", small, { onResponseEnd: () => {} })).status, 200);
   answered[0]();
   assertEquals(await statuses("10.0.0.1"), [200]);
 });

@@ -1,5 +1,5 @@
 import type { Clock } from "../../base/clock.ts";
-import type { IdempotencyClaim, IdempotencyPort, StoredAnswer } from "../../schemas/idempotency.ts";
+import type { IdempotencyClaim, IdempotencyPort, StoredResponse } from "../../schemas/idempotency.ts";
 import type { Database } from "./database.ts";
 
 const KEEP_MS = 24 * 3600 * 1000;
@@ -15,12 +15,12 @@ interface AnswerRow {
 }
 
 /**
- * Finished answers in SQLite for a day, of which the newest 10000 and the newest 256 MiB; claims in memory, so that they
+ * Finished responses in SQLite for a day, of which the newest 10000 and the newest 256 MiB; claims in memory, so that they
  * end with the process.
  */
 export class SqliteIdempotencyStore implements IdempotencyPort {
   readonly #running = new Set<string>();
-  #answersSincePrune = 0;
+  #responsesSincePrune = 0;
   #bytesSincePrune = 0;
 
   constructor(private readonly db: Database, private readonly clock: Clock, private readonly keepBytes = KEEP_BYTES) {}
@@ -32,7 +32,7 @@ export class SqliteIdempotencyStore implements IdempotencyPort {
     const row = this.db.get<AnswerRow>(sql, caller, key, this.clock.nowMs() - KEEP_MS);
     if (row) {
       const { fingerprint, status, headers, body } = row;
-      return { state: "done", fingerprint, answer: { status, headers: JSON.parse(headers), body } };
+      return { state: "done", fingerprint, response: { status, headers: JSON.parse(headers), body } };
     }
     const claim = claimName(caller, key);
     if (this.#running.has(claim)) return { state: "running" };
@@ -45,7 +45,7 @@ export class SqliteIdempotencyStore implements IdempotencyPort {
     caller: string,
     key: string,
     fingerprint: string,
-    { status, headers, body }: StoredAnswer,
+    { status, headers, body }: StoredResponse,
   ): Promise<void> {
     this.db.run(
       `INSERT OR REPLACE INTO idempotency (caller, key, fingerprint, status, headers, body, finished_ms)
@@ -53,9 +53,9 @@ export class SqliteIdempotencyStore implements IdempotencyPort {
       ...[caller, key, fingerprint, status, JSON.stringify(headers), body, this.clock.nowMs()],
     );
     this.#running.delete(claimName(caller, key));
-    this.#answersSincePrune++;
+    this.#responsesSincePrune++;
     this.#bytesSincePrune += body.length;
-    if (this.#answersSincePrune >= PRUNE_EVERY || this.#bytesSincePrune > this.keepBytes / 8) this.#prune();
+    if (this.#responsesSincePrune >= PRUNE_EVERY || this.#bytesSincePrune > this.keepBytes / 8) this.#prune();
   }
 
   // deno-lint-ignore require-await
@@ -64,7 +64,7 @@ export class SqliteIdempotencyStore implements IdempotencyPort {
   }
 
   #prune(): void {
-    this.#answersSincePrune = this.#bytesSincePrune = 0;
+    this.#responsesSincePrune = this.#bytesSincePrune = 0;
     this.db.run(
       `DELETE FROM idempotency WHERE finished_ms <= ? OR rowid IN (
          SELECT rowid FROM (

@@ -1,7 +1,7 @@
 import { type AppSettings, appSettings } from "../../../routes/app_settings.ts";
 import { createApp } from "../../../routes/app.ts";
 import type { AppDeps, ConnectionInfo } from "../../../routes/context.ts";
-import type { IdempotencyClaim, IdempotencyPort, StoredAnswer } from "../../../lib/schemas/idempotency.ts";
+import type { IdempotencyClaim, IdempotencyPort, StoredResponse } from "../../../lib/schemas/idempotency.ts";
 import type { Problem } from "../../../lib/schemas/problem.ts";
 import type { Services } from "../../../lib/service/services.ts";
 import { type TestClock, testClock } from "../../support/temporary_store.ts";
@@ -64,7 +64,7 @@ export function testApp({ services, settings, ...rest }: TestAppOptions = {}): T
 
 export function memoryIdempotency(): IdempotencyPort & { running: Set<string> } {
   const running = new Set<string>();
-  const done = new Map<string, { fingerprint: string; answer: StoredAnswer }>();
+  const done = new Map<string, { fingerprint: string; response: StoredResponse }>();
   const name = (caller: string, key: string) => JSON.stringify([caller, key]);
   return {
     running,
@@ -75,9 +75,9 @@ export function memoryIdempotency(): IdempotencyPort & { running: Set<string> } 
       running.add(name(caller, key));
       return { state: "new" };
     },
-    finish(caller, key, fingerprint, answer) {
+    finish(caller, key, fingerprint, response) {
       running.delete(name(caller, key));
-      done.set(name(caller, key), { fingerprint, answer });
+      done.set(name(caller, key), { fingerprint, response });
     },
     abandon: (caller, key) => void running.delete(name(caller, key)),
   };

@@ -73,7 +73,7 @@ export async function checkPromises(store: EmbeddedStore, promised: Promises): P
   await checkCheckpoints(store);
   for (const key of promised.answers) {
     const claim = await store.idempotency.begin("key:a", key);
-    assert.ok(claim.state === "done" && new TextDecoder().decode(claim.answer.body) === key);
+    assert.ok(claim.state === "done" && new TextDecoder().decode(claim.response.body) === key);
   }
 }
 
