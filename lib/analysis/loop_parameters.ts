@@ -14,6 +14,9 @@ import { polygonOf } from "./polygon.ts";
  * - `saturationSlope` (R / V): mean of the least-squares slopes over the outer fifth of the range at either end.
  * - `crossings`: how often the branches cross inside the range, beyond noise. `noose`: 0 for an open loop to 1 where
  *   lobes cancel, 1 - |integral of the gap| / integral of |gap|.
+ * - `zeroPositive`, `zeroNegative` (V): where the rising and the falling branch pass zero response, interpolated, the middle of the
+ *   first and last passing: the coercive biases of switching spectroscopy (Jesse, Baddorf and Kalinin, Appl. Phys. Lett.
+ *   88, 062908, 2006). They differ from `coercivePositive` and `coerciveNegative` where a loop is shifted along the response.
  * - `closureGap` (R): last response minus first, where the sweep ends next to where it began.
  *
  * Several cycles are averaged. What is not defined is NaN.
@@ -33,6 +36,8 @@ export const LOOP_PARAMETERS = [
   "saturationSlope",
   "crossings",
   "noose",
+  "zeroPositive",
+  "zeroNegative",
   "closureGap",
 ] as const;
 export type LoopParameter = typeof LOOP_PARAMETERS[number];
@@ -82,6 +87,7 @@ function measureCycle(plan: BranchPlan, voltage: ArrayLike<number>, response: Fl
   const level = switches ? (ends.high + ends.low) / 2 : NaN;
   const positive = passingOf(plan.rising, voltage, response, level);
   const negative = passingOf(plan.falling, voltage, response, level);
+  const zero = switches ? 0 : NaN;
   const gap = gapOf(plan.grid_V, falling, rising, noise);
   return [
     Math.abs(polygon.signedArea),
@@ -98,6 +104,8 @@ function measureCycle(plan: BranchPlan, voltage: ArrayLike<number>, response: Fl
     ends.slope,
     gap.crossings,
     gap.noose,
+    passingOf(plan.rising, voltage, response, zero),
+    passingOf(plan.falling, voltage, response, zero),
   ];
 }
 

@@ -50,6 +50,19 @@ Deno.test("a square loop has the parameters it was drawn with, from any starting
   }
 });
 
+Deno.test("a loop shifted along the response passes zero elsewhere than its middle, or nowhere", () => {
+  const voltage = sweep({ max_V: 8, stepsPerCycle: 160, cycles: 1, start: 0 });
+  const falling = loopBranches(voltage)[0].falling;
+  const shifted = (offset: number) =>
+    Float64Array.from(voltage, (v, i) => Math.tanh(v - (falling.includes(i) ? -1 : 2)) + offset);
+  const met = parametersOf(shifted(0.5), voltage);
+  assertClose([met.coercivePositive, met.coerciveNegative], [2, -1], 0.02, "middle");
+  assertClose([met.zeroPositive, met.zeroNegative], [2 - Math.atanh(0.5), -1 - Math.atanh(0.5)], 0.02, "zero");
+  const never = parametersOf(shifted(2), voltage);
+  assert.ok(Number.isNaN(never.zeroPositive) && Number.isNaN(never.zeroNegative));
+  assertClose([never.coercivePositive], [2], 0.02);
+});
+
 Deno.test("a noose loop crosses twice and its lobes cancel in the area", () => {
   const voltage = sweep({ max_V: 5, stepsPerCycle: 80, cycles: 1, start: 0.25 });
   const falling = (i: number) => i < 40;
@@ -80,7 +93,7 @@ Deno.test("a constant loop has no area, no slope and no coercive bias", () => {
   const voltage = sweep({ max_V: 5, stepsPerCycle: 80, cycles: 1, start: 0 });
   const met = parametersOf(voltage.map(() => 2), voltage);
   assertClose([met.area, met.opening, met.saturationSlope, met.noose, met.centroidR], [0, 0, 0, 0, 2], 1e-12);
-  assert.ok(Number.isNaN(met.coercivePositive));
+  assert.ok(Number.isNaN(met.coercivePositive) && Number.isNaN(met.zeroPositive));
 });
 
 Deno.test("remanence is not made up where the sweep does not pass zero", () => {

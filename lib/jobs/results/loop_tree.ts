@@ -60,7 +60,15 @@ export function loopLegend({ axes, unit }: CubeReader, fit: boolean): { [name: s
   const volt = axes.spectral.unit;
   const per = [unit, volt].filter(Boolean).join("/"), times = [unit, volt].filter(Boolean).join("·");
   const units: Record<string, string> = { area: times, saturationSlope: per, crossings: "", noose: "", a4: per };
-  const biases = ["centroidV", "coercivePositive", "coerciveNegative", "imprint", "width"];
+  const biases = [
+    "centroidV",
+    "coercivePositive",
+    "coerciveNegative",
+    "imprint",
+    "width",
+    "zeroPositive",
+    "zeroNegative",
+  ];
   const widths = ["a2", "a3", "b0", "b1", "b2", "b3", "nucleationPositive", "nucleationNegative"];
   for (const name of [...biases, ...widths]) units[name] = volt;
   for (const name of ["r2", "aic", "bic", "aicLine", "bicLine"]) units[name] = "";

@@ -31,6 +31,12 @@ export const ERROR_MAPS: Record<string, { title: string; unit: (quantity: string
   ssim: { title: "Dissimilarity (1 − SSIM)", unit: () => "" },
 };
 
+/** Maps of the average of model, kernel ridge regression and trees, by key. */
+const CONSENSUS_MAPS: Record<string, string> = {
+  smallest: "What no method explains",
+  mse: "Error of the average of all methods",
+};
+
 /** What a `layer` id needs from the service before it can be drawn. */
 export interface LayerInputs {
   cube: CubeSource;
@@ -39,6 +45,7 @@ export interface LayerInputs {
   components: number;
   predictions: () => Promise<Predictions>;
   errors: () => Promise<Map<string, Float32Array>>;
+  consensus: () => Promise<Map<string, Float32Array>>;
   measuredLoops: () => Promise<LoopMaps>;
   predictedLoops: () => Promise<LoopMaps>;
   classes: () => Promise<Float32Array>;
@@ -80,6 +87,10 @@ function modelGroups({ model }: ModelSource, isLoop: boolean): LayerGroup[] {
     label: "Where it fails",
     choices: errors.map((key) => ({ id: `error:${key}`, label: ERROR_MAPS[key].title })),
   });
+  if (model.training) {
+    const choices = Object.entries(CONSENSUS_MAPS).map(([key, label]) => ({ id: `consensus:${key}`, label }));
+    groups.push({ label: "Where every method fails", choices });
+  }
   const latents = Array.from({ length: model.network.latent }, (_, d) => ({
     id: `latent:${d}`,
     label: `Latent z${subscript(d + 1)}`,
@@ -127,6 +138,13 @@ export async function loadLayer(id: string, inputs: LayerInputs): Promise<Layer>
       if (!values_HW || !known) throw new Error(`This model has no error map named ${name}`);
       const unit = known.unit(record.unit, record.axes.spectral.unit);
       return { ...described(id, known.title, unit, "sequential"), values_HW, path: `${model!.base}/errors` };
+    }
+    case "consensus": {
+      const values_HW = (await inputs.consensus()).get(name);
+      const title = CONSENSUS_MAPS[name];
+      if (!values_HW || !title) throw new Error(`This model has no consensus map named ${name}`);
+      const unit = ERROR_MAPS.mse.unit(record.unit, "");
+      return { ...described(id, title, unit, "sequential"), values_HW, path: `${model!.base}/consensus` };
     }
     case "class":
       return {
@@ -232,6 +250,8 @@ const LOOP_TITLES: Record<string, string> = {
   switchable: "Switchable polarisation",
   coercivePositive: "Coercive bias V+",
   coerciveNegative: "Coercive bias V−",
+  zeroPositive: "Bias of zero response, rising",
+  zeroNegative: "Bias of zero response, falling",
   imprint: "Imprint",
   width: "Loop width",
   opening: "Loop opening",

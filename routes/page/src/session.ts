@@ -178,14 +178,16 @@ export function deriveFrom(
     const arrays = await app.api.arrays(`${need().base}/loops${query}`, { onPending });
     return readLoopMaps(arrays, { prefix: "predicted.", toGrid: (value) => need().onGrid(value) });
   });
-  const errors = cached<Map<string, Float32Array>>("errors", async (onPending) => {
-    const maps = new Map<string, Float32Array>();
-    for (const [name, value] of await app.api.arrays(`${need().base}/errors`, { onPending })) {
-      const grid = need().onGrid(value);
-      if (grid) maps.set(name, grid);
-    }
-    return maps;
-  });
+  const mapsOf = (path: "errors" | "consensus") =>
+    cached<Map<string, Float32Array>>(path, async (onPending) => {
+      const maps = new Map<string, Float32Array>();
+      for (const [name, value] of await app.api.arrays(`${need().base}/${path}`, { onPending })) {
+        const grid = need().onGrid(value);
+        if (grid) maps.set(name, grid);
+      }
+      return maps;
+    });
+  const [errors, consensus] = [mapsOf("errors"), mapsOf("consensus")];
   const mixture = cached<{ [key: string]: Tree }>(`gmm ${components}`, (onPending) => {
     return app.api.tree(`${need().base}/gmm?components=${components}`, { onPending });
   });
@@ -212,6 +214,7 @@ export function deriveFrom(
     components,
     predictions: predictions.promise,
     errors: errors.promise,
+    consensus: consensus.promise,
     measuredLoops: measuredLoops.promise,
     predictedLoops: predictedLoops.promise,
     classes: async () => {
