@@ -4,6 +4,7 @@ import { type AxisDescription, axisFrom } from "./axes.ts";
 import { type Channel, channelIndex, checkChannelNames, parseChannel } from "./channel.ts";
 import { checkCubeShape, isCubeShape } from "./cube_shape.ts";
 import type { CubeView, FormatLimits } from "./cube_source.ts";
+import { inferRoles } from "./infer_roles.ts";
 import { displayName } from "./display_name.ts";
 import { type CubeRoles, type NdSource, readCubeRows, slabRowsOf } from "./nd_cube.ts";
 
@@ -30,7 +31,8 @@ export interface DescribedArray {
 const REPEATED = /cycle|forc|repeat/i;
 
 /** True where an array can be read as a cube without being told more. */
-export function isCube(array: DescribedArray): boolean {
+export function isCube(described: DescribedArray): boolean {
+  const array = withRoles(described);
   const roles = chooseRoles(array, parseChannel(undefined));
   return roles !== undefined && isCubeShape(cubeShape(array.source.shape, roles));
 }
@@ -41,7 +43,8 @@ export function isCube(array: DescribedArray): boolean {
  * Throws `cube_needed` for fewer than three axes, `channel_unknown`, `channel_index`, `cube_too_small`,
  * `cube_too_large`.
  */
-export function arrayCube(array: DescribedArray, channelText: string | undefined, limits: FormatLimits): CubeView {
+export function arrayCube(described: DescribedArray, channelText: string | undefined, limits: FormatLimits): CubeView {
+  const array = withRoles(described);
   const { source, dataset } = array;
   const roles = chooseRoles(array, parseChannel(channelText));
   if (!roles) {
@@ -52,7 +55,7 @@ export function arrayCube(array: DescribedArray, channelText: string | undefined
   }
   const shape = cubeShape(source.shape, roles);
   checkCubeShape(shape, limits);
-  const notes = [...array.notes, ...fixedNotes(array, roles)];
+  const notes = [...array.notes, ...fixedNotes(array, roles), ...orderNotes(array, roles, channelText)];
   const axis = (index: number, name: string) => axisFrom(array.axes[index], name, source.shape[index], notes);
   return {
     format: array.format,
@@ -66,6 +69,10 @@ export function arrayCube(array: DescribedArray, channelText: string | undefined
     readRows: (row0, rows) => readCubeRows(source, roles, row0, rows),
     maps: () => array.maps?.([shape[0], shape[1]]) ?? [],
   };
+}
+
+function withRoles(array: DescribedArray): DescribedArray {
+  return { ...array, axes: inferRoles(array.source.shape, array.axes) };
 }
 
 function cubeShape(shape: readonly number[], { row, col, spectral }: CubeRoles): [number, number, number] {
@@ -109,7 +116,8 @@ function spectralAxis(array: DescribedArray, used: number[], { pairs }: Channel)
   const asked = pairs.get("spectral");
   if (asked !== undefined) {
     const found = used.find((axis) =>
-      axisName(array, axis).toLowerCase() === asked.toLowerCase() || String(ownerAxis(array, axis)) === asked
+      [axisName(array, axis).toLowerCase(), String(ownerAxis(array, axis)), `axis${ownerAxis(array, axis)}`]
+        .includes(asked.toLowerCase())
     );
     if (found !== undefined) return found;
     const names = used.map((axis) => displayName(axisName(array, axis))).join(", ");
@@ -129,6 +137,16 @@ function spectralAxis(array: DescribedArray, used: number[], { pairs }: Channel)
 function positionRank(array: DescribedArray, axis: number): number {
   const role = array.axes[axis].role;
   return role === "position" ? 0 : role === undefined ? 1 : 2;
+}
+
+/** Where nothing but the order of axes says which is the spectrum, a person should look before training on it. */
+function orderNotes(array: DescribedArray, roles: CubeRoles, channelText: string | undefined): string[] {
+  const { axes } = array;
+  const told = axes[roles.spectral].role !== undefined || axes[roles.spectral].values !== undefined ||
+    channelText?.includes("spectral:");
+  if (told || axes.every(({ name, unit }) => !name && !unit)) return [];
+  const name = displayName(axisName(array, roles.spectral));
+  return [`Only its place says that ${name} is the spectral axis (channel spectral:NAME chooses another)`];
 }
 
 function fixedNotes(array: DescribedArray, roles: CubeRoles): string[] {

@@ -5,6 +5,7 @@ import { parseChannel, withoutNames } from "../channel.ts";
 import type { CubeCandidate, CubeSelection, CubeView, FormatLimits, StoredImage } from "../cube_source.ts";
 import { arrayCube, type DescribedArray, type DescribedAxis, isCube } from "../described_array.ts";
 import { displayList, displayName } from "../display_name.ts";
+import { lengthsOfTheirOwn } from "../infer_roles.ts";
 import { imagesOnGrid } from "../image_channels.ts";
 import { ndFile } from "../nd_file.ts";
 import { toRowMajor } from "./npy.ts";
@@ -67,13 +68,13 @@ export function openNpyCube(arrays: readonly NpyArray[], selection: CubeSelectio
   const { array, member } = choose(arrays, selection.dataset);
   getterOf(member.type);
   const described = describe(array, member, options.format);
-  const points = pairedScale(arrays, described);
-  if (points) {
+  const paired = pairedCurve(arrays, described);
+  if (paired) {
     described.notes.push(
-      `The spectral axis is taken from ${displayName(points.name ?? "")}, the one curve of that length`,
+      `The spectral axis is taken from ${displayName(paired.scale.name ?? "")}, the one curve of that length`,
     );
+    described.axes[paired.axis] = paired.scale;
   }
-  if (points) described.axes[spectralIndex(described)] = points;
   const images = arrays.filter((other) => other !== array).flatMap(npyImages);
   described.maps = (grid) => imagesOnGrid(images, grid);
   if (!member.isFit) return arrayCube(described, selection.channel, options.limits);
@@ -123,9 +124,23 @@ function spectralIndex({ source: { shape }, reversed }: DescribedArray): number 
   return order.reduce((best, axis) => (shape[axis] > shape[best] ? axis : best), order[0]);
 }
 
-/** The one curve of the file with a value for each step. */
-function pairedScale(arrays: readonly NpyArray[], described: DescribedArray): DescribedAxis | undefined {
-  const points = described.source.shape[spectralIndex(described)];
+/** The axis that the one curve of its length describes: the usual spectral axis, or another one of a length of its own. */
+function pairedCurve(
+  arrays: readonly NpyArray[],
+  described: DescribedArray,
+): { axis: number; scale: DescribedAxis } | undefined {
+  const { shape } = described.source;
+  const usual = spectralIndex(described);
+  const scale = pairedScale(arrays, shape[usual]);
+  if (scale) return { axis: usual, scale };
+  for (const axis of lengthsOfTheirOwn(shape)) {
+    const other = pairedScale(arrays, shape[axis]);
+    if (other) return { axis, scale: { ...other, role: "spectral" } };
+  }
+}
+
+/** The one curve of the file with so many values. */
+function pairedScale(arrays: readonly NpyArray[], points: number): DescribedAxis | undefined {
   const curves = arrays.filter(({ header: { shape, type } }) =>
     type && isReal(type) && points > 1 && sizeOf(shape) === points && shape.includes(points)
   );

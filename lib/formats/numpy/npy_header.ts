@@ -44,6 +44,11 @@ export function isNpy(bytes: Uint8Array): boolean {
   return MAGIC.every((byte, i) => bytes[i] === byte);
 }
 
+/** Whether the elements are Python objects, which are stored pickled. */
+export function isPickled(bytes: Uint8Array): boolean {
+  return isNpy(bytes) && /'descr'\s*:\s*(?:'\|?O'|\[[^\]]*'\|?O')/.test(new TextDecoder("latin1").decode(bytes));
+}
+
 /** Bytes of magic, version and header together, or undefined while fewer than 12 bytes are given. */
 function headerExtent(bytes: Uint8Array): { start: number; end: number } {
   if (bytes.length < 12) throw broken(`Found ${bytes.length} bytes; expected at least 12`);

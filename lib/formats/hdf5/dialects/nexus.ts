@@ -30,9 +30,20 @@ function claimGroup(context: Hdf5Context, group: string, rank: number): Hdf5Clai
     ? names[0].split(/[:,]/).map((name) => name.replace(/[[\]]/g, "").trim())
     : names;
   const axes = signal.shape.map((_, i) => describeAxis(context, group, axisNames, i));
+  const interpretation = attributeText(file, signal.path, "interpretation") ??
+    attributeText(file, group, "interpretation");
+  if (interpretation === "spectrum") axes[axes.length - 1].role ??= "spectral";
   const quantity = attributeText(file, signal.path, "long_name") || signal.path.split("/").at(-1) || "";
   const unit = attributeText(file, signal.path, "units") ?? "";
-  return [arrayClaim(context, signal, { format: "nexus", axes, quantity: withoutUnit(quantity, unit), unit, rank })];
+  return [
+    arrayClaim(context, signal, {
+      format: "nexus",
+      axes,
+      quantity: withoutUnit(quantity, unit),
+      unit,
+      rank: interpretation === "image" ? -1 : rank,
+    }),
+  ];
 }
 
 /** `@default` from the root on, through at most ten groups. */

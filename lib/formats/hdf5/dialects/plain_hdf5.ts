@@ -1,5 +1,6 @@
 import { arrayClaim } from "./array_claim.ts";
 import type { DescribedAxis } from "../../described_array.ts";
+import { lengthsOfTheirOwn } from "../../infer_roles.ts";
 import { displayName } from "../../display_name.ts";
 import { attributeText } from "../hdf5_attributes.ts";
 import type { Hdf5Context, Hdf5Dialect } from "../hdf5_dialect.ts";
@@ -40,9 +41,12 @@ export const matlabHdf5: Hdf5Dialect = {
 function withPairedScale(context: Hdf5Context, dataset: Hdf5Dataset, spectral: number) {
   const axes: DescribedAxis[] = dataset.shape.map(() => ({}));
   const notes: string[] = [];
-  const scale = dataset.shape.length > 2 ? pairedScale(context, dataset, dataset.shape[spectral]) : undefined;
-  if (scale) {
-    axes[spectral] = scale;
+  const { shape } = dataset;
+  const candidates = shape.length > 2 ? [spectral, ...lengthsOfTheirOwn(shape)] : [];
+  const found = candidates.find((axis) => pairedScale(context, dataset, shape[axis]) !== undefined);
+  const scale = found === undefined ? undefined : pairedScale(context, dataset, shape[found]);
+  if (scale && found !== undefined) {
+    axes[found] = found === spectral ? scale : { ...scale, role: "spectral" };
     const name = displayName(scale.name ?? "");
     notes.push(`The spectral axis is taken from ${name}, the one curve beside it of that length`);
   }
