@@ -2,6 +2,7 @@ import { unprocessable } from "../../base/errors.ts";
 import { sizeOf } from "../../base/nd_array.ts";
 import { type ByteFile, openByteFile } from "../byte_file.ts";
 import { displayName } from "../display_name.ts";
+import { hasPlugin, loadFilter } from "./filter_plugins.ts";
 import { hdf5Error } from "./hdf5_error.ts";
 import { type H5Metadata, type H5Module, loadHdf5 } from "./hdf5_module.ts";
 import { elementOf, type Hdf5Element } from "./hdf5_type.ts";
@@ -14,7 +15,9 @@ export interface Hdf5Dataset {
   element: Hdf5Element;
   chunk?: number[];
   isVirtual: boolean;
-  /** Filters that this library does not have, by name. */
+  /** Filters in the order in which they were applied, by their registered number. */
+  filters: number[];
+  /** Filters that neither the library nor a plugin of it can undo, by name. */
   unknownFilters: string[];
   /** Words for what the library would read wrongly: see `unusualDataset`. */
   unusual?: string;
@@ -29,19 +32,11 @@ export type Hdf5Link =
 const MAX_READ_BYTES = 2 ** 29;
 const MAX_CHUNK_BYTES = 2 ** 28;
 const MAX_SOFT_LINKS = 32;
-/** gzip, shuffle, fletcher32, n-bit, scale-offset */
-const KNOWN_FILTERS = [1, 2, 3, 5, 6];
+/** gzip, shuffle, fletcher32, szip, n-bit, scale-offset */
+const KNOWN_FILTERS = [1, 2, 3, 4, 5, 6];
 /** Source: https://github.com/HDFGroup/hdf5_plugins/blob/master/docs/RegisteredFilterPlugins.md */
 const FILTER_NAMES: Record<number, string> = {
-  4: "szip",
-  307: "bzip2",
-  32000: "LZF",
-  32001: "Blosc",
-  32004: "LZ4",
-  32008: "bitshuffle",
   32013: "ZFP",
-  32015: "Zstandard",
-  32026: "Blosc2",
 };
 
 /**
@@ -142,7 +137,7 @@ export class Hdf5File {
       const chunk = metadata.chunks ?? undefined;
       const isVirtual = metadata.virtual_sources !== undefined;
       const filters = chunk ? this.module.get_dataset_filters(this.#id, path) : [];
-      const unknownFilters = filters.filter(({ id }) => !KNOWN_FILTERS.includes(id))
+      const unknownFilters = filters.filter(({ id }) => !KNOWN_FILTERS.includes(id) && !hasPlugin(id))
         .map(({ id, name }) => displayName(FILTER_NAMES[id] ?? (name || `filter ${id}`)));
       const unusual = unusualDataset(this.file, this.#headerAddress(path));
       return {
@@ -151,6 +146,7 @@ export class Hdf5File {
         element: elementOf(metadata),
         chunk,
         isVirtual,
+        filters: filters.map(({ id }) => id),
         unknownFilters,
         unusual,
       };
@@ -171,6 +167,7 @@ export class Hdf5File {
       throw new RangeError(`A read at [${offset}] of [${count}] leaves shape [${shape}]`);
     }
     checkReadable(dataset);
+    for (const filter of dataset.filters) loadFilter(this.module, filter);
     const bytes = sizeOf(count) * element.bytes;
     return this.#call(`Dataset ${displayName(path)}`, () =>
       this.#withHeap(bytes, (at) => {
@@ -178,10 +175,13 @@ export class Hdf5File {
         this.module.HEAPU8.fill(0, at, at + bytes);
         const big = (values: readonly number[]) => values.map(BigInt);
         const ones = count.map(() => 1n);
-        const status = shape.length === 0
-          ? this.module.get_dataset_data(this.#id, path, null, null, null, BigInt(at))
-          : this.module.get_dataset_data(this.#id, path, big(count), big(offset), ones, BigInt(at));
-        if (status < 0) throw new Error("the library failed without a message");
+        const status = this.#filtered(dataset, () =>
+          shape.length === 0
+            ? this.module.get_dataset_data(this.#id, path, null, null, null, BigInt(at))
+            : this.module.get_dataset_data(this.#id, path, big(count), big(offset), ones, BigInt(at)));
+        if (status < 0) {
+          throw new Error("the library failed without a message");
+        }
         return use(new DataView(this.module.HEAPU8.buffer, at, bytes));
       }));
   }
@@ -244,6 +244,16 @@ export class Hdf5File {
     }
   }
 
+  /** A plugin that gives up on a chunk calls a reporting function that the library does not export to it. */
+  #filtered<T>(dataset: Hdf5Dataset, read: () => T): T {
+    try {
+      return read();
+    } catch (cause) {
+      if (!(cause instanceof TypeError) || !dataset.filters.some(hasPlugin)) throw cause;
+      throw new Error("its filter cannot decompress a chunk", { cause });
+    }
+  }
+
   #withHeap<T>(bytes: number, use: (at: number) => T): T {
     if (bytes > MAX_READ_BYTES) {
       throw unprocessable("read_too_large", `A read of ${bytes} bytes is needed; expected at most ${MAX_READ_BYTES}`);
@@ -280,10 +290,10 @@ function checkReadable({ path, element, chunk, isVirtual, unknownFilters, unusua
     throw unprocessable("virtual_dataset", message);
   }
   if (unknownFilters.length > 0) {
-    const advice = "write it again with gzip, for example with h5repack -f GZIP=4 IN OUT";
+    // h5repack is no advice: without the filter it leaves the dataset out, and says so in a warning only.
     throw unprocessable(
       "hdf5_filter",
-      `${name} is compressed with ${unknownFilters.join(" and ")}; expected gzip: ${advice}`,
+      `${name} is compressed with ${unknownFilters.join(" and ")}; expected gzip: write it again with what can read it`,
     );
   }
   const chunkBytes = chunk ? sizeOf(chunk) * element.bytes : 0;

@@ -1,3 +1,5 @@
+import { fileURLToPath } from "node:url";
+import { FILTER_PLUGINS } from "../../formats/hdf5/filter_plugins.ts";
 import { errorFromJson, type ErrorJson, LoopscopeError } from "../../base/errors.ts";
 import type { IngestOptions } from "../../schemas/cube.ts";
 
@@ -106,7 +108,7 @@ function spawn({ file, folder, options, map }: IngestTask, limits: IngestLimits)
   const run = [
     Deno.execPath(),
     ...["run", "--quiet", "--no-prompt", "--cached-only", `--v8-flags=--max-old-space-size=${heapMegabytes}`],
-    ...[`--allow-read=${file},${folder}`, `--allow-write=${folder}`],
+    ...[`--allow-read=${file},${folder},${fileURLToPath(FILTER_PLUGINS)}`, `--allow-write=${folder}`],
     // Libraries that look at the environment find it empty; reads of other files find nothing.
     ...["--ignore-env", "--ignore-read"],
     ...[ENTRY.href, JSON.stringify({ file, folder, options, map })],
