@@ -8,6 +8,11 @@ export interface AxisDescription {
   values?: ArrayLike<number>;
 }
 
+/** An axis of an array that may not be a cube, with what the file says it is, where it says so. */
+export interface DescribedAxis extends AxisDescription {
+  role?: "position" | "spectral" | "repeat";
+}
+
 /** 0, 1, 2, … without a unit: what an axis is where the file does not say. */
 export function indexAxis(name: string, length: number): Axis {
   return { name, unit: "", values: Array.from({ length }, (_, i) => i) };

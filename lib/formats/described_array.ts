@@ -1,17 +1,12 @@
 import { unprocessable } from "../base/errors.ts";
 import type { ImageChannel } from "../cube/cube.ts";
-import { type AxisDescription, axisFrom } from "./axes.ts";
+import { axisFrom, type DescribedAxis } from "./axes.ts";
 import { type Channel, channelIndex, checkChannelNames, parseChannel } from "./channel.ts";
 import { checkCubeShape, isCubeShape } from "./cube_shape.ts";
 import type { CubeView, FormatLimits } from "./cube_source.ts";
 import { inferRoles } from "./infer_roles.ts";
 import { displayName } from "./display_name.ts";
 import { type CubeRoles, type NdSource, readCubeRows, slabRowsOf } from "./nd_cube.ts";
-
-export interface DescribedAxis extends AxisDescription {
-  /** What the file says an axis is; where it says nothing, order decides. */
-  role?: "position" | "spectral" | "repeat";
-}
 
 /** An array with what a file tells of it. `axes` has one entry for each dimension of the source, in its order. */
 export interface DescribedArray {

@@ -1,4 +1,4 @@
-import type { DescribedAxis } from "./described_array.ts";
+import type { DescribedAxis } from "./axes.ts";
 
 /** What the name and the unit of an axis say that it is. */
 type Kind = "x" | "y" | "depth" | "length" | "spectrum" | "time" | "repeat" | undefined;

@@ -77,6 +77,15 @@ function pointedAt(file: SmallFile, path: string): Uint8Array {
   return bytes;
 }
 
+Deno.test("a filter that is not read is named, and gzip asked for", async () => {
+  const bytes = bytesOf(files["plain lzf"]);
+  const [lzf, zfp] = [Uint8Array.of(0x00, 0x7d), Uint8Array.of(0x0d, 0x7d)];
+  const at = bytes.findIndex((byte, i) => byte === lzf[0] && bytes[i + 1] === lzf[1]);
+  bytes.set(zfp, at);
+  const error = await assertFailsWith("hdf5_filter", () => readCube(bytes));
+  assert.match(error.message, /compressed with ZFP; expected gzip/);
+});
+
 Deno.test("external storage cannot show another file's content", async () => {
   const secret = new Uint8Array(Float64Array.from(CUBE).buffer);
   await withFile(secret, async (secretPath) => {

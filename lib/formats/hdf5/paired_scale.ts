@@ -1,4 +1,4 @@
-import type { DescribedAxis } from "../described_array.ts";
+import type { DescribedAxis } from "../axes.ts";
 import { smallNumbers } from "./hdf5_array.ts";
 import { attributeText } from "./hdf5_attributes.ts";
 import type { Hdf5Context } from "./hdf5_dialect.ts";

@@ -1,5 +1,6 @@
 import { unprocessable } from "../../../base/errors.ts";
-import { arrayCube, type DescribedArray, type DescribedAxis, isCube } from "../../described_array.ts";
+import { arrayCube, type DescribedArray, isCube } from "../../described_array.ts";
+import type { DescribedAxis } from "../../axes.ts";
 import { displayName } from "../../display_name.ts";
 import { hdf5Array } from "../hdf5_array.ts";
 import type { Hdf5Claim, Hdf5Context } from "../hdf5_dialect.ts";

@@ -1,6 +1,5 @@
 import { arrayClaim } from "./array_claim.ts";
-import { uniformValues } from "../../axes.ts";
-import type { DescribedAxis } from "../../described_array.ts";
+import { type DescribedAxis, uniformValues } from "../../axes.ts";
 import { smallNumbers } from "../hdf5_array.ts";
 import { attributeNumber, attributeNumbers, attributeText } from "../hdf5_attributes.ts";
 import type { Hdf5Context, Hdf5Dialect } from "../hdf5_dialect.ts";

@@ -1,5 +1,5 @@
 import { arrayClaim } from "./array_claim.ts";
-import type { DescribedAxis } from "../../described_array.ts";
+import type { DescribedAxis } from "../../axes.ts";
 import { smallNumbers } from "../hdf5_array.ts";
 import { attributeNumber, attributeText, attributeTexts } from "../hdf5_attributes.ts";
 import type { Hdf5Claim, Hdf5Context, Hdf5Dialect } from "../hdf5_dialect.ts";

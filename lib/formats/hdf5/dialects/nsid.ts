@@ -1,4 +1,4 @@
-import type { DescribedAxis } from "../../described_array.ts";
+import type { DescribedAxis } from "../../axes.ts";
 import { arrayClaim } from "./array_claim.ts";
 import { attributeReferences, attributeText, attributeTexts } from "../hdf5_attributes.ts";
 import { smallNumbers } from "../hdf5_array.ts";

@@ -1,5 +1,5 @@
 import { arrayClaim } from "./array_claim.ts";
-import type { DescribedAxis } from "../../described_array.ts";
+import type { DescribedAxis } from "../../axes.ts";
 import { lengthsOfTheirOwn } from "../../infer_roles.ts";
 import { displayName } from "../../display_name.ts";
 import { attributeText } from "../hdf5_attributes.ts";
