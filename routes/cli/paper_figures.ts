@@ -140,6 +140,27 @@ export async function figure5({ client, cube, im2spec, spec2im }: PaperInput): P
   ]);
 }
 
+/**
+ * Beyond the paper: errors of the average of unlike methods, the smallest error of any, and which method that is. Undefined where
+ * the model was not trained on this cube.
+ */
+export async function figureConsensus({ client, cube }: PaperInput, model: PaperModel): Promise<string | undefined> {
+  try {
+    const { mse, smallest, explainedBy } = await readResult(client, `${model.base}/consensus`) as unknown as {
+      [map in "mse" | "smallest" | "explainedBy"]: Grid;
+    };
+    const map = (at: Box, { data }: Grid) => svgMap(at, { values: data, rows: cube.rows, cols: cube.cols });
+    return sheet(3, 1, [
+      map(box(0, 0, "error (mse) of the average of model, kernel ridge and trees"), mse),
+      map(box(1, 0, "smallest error of any method: what none explains"), smallest),
+      map(box(2, 0, "method: 0 model, 1 ridge, 2 kernel ridge, 3 trees, 4 average"), explainedBy),
+    ]);
+  } catch (error) {
+    if ((error as { code?: string }).code === "not_trained_here") return undefined;
+    throw error;
+  }
+}
+
 /** Figs 6 and 7: the mixture in latent space, its map, criterion, and each component's spectrum and patch. */
 export async function figureMixture({ client, cube }: PaperInput, model: PaperModel, number: number): Promise<string> {
   const gmm = await readResult(client, `${model.base}/gmm?components=6`) as unknown as {

@@ -10,6 +10,7 @@ const PANELS: Record<string, string[]> = {
   fig5: ["5b", "5c", "5d", "5e", "5f", "5g"],
   fig6: ["6a", "6b", "6c", "6d", "6e"],
   fig7: ["7a", "7b", "7c", "7d", "7e"],
+  consensus: ["average", "smallest", "method"],
 };
 
 Deno.test("every figure of the paper is drawn for the demo cube from the public API alone", async () => {
