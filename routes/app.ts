@@ -23,7 +23,7 @@ import { assetResponse } from "./response/static_assets.ts";
 import { mountSystem } from "./endpoints/system.ts";
 import { mountUploads } from "./endpoints/uploads.ts";
 
-/** The whole HTTP face as `fetch(request, connection)`: parse, call one use case, render. */
+/** The whole HTTP interface as `fetch(request, connection)`: parse, call one use case, render. */
 export function createApp(deps: AppDeps): App {
   const app: App = new OpenAPIHono<AppEnv>();
   const metrics = deps.metrics ?? createMetrics();
@@ -47,18 +47,18 @@ export function createApp(deps: AppDeps): App {
   return app;
 }
 
-const WATCHING = new Set(["/healthz", "/readyz", "/metrics", "/v2/health/live", "/v2/health/ready"]);
+const MONITORED_PATHS = new Set(["/healthz", "/readyz", "/metrics", "/v2/health/live", "/v2/health/ready"]);
 
-/** Running requests are finished; new ones get 503 and should try again or elsewhere. */
+/** While the service drains, running requests finish; new ones get 503 and should be retried later or elsewhere. */
 function refuseWhileStopping({ services }: AppDeps): MiddlewareHandler<AppEnv> {
   return async (c, next) => {
     const { ready, reason } = services.system.ready();
-    if (ready || WATCHING.has(c.req.path)) return await next();
+    if (ready || MONITORED_PATHS.has(c.req.path)) return await next();
     throw new LoopscopeError("unavailable", "not_ready", reason ?? "The service is starting", { retryAfterS: 5 });
   };
 }
 
-/** What a page of another origin may read of an answer, beside the few headers that every page may. */
+/** Response headers that pages of the allowed origin may read, besides the CORS-safelisted ones. */
 const EXPOSED = [
   ...["Allow", "Content-Disposition", "Content-Location", "ETag", "Idempotency-Replayed"],
   ...["Inference-Header-Content-Length", "Location", "Preference-Applied", "Retry-After", "WWW-Authenticate"],
@@ -67,7 +67,7 @@ const EXPOSED = [
   ...["Upload-Expires", "Upload-Length", "Upload-Offset"],
 ];
 
-/** CORS for one origin; an OPTIONS that is no preflight is an ordinary request. */
+/** CORS for one origin; OPTIONS without a preflight header is an ordinary request. */
 function allowOrigin(origin: string): MiddlewareHandler<AppEnv> {
   const allowMethods = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"];
   const allow = cors({ origin, allowMethods, exposeHeaders: EXPOSED, maxAge: 600 });
@@ -94,7 +94,7 @@ function failed(c: AppContext, { log }: AppDeps, error: Error): Response {
   return problemResponse(error, { path: new URL(c.req.url).pathname, requestId });
 }
 
-/** What no route took: a file of the page, a path with another method, or nothing. */
+/** Requests that match no route: a file of the page, a wrong method (405), or an unknown path (404). */
 function fallBack(c: AppContext, app: App, { page }: AppDeps): Response {
   const about = { path: new URL(c.req.url).pathname, requestId: c.get("requestId") };
   const reading = c.req.method === "GET" || c.req.method === "HEAD";

@@ -1,47 +1,47 @@
-/** What HTTP needs to know; `main.ts` fills it from the environment. */
+/** Settings of the HTTP interface; `main.ts` reads them from the environment. */
 export interface AppSettings {
-  /** The program's version, part of every derived ETag. */
+  /** Program version, part of every derived ETag. */
   version: string;
   maxUploadBytes: number;
-  /** Most bytes of a JSON, NPY or tensor body. */
+  /** Largest JSON, NPY or tensor body, in bytes. */
   maxBodyBytes: number;
-  /** Most bytes of an imported checkpoint. */
+  /** Largest imported checkpoint, in bytes. */
   maxImportBytes: number;
-  /** Bodies held in memory at one time, over all requests; beyond it 503. */
+  /** Bytes of request bodies in memory at one time, over all requests; beyond it 503. */
   maxBufferedBytes: number;
-  /** Large answers in memory at one time that have not been read, half of it for one caller; beyond it 503. */
+  /** Bytes of large unread responses in memory at one time, at most half of it for one caller; beyond it 503. */
   maxUnreadBytes: number;
-  /** A request other than an upload or an event stream ends with 503 after this. */
+  /** Time limit of a request other than an upload or an event stream; then 503. */
   requestTimeoutMs: number;
-  /** Longest silence while a body is being sent. */
+  /** Longest idle time while a body is being received. */
   bodyIdleTimeoutMs: number;
-  /** A body slower than this, after the first idle time, is cut off. */
+  /** Lowest mean rate of a body, measured after the first `bodyIdleTimeoutMs`; a slower one is refused. */
   minBodyBytesPerS: number;
-  /** How long a GET waits for a result before it answers with a job. */
+  /** How long a GET waits for a result before it responds with a job. */
   resultWaitMs: number;
-  /** Most that `Prefer: wait=N` may ask for. */
+  /** Longest wait that `Prefer: wait=N` may ask for. */
   maxWaitMs: number;
-  /** Silence on an event stream before a comment is sent. */
+  /** Idle time of an event stream before a comment is sent. */
   heartbeatMs: number;
-  /** Requests a minute from one address without a key, while keys are configured; half of it may come at once. */
+  /** Requests a minute from one address without a key, where keys are configured; half of them may come at once. */
   ratePerMinute: number;
   /** The same for one key. */
   keyRatePerMinute: number;
-  /** Requests of one key or address that are answered at one time, while keys are configured. */
+  /** Requests of one key or address that may run at one time, where keys are configured. */
   maxRequestsPerCaller: number;
-  /** A public demo: reads and predictions without a key. */
+  /** Public demo: reads and predictions need no key. */
   publicRead: boolean;
   publicUploads: boolean;
   publicTraining: boolean;
-  /** The one foreign origin that browsers may call from; off by default. */
+  /** The one other origin whose pages may call the service; none by default. */
   corsOrigin?: string;
-  /** Take the caller's address from `X-Forwarded-For` (only behind a proxy that sets it). */
+  /** Whether the caller's address is taken from `X-Forwarded-For` (only behind a proxy that sets it). */
   trustProxy: boolean;
 }
 
 const MEBIBYTE = 2 ** 20;
 
-/** Settings with defaults that suit a lab server. */
+/** Defaults for a lab server. */
 export function appSettings(given: Partial<AppSettings> & { version: string }): AppSettings {
   return {
     maxUploadBytes: 8192 * MEBIBYTE,

@@ -10,31 +10,31 @@ import type { ByteBudget, ByteLease } from "./server/byte_budget.ts";
 import type { Metrics } from "./middleware/metrics.ts";
 import type { StaticAssets } from "./response/static_assets.ts";
 
-/** Everything that the HTTP face is given. */
+/** Dependencies of the HTTP interface. */
 export interface AppDeps {
   services: Services;
   settings: AppSettings;
   log: Log;
   clock: Clock;
   idempotency: IdempotencyPort;
-  /** Without it everything is open (`main.ts` then listens on loopback only). */
+  /** Without keys everything is allowed (`main.ts` then listens on loopback only). */
   keys?: KeyVerifier;
   /** The web page at `/`. */
   page?: StaticAssets;
-  /** Default: a fresh registry. */
+  /** Default: a new registry. */
   metrics?: Metrics;
 }
 
-/** What the server passes beside a request: `app.fetch(request, info)`. */
+/** What the server passes along with a request: `app.fetch(request, info)`. */
 export interface ConnectionInfo {
   remoteAddr?: { hostname?: string };
-  /** Fires when the client has gone; default: the request's own, which costs more. */
+  /** Fires when the client has gone. Default: the signal of the request, which is slower. */
   signal?: AbortSignal;
-  /** The request's whole body where it is at hand. */
+  /** The whole body, if it arrived with the head. */
   body?: Uint8Array;
-  /** Calls back when the answer has been read or its reader has gone. */
+  /** Registers a callback for when the response has been read or the client has gone. */
   onResponseEnd?: (run: () => void) => void;
-  /** Shared with everything else that is large and has to give way to others. */
+  /** The scheduler shared by all large work, so that it yields to other requests. */
   yieldTurn?: Yield;
 }
 
@@ -45,19 +45,22 @@ export interface AppEnv {
     /** `key:ID` or `address:IP`. */
     callerId: string;
     scopes: ReadonlySet<Scope>;
-    /** Fires when the client has gone or the request's time is over. */
+    /** Fires when the client has gone or the time limit of the request is over. */
     signal: AbortSignal;
     /** The declared path, for logs and metrics. */
     route?: string;
-    /** Stands in for the request's own body while that is being hashed. */
+    /** Replaces the body of the request while it is being hashed. */
     body?: ReadableStream<Uint8Array>;
-    /** Told of a form's names and contents, and of its end (undefined); set where there is an idempotency key. */
+    /**
+     * Called with the names and contents of a form, and undefined at its end; set where there is an idempotency
+     * key.
+     */
     formSeen?: (bytes: Uint8Array | undefined) => void;
-    /** What this request's body holds. */
+    /** The lease of this request on the budget of bodies. */
     budget: ByteLease;
-    /** What answers hold that have not been read. */
+    /** The budget of unread responses. */
     unread: ByteBudget;
-    /** Waits for the turn of the next piece of something large. */
+    /** Waits for the next turn, between two pieces of large work. */
     yieldTurn: Yield;
   };
 }

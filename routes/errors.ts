@@ -2,7 +2,7 @@ import { type ErrorKind, LoopscopeError } from "../lib/base/errors.ts";
 import { asStoreError } from "../lib/store/disk_error.ts";
 import type { Problem } from "../lib/schemas/problem.ts";
 
-/** The one map from what went wrong to an HTTP status and its title. */
+/** The one map from kinds of errors to HTTP statuses and titles. */
 const STATUS: Record<ErrorKind, [status: number, title: string]> = {
   malformed: [400, "Malformed request"],
   unauthenticated: [401, "Key required"],
@@ -22,22 +22,22 @@ const STATUS: Record<ErrorKind, [status: number, title: string]> = {
   unavailable: [503, "Unavailable"],
 };
 
-/** A request whose path is known and whose method is not. */
+/** A known path with a method that it does not have. */
 export class MethodNotAllowed extends Error {
   constructor(readonly method: string, readonly allowed: readonly string[]) {
     super(`Received ${method}; expected ${allowed.join(" or ")}`);
   }
 }
 
-/** The status and the error as it may be shown: of an unexpected one nothing but the fact. */
+/** The status, and the error as callers may see it: an unexpected error shows no details. */
 export function statusOf(error: unknown): number {
   if (error instanceof MethodNotAllowed) return 405;
   return STATUS[toLoopscopeError(error).kind][0];
 }
 
 /**
- * Any thrown value as an RFC 9457 answer. Internal errors show no message, path or stack: those are for the log.
- * Under `/v2` the answer also has `error`, which that protocol's clients read.
+ * Any thrown value as an RFC 9457 response. Internal errors show no message, path or stack; those are in the log. Under
+ * `/v2` the response also has `error`, which clients of that protocol read.
  */
 export function problemResponse(error: unknown, request: { path: string; requestId: string }): Response {
   const problem = describe(error, request);
@@ -63,7 +63,7 @@ function describe(error: unknown, { path, requestId }: { path: string; requestId
   const detail = allowed
     ? error.message
     : status === 500
-    ? `Something failed inside; the log has the reason under request ${requestId}`
+    ? `Internal error; the log has the reason under request ${requestId}`
     : message;
   return {
     type: `urn:loopscope:problem:${allowed ? "method_not_allowed" : code}`,
@@ -77,7 +77,7 @@ function describe(error: unknown, { path, requestId }: { path: string; requestId
   };
 }
 
-/** The error itself or the one it was caused by (a body stream's failure arrives wrapped), a full disk, or `internal`. */
+/** The error or its cause (failures of a body stream arrive wrapped), a full disk, or `internal`. */
 function toLoopscopeError(error: unknown): LoopscopeError {
   for (let cause = error, depth = 0; cause instanceof Error && depth < 5; cause = cause.cause, depth++) {
     const known = asStoreError(cause);

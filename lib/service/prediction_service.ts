@@ -9,18 +9,18 @@ import type { Caller, PredictionService } from "./services.ts";
 export interface PredictionServiceOptions {
   store: Store;
   compute: WorkerPool;
-  /** Answers small calls without the compute process. */
+  /** Handles small calls without the compute process. */
   local?: LocalPredictor;
 }
 
-/** Values of one request's outputs at most: what does not fit belongs into an upload and `/predictions`. */
+/** Most output values of one request; use an upload and `/predictions` for more. */
 const MAX_OUTPUT_VALUES = 2 ** 26;
 const TIMEOUT_MS = 120_000;
 
 type Samples = NdArray & { data: Float32Array };
 type Tree = { [key: string]: ResultTree };
 
-/** Predictions in physical units, answered by the compute process. */
+/** Predictions in physical units: small ones in this process, others in the compute process. */
 export function createPredictionService({ store, compute, local }: PredictionServiceOptions): PredictionService {
   async function find(name: string, version: string): Promise<{ manifest: ModelManifest; folder: string }> {
     const number = await store.models.resolve(name, version);
@@ -112,8 +112,7 @@ function checkImage(array: NdArray, { network: { direction, window, points } }: 
 
 function checkSize(values: number): void {
   if (values <= MAX_OUTPUT_VALUES) return;
-  const detail =
-    `The answer would have ${values} values, one request may ask for ${MAX_OUTPUT_VALUES}: send less at a time`;
+  const detail = `The response would have ${values} values; expected at most ${MAX_OUTPUT_VALUES}: send less at a time`;
   throw unprocessable("answer_too_large", detail);
 }
 
@@ -127,7 +126,7 @@ function finiteFloats({ data }: NdArray, what: string): Float32Array {
   return floats;
 }
 
-/** The answer to one sample has no sample axis. */
+/** The result of a single sample has no sample axis. */
 function unstack(answer: Tree, single: boolean): Tree {
   if (!single) return answer;
   return Object.fromEntries(

@@ -26,7 +26,7 @@ const CUBE_LINKS = {
   delete_v1_cubes_id: MADE,
 };
 
-/** `/v1/cubes`: upload, list, look at, delete. */
+/** `/v1/cubes`: upload, list, read, delete. */
 export function mountCubes(app: App, deps: AppDeps): void {
   const { services } = deps;
   declare(app, deps, {
@@ -128,7 +128,7 @@ function mountCubeViews(app: App, deps: AppDeps): void {
     errors: [404, 409],
     untimed: true,
   }, async ({ c, params, query, caller }) => {
-    await cubes.get(params.id); // a missing cube is said before the file is read
+    await cubes.get(params.id); // 404 before the file is read
     const schema = mapUploadQuerySchema;
     const cube = await withUploadedFile(c, deps, { schema, query }, (body, options) => {
       return cubes.addMap(params.id, body, options, caller);
@@ -163,7 +163,7 @@ function mountCubeViews(app: App, deps: AppDeps): void {
   });
 }
 
-/** A view of a cube is as immutable as the cube: its tag needs no computing. */
+/** A view of a cube is as immutable as the cube, so its ETag is known before it is computed. */
 async function cubeView(
   c: AppContext,
   { services, settings }: AppDeps,
@@ -174,7 +174,7 @@ async function cubeView(
   const type = resultTypeOf(c.req.header("accept"));
   const headers = cacheHeaders(tagOf(c.req.url, sha256, type, settings.version), "immutable");
   const known = notModified(c, headers);
-  if (known && c.req.header("if-none-match") !== "*") return known; // a tag was given out only for what is there
+  if (known && c.req.header("if-none-match") !== "*") return known; // a tag was only ever given for something that exists
   const value = await view();
   holdResponse(c, value);
   return known ?? renderResult(type, value, { headers, main: "values" });

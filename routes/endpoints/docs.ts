@@ -8,7 +8,7 @@ import { noParamsSchema } from "../../lib/schemas/paths.ts";
 import { HEADER_DOCS } from "../openapi/header_docs.ts";
 import { NOT_MODIFIED } from "../openapi/result_docs.ts";
 
-/** `/openapi.json`, generated from the declared routes, and `/docs`, the same for people; both work offline. */
+/** `/openapi.json`, generated from the declared routes, and `/docs`, the same as HTML; both work offline. */
 export function mountDocs(app: App, deps: AppDeps): void {
   for (const { path, type, summary, schema, file } of docFiles(app, deps)) {
     declare(app, deps, {
@@ -18,7 +18,7 @@ export function mountDocs(app: App, deps: AppDeps): void {
       summary,
       scope: "open",
       params: noParamsSchema,
-      query: noParamsSchema, // a link to a page may carry anything
+      query: noParamsSchema, // links to a page may carry any query
       responses: { 200: { description: summary, content: { [type]: { schema } } }, 304: NOT_MODIFIED },
     }, ({ c }) => {
       const { tag, bytes } = file();

@@ -27,7 +27,7 @@ export function mountInference(app: App, deps: AppDeps): void {
     scope: "open",
     responses: { 200: { description: "Name, version, extensions", content: json("ServerMetadata") } },
   }, metadata);
-  app.get("/v2/", (c) => { // as the protocol's own OpenAPI document writes it
+  app.get("/v2/", (c) => { // the form in the OpenAPI document of the protocol
     c.set("route", "/v2");
     return metadata();
   });
@@ -41,9 +41,9 @@ export function mountInference(app: App, deps: AppDeps): void {
   declare(app, deps, {
     ...nothing,
     path: "/v2/health/ready",
-    summary: "Whether models can be asked",
+    summary: "Whether the service is ready for inference",
     scope: "open",
-    responses: { 200: { description: "They can", content: json("Ready", { ready: true }) } },
+    responses: { 200: { description: "It is", content: json("Ready", { ready: true }) } },
   }, () => {
     requireReady(deps);
     return Response.json({ ready: true });
@@ -77,9 +77,9 @@ function mountModel(
     ...one,
     method: "get",
     path: `${path}/ready`,
-    summary: "Whether this model can be asked",
+    summary: "Whether this model is ready for inference",
     scope: "read",
-    responses: { 200: { description: "It can", content: json("ModelReady") } },
+    responses: { 200: { description: "It is", content: json("ModelReady") } },
   }, async ({ params }) => {
     requireReady(deps);
     const { name } = await models.version(params.name, versionOf(params));
@@ -159,5 +159,5 @@ function arrayAt(tree: ResultTree, key: string): NdArray {
     ? tree[key]
     : null;
   if (isNdArray(found)) return found;
-  throw new LoopscopeError("internal", "internal_error", `Received no array ${key} in a prediction`);
+  throw new LoopscopeError("internal", "internal_error", `A prediction has no array ${key}; expected one`);
 }

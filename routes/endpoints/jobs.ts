@@ -121,7 +121,7 @@ function mountEvents(app: App, deps: AppDeps): void {
   });
 }
 
-/** A webhook's address may hold a secret of its receiver: others do not see it. */
+/** Hides the webhook URL from other callers: it may contain a secret. */
 async function asSeenBy(
   c: AppContext,
   { services }: AppDeps,

@@ -37,7 +37,7 @@ const VERSION_LINKS = {
   delete_v1_models_name_versions_version: MADE,
 };
 
-/** `/v1/models`: list, look at, download, import, delete. */
+/** `/v1/models`: list, read, download, import, delete. */
 export function mountModels(app: App, deps: AppDeps): void {
   const { models } = deps.services;
   declare(app, deps, {
@@ -187,7 +187,7 @@ function mountAliases(app: App, deps: AppDeps): void {
     ...one,
     method: "put",
     summary: "Point an alias to a version",
-    description: "`If-None-Match: *` only makes an alias and never moves one.",
+    description: "`If-None-Match: *` only creates an alias and never moves one.",
     params: newAliasParamsSchema,
     body: json("SetAlias", { version: 1 }),
     responses: { 200: { description: "The model", content: json("ModelSummary"), headers: ["ETag"] } },
@@ -209,7 +209,7 @@ function mountAliases(app: App, deps: AppDeps): void {
   });
 }
 
-/** A number names one version for ever; `latest` and aliases move. */
+/** A version number is immutable; `latest` and aliases move. */
 function freshnessOf(version: string): Freshness {
   return /^[0-9]+$/.test(version) ? "immutable" : "revalidate";
 }

@@ -22,7 +22,7 @@ import { arrayResponses } from "../openapi/result_docs.ts";
 
 const TAG = "Predictions";
 const BINARY = { type: "string", format: "binary" };
-/** Of an NPY body: 16 MiB of float32. */
+/** Values of an NPY body: 16 MiB of float32. */
 const MAX_ELEMENTS = 2 ** 22;
 const NPY_TYPE = /^application\/(x-)?npy$/;
 
@@ -181,7 +181,7 @@ function pickModel(inBody: string | undefined, inQuery: string | undefined): str
   return inBody ?? inQuery;
 }
 
-/** A version's own path already says the model. */
+/** The path of a version already names the model; throws `model_twice` where the body names another. */
 function requireSameModel(model: string | undefined, params: Model): void {
   const wanted = `${params.name}@${params.version}`;
   if (model === undefined || model === wanted || model === params.name) return;

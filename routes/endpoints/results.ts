@@ -16,7 +16,7 @@ interface ResultRoute<Name extends string> {
   schema: ComponentName;
   path: string;
   summary: string;
-  /** The array that stands for the whole as NPY or raw float32. */
+  /** The array that is sent as NPY or raw float32. */
   main: string;
 }
 
@@ -110,7 +110,7 @@ const MODEL_RESULTS: ResultRoute<ModelResultName>[] = [
   { result: "nmf", schema: "Nmf", path: "nmf", summary: "Non-negative factors of predicted spectra", main: "maps" },
 ];
 
-/** What is derived from a cube, or from a model and a cube: all GET, cacheable, long ones by way of a job. */
+/** Results derived from a cube, or from a model and a cube: GET only, cacheable, slow ones through a job. */
 export function mountResults(app: App, deps: AppDeps): void {
   const { results } = deps.services;
   for (const { result, schema, path, summary, main } of CUBE_RESULTS) {
@@ -152,7 +152,7 @@ export function mountResults(app: App, deps: AppDeps): void {
 interface Asked {
   ask: (waitMs: number) => Promise<Outcome>;
   main: string;
-  /** As in the URL: an alias may name another version tomorrow. */
+  /** As in the URL: an alias may point to another version later. */
   version: string | undefined;
 }
 

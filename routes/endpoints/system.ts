@@ -9,7 +9,7 @@ import { renderResult } from "../response/render.ts";
 
 const TAG = "Service";
 
-/** Health, readiness, metrics and what the service runs on. */
+/** Health, readiness, metrics, and the system that the service runs on. */
 export function mountSystem(app: App, deps: AppDeps, metrics: Metrics): void {
   const { system } = deps.services;
   const nothing = { params: noParamsSchema, query: noQuerySchema, tag: TAG };
@@ -67,7 +67,7 @@ export function mountSystem(app: App, deps: AppDeps, metrics: Metrics): void {
   });
 }
 
-/** What a request may bring, beside what the services say. */
+/** Request limits, in addition to what the services report. */
 function limitsOf({ settings, keys }: AppDeps): Record<string, number> {
   const { maxBodyBytes, maxImportBytes, maxWaitMs, ratePerMinute, keyRatePerMinute } = settings;
   const rates: Record<string, number> = keys ? { ratePerMinute, keyRatePerMinute } : {};

@@ -1,7 +1,7 @@
 import { missing } from "../../lib/base/errors.ts";
 import type { App } from "../openapi/declare_route.ts";
 
-/** Paths of the protocol's extensions that clients offer calls for and this service does not have. */
+/** Paths of protocol extensions that clients may call and this service does not have. */
 const PATHS = [
   "/v2/repository/*",
   "/v2/systemsharedmemory/*",
@@ -13,14 +13,14 @@ const PATHS = [
   ),
 ];
 
-/** Responds to calls of other extensions with a clear 404, so that they are not taken for a wrong address. */
+/** Responds to calls of other extensions with a clear 404, so that they are not mistaken for a wrong URL. */
 export function mountUnsupportedExtensions(app: App): void {
   for (const path of PATHS) {
     app.all(path, (c) => {
       const met = c.req.path.slice(0, 200);
       throw missing(
         "unknown_extension",
-        `Received ${met} of an extension that is not here; expected the protocol itself`,
+        `Received ${met} of an unsupported extension; expected the core protocol`,
       );
     });
   }

@@ -25,9 +25,9 @@ const VERSION = {
 };
 
 /**
- * `/v1/uploads`: uploads in pieces that survive cuts, as the tus 1.0 protocol has them (creation, checksum, expiration,
- * termination; https://tus.io/protocols/resumable-upload). The last piece makes the cube. Not `@tus/server`: it does not know
- * the checksum extension, and quotas, the disk's reserve, idempotency and problem responses would still be ours.
+ * `/v1/uploads`: resumable uploads by the tus 1.0 protocol (creation, checksum, expiration, termination;
+ * https://tus.io/protocols/resumable-upload). The last piece makes the cube. Not `@tus/server`: it has no checksum
+ * extension, and quotas, the disk reserve, idempotency and problem responses would still be ours.
  */
 export function mountUploads(app: App, deps: AppDeps): void {
   const { uploads } = deps.services;
@@ -35,18 +35,18 @@ export function mountUploads(app: App, deps: AppDeps): void {
 
   app.use("/v1/uploads/*", async (c, next) => {
     await next();
-    c.res.headers.set("Tus-Resumable", TUS); // also of errors
+    c.res.headers.set("Tus-Resumable", TUS); // on errors, too
     if (c.res.status === 412) c.res.headers.set("Tus-Version", TUS);
   });
 
-  // What this server can do is asked for with OPTIONS (no key needed: it says nothing of anybody's data).
+  // OPTIONS tells what the server supports. It needs no key, since it reveals nothing about data.
   app.options("/v1/uploads", () => new Response(null, { status: 204, headers: abilities(deps) }));
 
   declare(app, deps, {
     ...shared,
     method: "post",
     path: "/v1/uploads",
-    summary: "Begin an upload in pieces",
+    summary: "Begin a resumable upload",
     description:
       "`Upload-Metadata` may have `name`, `filename`, `dataset`, `channel`, `repair` and `sha256` of the whole file.",
     params: noParamsSchema,
@@ -126,7 +126,7 @@ export function mountUploads(app: App, deps: AppDeps): void {
     ...shared,
     method: "delete",
     path: "/v1/uploads/{id}",
-    summary: "Give an upload up",
+    summary: "Abandon an upload",
     params: idParamsSchema,
     responses: { 204: { description: "Removed", headers: ["Tus-Resumable"] } },
     errors: [404, 409],
@@ -136,7 +136,7 @@ export function mountUploads(app: App, deps: AppDeps): void {
     method: "post",
     summary: "PATCH or DELETE for clients that cannot send them",
     headers: [{ ...header(OVERRIDE, "`PATCH` or `DELETE`"), schema: METHODS, required: true }, ...piece.headers],
-    responses: { 204: { description: "As the method meant answers", headers: ["Tus-Resumable"] } },
+    responses: { 204: { description: "As the overridden method responds", headers: ["Tus-Resumable"] } },
   }, (request) => {
     const met = request.c.req.header(OVERRIDE);
     if (met === "PATCH") return append(request);
@@ -147,7 +147,7 @@ export function mountUploads(app: App, deps: AppDeps): void {
 
 type PieceRequest = Pick<RouteRequest<{ id: string }, unknown>, "c" | "params" | "caller">;
 
-/** A piece may be empty: it then asks again for what comes after the last one. */
+/** Appends a piece. An empty one repeats the final step, for a client that did not get its response. */
 function pieceOf(c: AppContext, { settings }: AppDeps): ReadableStream<Uint8Array> {
   if (c.req.raw.body === null) return new Blob([]).stream();
   return bodyStream(c, settings, settings.maxUploadBytes);

@@ -6,12 +6,12 @@ import type { AppContext, AppDeps, AppEnv } from "../context.ts";
 import type { RateLimit } from "./rate_limit.ts";
 
 const ALL: ReadonlySet<Scope> = new Set(["read", "predict", "train", "admin"]);
-/** Paths that monitors call often and that say nothing about anybody's data. */
+/** Paths that monitors call often and that reveal nothing about data. */
 const UNLIMITED = new Set(["/healthz", "/readyz", "/v2/health/live", "/v2/health/ready"]);
 
 /**
- * Says who calls and what that caller may do. Without configured keys everybody may do everything (the service then
- * listens on loopback only). A key that is not known is refused even where none is needed.
+ * Identifies the caller and its scopes. Without configured keys everything is allowed (the service then listens on
+ * loopback only). An unknown key is refused even where no key is needed.
  */
 export function identify(deps: AppDeps, limit: RateLimit): MiddlewareHandler<AppEnv> {
   return async (c, next) => {
@@ -44,7 +44,7 @@ export function identify(deps: AppDeps, limit: RateLimit): MiddlewareHandler<App
   };
 }
 
-/** Throws 401 where a key could help and none was given, 403 where the key given may not do this. */
+/** Throws 401 where a key is needed and none was given, 403 where the key lacks the scope. */
 export function requireScope(c: AppContext, scope: Scope): void {
   if (c.get("scopes").has(scope)) return;
   if (c.get("callerId").startsWith("key:")) {
@@ -54,7 +54,10 @@ export function requireScope(c: AppContext, scope: Scope): void {
   throw new LoopscopeError("unauthenticated", "key_required", `Received no key; expected one with the scope ${scope}`);
 }
 
-/** Throws `not_yours` where the thing is another's and the caller has no key for everything: 401 without a key, else 403. */
+/**
+ * Throws `not_yours` for the property of another caller, unless the key has `admin`: 401 without a key, otherwise
+ * 403.
+ */
 export function requireOwner(c: AppContext, isOwn: boolean, thing: string): void {
   if (isOwn || c.get("scopes").has("admin")) return;
   const kind = c.get("callerId").startsWith("key:") ? "forbidden" : "unauthenticated";
@@ -65,7 +68,7 @@ export function requireOwner(c: AppContext, isOwn: boolean, thing: string): void
   );
 }
 
-/** Someone without a key at a public demo. */
+/** A caller without a key on a public demo. */
 export function isVisitor(c: AppContext, { keys, settings }: AppDeps): boolean {
   return keys !== undefined && settings.publicRead && c.get("callerId").startsWith("address:");
 }
@@ -83,7 +86,7 @@ function secretOf(c: AppContext): string | undefined {
 }
 
 function addressOf(c: AppContext, trustProxy: boolean): string {
-  // The proxy adds whom it saw at the end; what stands before it is what the caller says of himself.
+  // The proxy appends the address it saw; everything before it was written by the caller.
   const forwarded = trustProxy ? c.req.header("x-forwarded-for")?.split(",").at(-1) : undefined;
   return callerAddress(forwarded || c.env?.remoteAddr?.hostname || "");
 }

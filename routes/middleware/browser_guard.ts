@@ -3,9 +3,9 @@ import { LoopscopeError, malformed } from "../../lib/base/errors.ts";
 import type { AppDeps, AppEnv } from "../context.ts";
 
 /**
- * Keeps foreign web pages from using a visitor's browser against a service that needs no key: a changing request must
- * come from the service's own page (or the one origin allowed), and without keys the host must be an address or
- * `localhost`, so that a foreign name cannot be rebound to this machine.
+ * Protects a service without keys from other web pages in the user's browser. A request that changes something must
+ * come from the service's own page (or the one allowed origin), against CSRF; without keys the host must be an
+ * address or `localhost`, against DNS rebinding.
  */
 export function guardBrowsers({ keys, settings }: AppDeps): MiddlewareHandler<AppEnv> {
   return async (c, next) => {
@@ -31,7 +31,7 @@ function isLocalName(hostname: string): boolean {
     hostname.startsWith("[");
 }
 
-/** A proxy that speaks TLS may forward the host with its port, which a browser leaves out: `name:443`. */
+/** A TLS proxy may forward the host with its port (`name:443`), which browsers leave out of the origin. */
 function isSamePlace(origin: string, { hostname, port }: URL): boolean {
   if (!URL.canParse(origin)) return false;
   const page = new URL(origin);

@@ -1,8 +1,8 @@
 import { isIPv4, isIPv6 } from "node:net";
 
 /**
- * Whom an address stands for in limits and quotas: one of IPv4 for itself, one of IPv6 for its first 64 bits, since every
- * household has so many of its own. A port, brackets and a zone are left out; what is no address is `unknown`.
+ * The key of an address in limits and quotas: an IPv4 address itself, of an IPv6 address the first 64 bits, since every
+ * household has a whole /64. A port, brackets and a zone are dropped; anything but an address is `unknown`.
  */
 export function callerAddress(text: string): string {
   const bare = text.trim()

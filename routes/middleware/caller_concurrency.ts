@@ -4,9 +4,9 @@ import { Counter } from "../../lib/base/counter.ts";
 import type { AppDeps, AppEnv } from "../context.ts";
 
 /**
- * Each caller has a share of the requests that are answered at one time, event streams and waiting ones among them: the
- * connections that a proxy brings cannot be told apart before. Throws `too_many_at_once` (429). Without keys all is one's
- * own, and monitors ask always.
+ * Limits the requests of one caller that run at one time, including event streams and waiting ones: connections that
+ * come through a proxy cannot be told apart earlier. Throws `too_many_at_once` (429). There is no limit without keys
+ * (there is only one caller then), nor for monitors.
  */
 export function limitCallerConcurrency({ keys, settings }: AppDeps): MiddlewareHandler<AppEnv> {
   const running = new Counter();
@@ -16,8 +16,7 @@ export function limitCallerConcurrency({ keys, settings }: AppDeps): MiddlewareH
     if (!keys || !c.env?.onResponseEnd || caller === "monitor") return await next();
     const mine = running.of(caller);
     if (mine >= most) {
-      const message =
-        `Received ${mine} requests of yours that are being answered; expected at most ${most} at one time`;
+      const message = `You have ${mine} requests running; expected at most ${most} at one time`;
       throw new LoopscopeError("tooMany", "too_many_at_once", message, { retryAfterS: 1 });
     }
     running.add(caller, 1);

@@ -11,16 +11,17 @@ const KEPT_HEADERS = [
   ...["content-type", "location", "etag", "cache-control", "x-shape", "x-dtype", "inference-header-content-length"],
   ...["content-location", "upload-offset", "upload-length", "upload-expires"],
 ];
-/** Headers that say what is asked for, as a body otherwise does. */
-const ASKING_HEADERS = [
+/** Headers that are part of what is asked for, and so of the fingerprint. */
+const FINGERPRINT_HEADERS = [
   ...["inference-header-content-length", "upload-length", "upload-metadata", "upload-offset"],
   "x-http-method-override",
 ];
 
 /**
- * `Idempotency-Key` on a POST: the first answer is given again to the same request, another request with the same key
- * is refused (422), and while the first is being answered the second is a conflict. Errors are not kept: after one the
- * key is free, since the request changed nothing; nor are large answers, which only predictions have. The request's fingerprint is hashed as its body streams by; of a form, the names and contents count, not the boundary.
+ * `Idempotency-Key` on a POST: the same request gets the first response again, another request with the same key is
+ * refused (422), and a second request while the first is running is a conflict (409). Errors are not kept: the
+ * request changed nothing, so the key is free again. Nor are large responses, which only predictions have. The
+ * fingerprint is hashed as the body streams by; of a form, names and contents count, not the boundary.
  */
 export async function handleIdempotently(
   c: AppContext,
@@ -40,7 +41,7 @@ export async function handleIdempotently(
   if (claim.state === "running") {
     throw conflict(
       "idempotency_in_progress",
-      "Received a key whose first request is still being answered; expected to wait for it",
+      "Received an Idempotency-Key whose first request is still running; expected you to wait for it",
     );
   }
   const hash = createFingerprint(c);
@@ -85,14 +86,14 @@ function replay({ status, headers, body }: StoredResponse): Response {
   return new Response(bodyOf(status, body.slice()), init);
 }
 
-/** 204 has no body, not even an empty one. */
+/** `Response` accepts no body for 204, not even an empty one. */
 function bodyOf<T>(status: number, body: T): T | null {
   return status === 204 ? null : body;
 }
 
 interface Fingerprint {
   update(bytes: Uint8Array): void;
-  /** Whether the whole body went by. */
+  /** Whether the whole body has been hashed. */
   complete: boolean;
   digest(): string;
 }
@@ -101,7 +102,9 @@ function createFingerprint(c: AppContext): Fingerprint {
   const hash = createHash("sha256");
   const url = new URL(c.req.url);
   url.searchParams.sort();
-  const asked = ASKING_HEADERS.flatMap((name) => c.req.header(name) === undefined ? [] : [[name, c.req.header(name)]]);
+  const asked = FINGERPRINT_HEADERS.flatMap((name) =>
+    c.req.header(name) === undefined ? [] : [[name, c.req.header(name)]]
+  );
   hash.update(JSON.stringify([c.req.method, url.pathname, url.search, mediaTypeOf(c), ...asked]));
   return {
     update: (bytes) => void hash.update(bytes),
@@ -110,7 +113,7 @@ function createFingerprint(c: AppContext): Fingerprint {
   };
 }
 
-/** Lets the hash see the body that the handler reads: the form's parts, or the raw bytes. */
+/** Hashes the body as the handler reads it: the parts of a form, or the raw bytes. */
 function tap(c: AppContext, hash: Fingerprint): void {
   const source = c.req.raw.body;
   if (source === null) return;
@@ -132,7 +135,7 @@ function tap(c: AppContext, hash: Fingerprint): void {
   );
 }
 
-/** Reads the body of a request that was answered before, only to compare it. */
+/** Reads the body of a repeated request only to compare its fingerprint. */
 async function drain(c: AppContext, deps: AppDeps, hash: Fingerprint): Promise<void> {
   if (c.req.raw.body === null) return;
   const stream = sentStream(c, deps.settings, deps.settings.maxUploadBytes);

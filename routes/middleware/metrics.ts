@@ -5,7 +5,7 @@ import type { Measure } from "../../lib/base/measure.ts";
 export interface Metrics {
   countRequest(labels: { method: string; route: string; status: number }, seconds: number): void;
   measure(measure: Measure): void;
-  /** The text form that Prometheus reads. */
+  /** The Prometheus text format. */
   text(): Promise<string>;
   readonly contentType: string;
 }
@@ -23,7 +23,7 @@ export function createMetrics(): Metrics {
   });
   const durations = new Histogram({
     name: "loopscope_http_request_duration_seconds",
-    help: "Time to the answer's first byte",
+    help: "Time to the first byte of the response",
     labelNames: ["method", "route"],
     buckets: DURATION_BUCKETS_S,
     registers,

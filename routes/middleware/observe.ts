@@ -7,19 +7,19 @@ import type { Metrics } from "./metrics.ts";
 import { beginSpan } from "./trace_request.ts";
 import { setSecurityHeaders } from "./security_headers.ts";
 
-/** Labels that anybody could make up would fill the memory. */
+/** Other methods share one label: labels that callers can invent would fill the memory. */
 const METHODS = new Set(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]);
 
-/** Outermost: request id, one log line, metrics, security headers, and the return of what the request held. */
+/** Outermost middleware: request id, one log line, metrics, security headers, and release of what the request held. */
 export function observe({ log, settings, clock, keys }: AppDeps, metrics: Metrics): MiddlewareHandler<AppEnv> {
   const { maxBufferedBytes } = settings;
   const bodies = createByteBudget({
     maxBytes: maxBufferedBytes,
-    maxBytesPerCaller: keys ? maxBufferedBytes / 2 : undefined, // without keys all callers are one
+    maxBytesPerCaller: keys ? maxBufferedBytes / 2 : undefined, // without keys all requests have one caller
     what: "request bodies",
   });
   const maxBytes = settings.maxUnreadBytes;
-  const unread = createByteBudget({ maxBytes, maxBytesPerCaller: maxBytes / 2, what: "answers that are not read" });
+  const unread = createByteBudget({ maxBytes, maxBytesPerCaller: maxBytes / 2, what: "unread responses" });
   const yieldTurn = createScheduler();
   return async (c, next) => {
     const startMs = performance.now();
@@ -27,7 +27,7 @@ export function observe({ log, settings, clock, keys }: AppDeps, metrics: Metric
     const method = METHODS.has(c.req.method) ? c.req.method : "OTHER";
     const endSpan = beginSpan({ method, requestId, headers: c.req.raw.headers });
     let lease: ByteLease | undefined;
-    const held = () => lease ??= bodies(c.get("callerId")); // who calls is known later
+    const held = () => lease ??= bodies(c.get("callerId")); // the caller is identified later
     c.set("requestId", requestId);
     c.set("callerId", "unknown");
     c.set("scopes", new Set());
@@ -57,7 +57,7 @@ export function observe({ log, settings, clock, keys }: AppDeps, metrics: Metric
   };
 }
 
-/** The caller's id where it is short and plain, else a new one. */
+/** The request id of the caller if it is short and plain, otherwise a new one. */
 function requestIdOf(given: string | undefined, nowMs: number): string {
   return given && /^[A-Za-z0-9._:/+=@~-]{1,128}$/.test(given) ? given : newId<string>("req", nowMs);
 }

@@ -12,7 +12,7 @@ const PAGE_POLICY = [
 ].join("; ");
 const DATA_POLICY = "default-src 'none'; frame-ancestors 'none'";
 
-/** Headers for every answer: pages run only their own scripts, data runs nothing, neither may be framed. */
+/** Headers of every response: pages run only their own scripts, data runs none, and neither may be framed. */
 export function setSecurityHeaders(headers: Headers): void {
   const isPage = headers.get("Content-Type")?.startsWith("text/html") ?? false;
   headers.set("Content-Security-Policy", isPage ? PAGE_POLICY : DATA_POLICY);

@@ -6,12 +6,12 @@ export interface BegunRequest {
   headers: Headers;
 }
 
-/** Ends the span with what became of the request. */
+/** Ends the span with the outcome of the request. */
 export type EndSpan = (outcome: { route: string; status: number }) => void;
 
 /**
- * A span for one request, under the caller's `traceparent`. Deno's own span of it knows neither route nor request id, and
- * cannot be reached from here. Where traces are off this costs next to nothing.
+ * Starts a span for one request, under the `traceparent` of the caller. Deno's own span has neither route nor request
+ * id, and cannot be changed from here. Where tracing is off this costs next to nothing.
  */
 export function beginSpan({ method, requestId, headers }: BegunRequest): EndSpan {
   const parent = propagation.extract(ROOT_CONTEXT, headers, {

@@ -31,7 +31,7 @@ export function json(name: ComponentName, example?: unknown): Record<string, Con
 
 /**
  * Registers a route: its place in `/openapi.json`, the key's scope, the parsing of path and query, idempotency of POST
- * and a time limit. The handler reads the body itself, since only it knows how much may be held.
+ * and a time limit. The handler reads the body itself, since only it knows the size limit.
  */
 export function declare<P extends z.ZodObject, Q extends z.ZodObject>(
   app: App,
@@ -66,7 +66,7 @@ function queryOf(c: AppContext): Record<string, string> {
   return Object.fromEntries(entries.map(([name, [value]]) => [name, value]));
 }
 
-/** Ends the request with 503 when its time is over; what it started is told through the signal. */
+/** Ends the request with 503 after the time limit, and aborts what it started through the signal. */
 async function withTimeLimit(c: AppContext, timeoutMs: number, run: () => Promise<Response>): Promise<Response> {
   const client = c.get("signal");
   const ended = new AbortController();

@@ -3,45 +3,45 @@ import type { Scope } from "../../lib/schemas/access.ts";
 import { type ParameterDoc, parametersOf } from "../../lib/schemas/openapi.ts";
 import { type HeaderName, headerRefs } from "./header_docs.ts";
 
-/** A body or answer of one media type. */
+/** A request or response body of one media type. */
 export interface ContentDoc {
   schema: { $ref: string } | Record<string, unknown>;
   example?: unknown;
 }
 
-/** What comes back with one status. */
+/** The response of one status. */
 export interface ResponseDoc {
   description: string;
   content?: Record<string, ContentDoc>;
-  /** Headers beside those that every such answer has. */
+  /** Headers besides those that follow from the status. */
   headers?: readonly HeaderName[];
-  /** Operations that go on from here: their parameters as runtime expressions. */
+  /** Follow-up operations, with their parameters as runtime expressions. */
   links?: Record<string, Record<string, string>>;
 }
 
 export interface Declaration<P extends z.ZodObject, Q extends z.ZodObject> {
   method: "get" | "post" | "put" | "patch" | "delete";
-  /** As OpenAPI writes it: `/v1/cubes/{id}`. */
+  /** In OpenAPI form: `/v1/cubes/{id}`. */
   path: string;
   tag: string;
   summary: string;
   description?: string;
-  /** What a key must be allowed; `open` needs none. */
+  /** The scope that the key needs; `open` needs no key. */
   scope: Scope | "open";
-  /** The setting that opens this route to visitors of a public demo. */
+  /** The setting that allows this route to callers without a key on a public demo. */
   publicWith?: "publicUploads" | "publicTraining";
   params: P;
   query: Q;
   headers?: readonly { name: string; description: string; schema: Record<string, unknown>; required?: boolean }[];
   body?: Record<string, ContentDoc>;
   responses: Record<number, ResponseDoc>;
-  /** Statuses of the errors that this route can give, beside those that all can. */
+  /** Error statuses of this route, besides those of every route. */
   errors?: readonly number[];
-  /** Streams are limited by their silence, not by their length. */
+  /** No time limit: streams are limited by idle time instead. */
   untimed?: boolean;
 }
 
-/** A route as the document has it; what follows from its method and its answers is added here. */
+/** The OpenAPI description of a route, with everything that follows from its method and its responses. */
 export function describeRoute(
   { method, path, tag, summary, ...rest }: Declaration<z.ZodObject, z.ZodObject>,
 ): RouteConfig {
@@ -50,14 +50,14 @@ export function describeRoute(
     name: "Idempotency-Key",
     in: "header",
     required: false,
-    description: "The same key and request gives the first answer again",
+    description: "A repeated request with the same key gets the first response again",
     schema: { type: "string", pattern: "^[!-~]{1,255}$" },
   };
   const cached: ParameterDoc = {
     name: "If-None-Match",
     in: "header",
     required: false,
-    description: "ETags that the client has; 304 where one of them still holds",
+    description: "ETags that the client has; 304 where one of them is current",
     schema: { type: "string" },
   };
   const parameters = [
@@ -82,7 +82,7 @@ export function describeRoute(
   } as RouteConfig;
 }
 
-/** Answers with the headers and links that follow from their status. */
+/** Adds the headers and links that follow from the status. */
 function responsesOf(responses: Record<number, ResponseDoc>, method: string) {
   const isCached = responses[304] !== undefined;
   return Object.fromEntries(
@@ -106,7 +106,7 @@ const STATUS_HEADERS: Record<number, HeaderName[]> = {
   503: ["Retry-After"],
 };
 
-/** Error answers: those that any route can give, and this route's own. */
+/** Error responses: those of every route, and those of this one. */
 function problems(
   { errors = [], body }: Pick<Declaration<z.ZodObject, z.ZodObject>, "errors" | "body">,
 ) {
@@ -120,17 +120,17 @@ const TITLES: Record<number, string> = {
   400: "Cannot be parsed",
   401: "A key is needed, or the one given is not known",
   403: "The key, the web page or the host may not do this",
-  404: "Not there",
+  404: "Not found",
   406: "Not available in that form",
-  408: "The body came too slowly",
+  408: "The body is too slow",
   409: "The state does not allow it",
-  412: "It has changed meanwhile",
+  412: "It has changed since",
   413: "Too large",
-  415: "Not a type that is taken here",
+  415: "Unsupported media type or encoding",
   422: "Well-formed but wrong",
   429: "Too many requests",
   460: "The piece does not have its checksum",
-  500: "Failed inside",
+  500: "Internal error",
   503: "Busy, starting or draining",
 };
 

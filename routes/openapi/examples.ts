@@ -1,6 +1,6 @@
 /**
- * Requests that the document shows and the tests run, on the shipped model `simulated-film-im2spec`: an 8 x 8 patch
- * across a domain wall, from -1 on the left to 1 on the right.
+ * Requests that the OpenAPI document shows and the tests run, on the shipped model `simulated-film-im2spec`: an 8 x 8
+ * patch across a domain wall, from -1 on the left to 1 on the right.
  */
 const MODEL = "simulated-film-im2spec";
 const PATCH = Array.from(

@@ -4,15 +4,15 @@ import type { ContentDoc, ResponseDoc } from "./describe_route.ts";
 
 const BINARY = { type: "string", format: "binary" };
 
-export const NOT_MODIFIED = { description: "The client has it already" };
+export const NOT_MODIFIED = { description: "The client already has it" };
 
-/** A file as the body, or as a form's field `file`. */
+/** A file as the body, or in the form field `file`. */
 export const FILE_BODY: Record<string, ContentDoc> = {
   "application/octet-stream": { schema: BINARY },
   "multipart/form-data": { schema: { type: "object", required: ["file"], properties: { file: BINARY } } },
 };
 
-/** 200 with a result in all its forms. */
+/** 200 with a result in every format. */
 export function arrayResponses(description: string, name: ComponentName) {
   const content: Record<string, ContentDoc> = {
     "application/json": { schema: ref(name) },
@@ -24,11 +24,11 @@ export function arrayResponses(description: string, name: ComponentName) {
   return { 200: response, 304: NOT_MODIFIED };
 }
 
-/** As `arrayResponses`, or 202 with the job that computes the result. */
+/** Like `arrayResponses`, or 202 with the job that computes the result. */
 export function resultResponses(description: string, name: ComponentName) {
   const pending: ResponseDoc = {
     headers: ["Retry-After", "Preference-Applied", "Cache-Control"],
-    description: "On its way: the job that computes it",
+    description: "Not ready: the job that computes it",
     content: { "application/json": { schema: ref("Job") } },
   };
   const { 200: ready, 304: unchanged } = arrayResponses(description, name);

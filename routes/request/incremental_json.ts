@@ -1,14 +1,14 @@
-/** Characters read between two steps. */
+/** Characters parsed between two yields. */
 const STEP_CHARACTERS = 8192;
 
 const BLANKS = /[ \t\n\r]*/y;
 const SCALAR = /[-+.\w]*/y;
-/** Numbers and words of a list, with what parts them. */
+/** Numbers and words of a list, with their separators. */
 const SCALARS = new RegExp(`[^"[\\]{}]{0,${STEP_CHARACTERS}}`, "y");
 
 /**
- * `JSON.parse` in steps of well under a millisecond, so that a large text does not hold up other work: yields between
- * them and returns the value. Throws SyntaxError for exactly the texts for which `JSON.parse` throws it.
+ * `JSON.parse` in steps of well under a millisecond, so that a large text does not block other work: yields between
+ * steps and returns the value. Throws SyntaxError for exactly the texts for which `JSON.parse` throws it.
  */
 export function* parseJsonSteps(text: string): Generator<void, unknown> {
   let at = 0;
@@ -29,7 +29,7 @@ export function* parseJsonSteps(text: string): Generator<void, unknown> {
     return value;
   }
 
-  /** Whether the list or object goes on; takes the comma or the closing bracket. */
+  /** Whether the list or object continues; consumes the comma or the closing bracket. */
   function goesOn(close: string): boolean {
     skipBlanks();
     const found = text[at++];
@@ -61,7 +61,7 @@ export function* parseJsonSteps(text: string): Generator<void, unknown> {
     if (closesAtOnce("]")) return values;
     do {
       const run = match(SCALARS);
-      // Where the list does not end here, what follows the last comma is not whole yet.
+      // Unless the list ends here, the text after the last comma may be incomplete.
       const end = at + (text[at + run.length] === "]" ? run.length : run.lastIndexOf(","));
       if (end <= at) values.push(yield* value());
       else {

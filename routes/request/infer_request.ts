@@ -57,8 +57,8 @@ export function readInput({ inputs }: InferRequest, binary: BinaryData, { networ
 }
 
 /**
- * Which outputs are wanted and how; all of them as JSON where nothing is said. Parameters that are not known are
- * ignored, as the protocol's other servers do, unless the answer would be another without them.
+ * The requested outputs and their encoding; by default all of them as JSON. Unknown parameters are ignored, as other
+ * servers of the protocol do, unless the response would differ without them.
  */
 export function chooseOutputs({ outputs, parameters }: InferRequest): OutputChoice[] {
   const allBinary = flag(parameters, "binary_data_output") ?? false;

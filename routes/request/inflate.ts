@@ -4,18 +4,18 @@ import { tooLarge } from "./limited_body.ts";
 
 export type Coding = "gzip" | "deflate";
 
-/** What goes into the decompressor at once: it comes out at most some thousand times as large. */
+/** Bytes given to the decompressor at once; its output is at most about a thousand times as large. */
 const PIECE_BYTES = 1024;
-/** Numbers shrink to a half, at best to a tenth: what unpacks to far more is there to make us work. */
+/** Numbers compress to a half, at best to a tenth; a far higher ratio is an attack. */
 const MAX_RATIO = 32;
-/** May be reached at any ratio. */
+/** Up to this many bytes any ratio is accepted. */
 const FREE_BYTES = 2 ** 20;
-/** Others' requests come in between. */
+/** Bytes between two yields to other requests. */
 const BYTES_PER_TURN = 2 ** 18;
 
 /**
- * Compressed chunks as what they stand for, never more than `maxBytes`. Throws `body_too_large` and
- * `body_too_compressed` before more is unpacked, `invalid_encoding` where the data are damaged.
+ * Decompresses chunks to at most `maxBytes`. Throws `body_too_large` or `body_too_compressed` before more is
+ * unpacked, and `invalid_encoding` for damaged data.
  */
 export async function* inflate(
   chunks: AsyncIterable<Uint8Array>,
@@ -38,7 +38,7 @@ export async function* inflate(
     }
   } catch (cause) {
     if (cause instanceof LoopscopeError) throw cause;
-    throw malformed("invalid_encoding", `Received a body that is not one whole ${coding} stream; expected that`, {
+    throw malformed("invalid_encoding", `Received a body that is not one complete ${coding} stream; expected one`, {
       cause,
     });
   }

@@ -2,24 +2,24 @@ import { LoopscopeError, malformed } from "../../lib/base/errors.ts";
 
 export interface BodyLimits {
   maxBytes: number;
-  /** Longest silence. */
+  /** Longest idle time between two chunks. */
   idleTimeoutMs: number;
-  /** Mean rate below which a body is cut off, measured once `idleTimeoutMs` is over. */
+  /** Mean rate below which a body is refused, measured after the first `idleTimeoutMs`. */
   minBytesPerS: number;
 }
 
 type Source = ReadableStream<Uint8Array>;
 
 /**
- * The chunks of a body, never more than `maxBytes`, never slower than allowed. Fails with `empty_body`,
- * `body_too_large`, `body_too_slow` or `body_incomplete` (the client went away); the source is cancelled then.
+ * The chunks of a body, limited in size and slowness. Throws `empty_body`, `body_too_large`, `body_too_slow` or
+ * `body_incomplete` (the client has gone), and cancels the source then.
  */
 export async function* limitedChunks(source: Source, limits: BodyLimits): AsyncGenerator<Uint8Array> {
   const next = createLimitedReader(source, limits);
   for (let chunk = await next.read(); chunk; chunk = await next.read()) yield chunk;
 }
 
-/** As `limitedChunks`, as a stream that may be cancelled while it waits. */
+/** Like `limitedChunks`, as a stream that may be cancelled while it waits. */
 export function limitBody(source: Source, limits: BodyLimits): ReadableStream<Uint8Array> {
   const next = createLimitedReader(source, limits);
   return new ReadableStream<Uint8Array>({
@@ -47,10 +47,10 @@ export function tooLarge(met: string | number, maxBytes: number): LoopscopeError
 function tooSlow(limits: BodyLimits): LoopscopeError {
   const wanted =
     `expected no silence over ${limits.idleTimeoutMs} ms and at least ${limits.minBytesPerS} bytes a second`;
-  return new LoopscopeError("timeout", "body_too_slow", `The body came too slowly, ${wanted}`);
+  return new LoopscopeError("timeout", "body_too_slow", `The body is too slow; ${wanted}`);
 }
 
-/** `read` gives the next chunk or, at a good end, undefined. */
+/** `read` returns the next chunk, or undefined at a proper end. */
 function createLimitedReader(source: Source, limits: BodyLimits) {
   const reader = source.getReader();
   const startedMs = performance.now();
@@ -88,5 +88,5 @@ async function readInTime(reader: ReadableStreamDefaultReader<Uint8Array>, limit
 
 function incomplete(cause: unknown): never {
   if (cause instanceof LoopscopeError) throw cause;
-  throw malformed("body_incomplete", "The body ended before it was whole", { cause });
+  throw malformed("body_incomplete", "The body ended before it was complete", { cause });
 }

@@ -2,16 +2,16 @@ import { Buffer } from "node:buffer";
 import { malformed } from "../../lib/base/errors.ts";
 
 export interface Part {
-  /** Of the form's field. */
+  /** Name of the form field. */
   name: string;
   filename?: string;
   contentType: string;
-  /** To be read before the next part is asked for; what is left is skipped. */
+  /** Read it before asking for the next part; the rest is skipped. */
   body: AsyncGenerator<Uint8Array>;
 }
 
 export interface MultipartOptions {
-  /** Told of names and contents, in order, without the boundary: what identifies the form. */
+  /** Called with names and contents in order, without the boundary: what identifies the form. */
   observe?: (bytes: Uint8Array) => void;
 }
 
@@ -19,7 +19,7 @@ const MAX_HEADER_BYTES = 16_384;
 const MAX_PARTS = 32;
 const HEADERS_END = Buffer.from("\r\n\r\n");
 
-/** The boundary of a `multipart/form-data` content type; throws `invalid_multipart`. */
+/** The boundary of a `multipart/form-data` content type; throws `invalid_multipart` where there is none. */
 export function boundaryOf(contentType: string): string {
   const match = /;\s*boundary=(?:"([^"]{1,70})"|([^\s;"]{1,70}))(?=\s*(?:;|$))/i.exec(contentType);
   if (!match) throw broken("no boundary in Content-Type; expected boundary=…");
@@ -27,9 +27,9 @@ export function boundaryOf(contentType: string): string {
 }
 
 /**
- * The parts of a form (RFC 7578) as they arrive; memory holds one chunk. Throws `invalid_multipart` for a body that
- * ends early, headers over 16 KiB or more than 32 parts. Not `@fastify/busboy`: its parts are Node streams told by events, so
- * that the order of fields, the backpressure and these limits would still be ours.
+ * The parts of a form (RFC 7578) as they arrive, with one chunk in memory. Throws `invalid_multipart` for a body that
+ * ends early, headers over 16 KiB or more than 32 parts. Not `@fastify/busboy`: its parts are Node streams told by
+ * events, so that the order of fields, the backpressure and these limits would still be ours.
  */
 export async function* readMultipart(
   source: AsyncIterable<Uint8Array>,
@@ -38,7 +38,7 @@ export async function* readMultipart(
 ): AsyncGenerator<Part> {
   const window = createWindow(source);
   const delimiter = Buffer.from(`\r\n--${boundary}`);
-  window.prepend("\r\n"); // so that the first boundary looks like the others
+  window.prepend("\r\n"); // makes the first boundary look like the others
   for await (const _preamble of takeUntil(window, delimiter)) { /* ignored, as the standard says */ }
   for (let count = 1; !await atEnd(window); count++) {
     if (count > MAX_PARTS) throw broken(`more than ${MAX_PARTS} parts`);
@@ -46,16 +46,16 @@ export async function* readMultipart(
     observe(Buffer.from(`${header.name}\0${header.filename ?? ""}\0`));
     const body = observed(takeUntil(window, delimiter), observe);
     yield { ...header, body };
-    for await (const _rest of body) { /* what the reader left */ }
+    for await (const _rest of body) { /* skips what the reader left */ }
   }
 }
 
-/** Bytes that have arrived and are not yet taken. */
+/** Bytes that have arrived and are not yet consumed. */
 interface Window {
   bytes(): Buffer;
   take(count: number): Buffer;
   prepend(text: string): void;
-  /** Waits for more; throws where there is none. */
+  /** Waits for more; throws at the end of the body. */
   fill(): Promise<void>;
 }
 
@@ -81,7 +81,7 @@ function createWindow(source: AsyncIterable<Uint8Array>): Window {
   };
 }
 
-/** Everything before the delimiter; the delimiter itself is taken, too. */
+/** Yields everything before the delimiter and consumes the delimiter. */
 async function* takeUntil(window: Window, delimiter: Buffer): AsyncGenerator<Buffer> {
   while (true) {
     const at = window.bytes().indexOf(delimiter);
@@ -95,13 +95,13 @@ async function* takeUntil(window: Window, delimiter: Buffer): AsyncGenerator<Buf
   }
 }
 
-/** After a boundary: `--` ends the form, a line end starts a part. */
+/** After a boundary, `--` ends the form and a line break starts a part. */
 async function atEnd(window: Window): Promise<boolean> {
   while (window.bytes().length < 2) await window.fill();
   const next = window.take(2).toString("latin1");
   if (next === "--") return true;
   if (next === "\r\n") return false;
-  throw broken(`${JSON.stringify(next)} after a boundary; expected a line end`);
+  throw broken(`${JSON.stringify(next)} after a boundary; expected a line break`);
 }
 
 async function readHeader(window: Window): Promise<Omit<Part, "body">> {

@@ -4,11 +4,11 @@ import { parseJsonSteps } from "./incremental_json.ts";
 
 export interface JsonLimits {
   maxDepth: number;
-  /** Lists and objects together: each costs far more memory than its two brackets. */
+  /** Lists and objects together: each takes far more memory than its two brackets. */
   maxContainers: number;
-  /** Of all lists together. */
+  /** Elements of all lists together. */
   maxValues: number;
-  /** Of all objects together: names cost far more time than numbers. */
+  /** Members of all objects together: names take far more time than numbers. */
   maxMembers: number;
   maxStringBytes: number;
 }
@@ -26,8 +26,8 @@ const [QUOTE, BACKSLASH, COMMA, COLON, OPEN_LIST, CLOSE_LIST, OPEN_OBJECT, CLOSE
 const STEP_BYTES = 65_536;
 
 /**
- * Parses JSON from bytes after its depth and the number of its parts were found to be within bounds. Lets other work go
- * on in between where there is much.
+ * Parses JSON from bytes, after checking its depth and the number of its parts against the limits. Yields to other work
+ * while it parses a large text.
  */
 export async function parseJson(
   bytes: Uint8Array,

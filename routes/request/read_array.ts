@@ -12,8 +12,9 @@ const ARRAY_OF: Record<DType, (length: number) => NdArray["data"]> = {
 };
 
 /**
- * An array of a JSON request: `{dtype?, shape, data}` or nested lists of equal length. Numbers must be finite and, where
- * a dtype is named, be ones that it holds; null is a missing value (NaN). Throws `invalid_array` with the path of the fault, such as `inputs[3][2]`.
+ * An array of a JSON request: `{dtype?, shape, data}` or nested lists of equal length. Numbers must be finite and,
+ * where a dtype is named, be representable in it; null is a missing value (NaN). Throws `invalid_array` with the path
+ * of the fault, such as `inputs[3][2]`.
  */
 export function readArray(value: unknown, path: string): NdArray {
   if (Array.isArray(value)) return readNested(value, path);
@@ -38,7 +39,7 @@ function readFlat(value: Record<string, unknown>, path: string): NdArray {
   return ndArray(out, shape);
 }
 
-/** Whether `out[i]` is still the value that was put there: whole and within range, or rounded to a finite one. */
+/** Whether `out[i]` still holds the value: an integer within range, or a float rounded to a finite one. */
 function holds(out: NdArray["data"], i: number, value: number): boolean {
   if (out instanceof Float32Array || out instanceof Float64Array) return Number.isNaN(value) || Number.isFinite(out[i]);
   return out[i] === value;
@@ -70,7 +71,7 @@ function readNested(value: unknown[], path: string): NdArray {
   return ndArray(out, shape);
 }
 
-/** The shape as the first entry of each level has it. */
+/** The shape, from the first entry of each level. */
 function shapeOfNested(value: unknown[], path: string): number[] {
   const shape: number[] = [];
   for (let level: unknown = value; Array.isArray(level); level = level[0]) {

@@ -4,7 +4,7 @@ import type { AppContext } from "../context.ts";
 import { parseJson } from "./parse_json.ts";
 import { bodyBytes, mediaTypeOf } from "./request_body.ts";
 
-/** The request's JSON body, parsed but not yet checked against a schema. */
+/** Parses the request's JSON body, without checking it against a schema. */
 export async function readJson(c: AppContext, settings: AppSettings): Promise<unknown> {
   requireType(c, /^application\/([a-z0-9.-]+\+)?json$/, "application/json");
   return await parseJson(await bodyBytes(c, settings), c.get("yieldTurn"));

@@ -4,8 +4,8 @@ import type { Yield } from "../../lib/base/scheduler.ts";
 type Bytes = Uint8Array<ArrayBuffer>;
 
 /**
- * All bytes of a body where there are at most `maxBytes`; else the body itself, whole, of which little more than that has
- * been read.
+ * All bytes of a body of at most `maxBytes`; a larger body is returned as a stream of the whole, of which little more
+ * than `maxBytes` has been read.
  */
 export async function readSmallBody(
   body: ReadableStream<Bytes> | null,
@@ -19,7 +19,7 @@ export async function readSmallBody(
     taken.push(chunk.value);
     bytes += chunk.value.length;
     if (bytes > maxBytes) return goOn(taken, reader);
-    await yieldTurn(); // others' requests in between
+    await yieldTurn(); // to other requests
   }
   return joinBytes(taken);
 }

@@ -5,7 +5,7 @@ import type { AppContext } from "../context.ts";
 import { type BodyLimits, emptyBody, limitBody, limitedChunks, tooLarge } from "./limited_body.ts";
 import { type Coding, inflate } from "./inflate.ts";
 
-/** Copied while others wait. */
+/** Bytes copied between two yields to other requests. */
 const BYTES_PER_TURN = 2 ** 22;
 
 /** The request's body as a stream with limits on size and slowness; `empty_body` where there is none. */
@@ -14,12 +14,12 @@ export function bodyStream(c: AppContext, settings: AppSettings, maxBytes: numbe
   return sentStream(c, settings, maxBytes);
 }
 
-/** As `bodyStream`, but compressed where it was sent so. */
+/** Like `bodyStream`, but still compressed if it was sent compressed. */
 export function sentStream(c: AppContext, settings: AppSettings, maxBytes: number): ReadableStream<Uint8Array> {
   return limitBody(sourceOf(c, maxBytes), limitsOf(settings, maxBytes));
 }
 
-/** The whole body as bytes, with the same limits before and after it is unpacked. */
+/** The whole body as bytes, with the same limits before and after decompression. */
 export async function bodyBytes(c: AppContext, settings: AppSettings): Promise<Uint8Array> {
   const { maxBodyBytes } = settings;
   const coding = codingOf(c);
@@ -35,7 +35,7 @@ export async function bodyBytes(c: AppContext, settings: AppSettings): Promise<U
   return bytes;
 }
 
-/** The body's content coding; undefined for one that is not known here. */
+/** The content coding of the body; undefined if it is not supported. */
 function codingOf(c: AppContext): Coding | "identity" | undefined {
   const coding = (c.req.header("content-encoding") ?? "").trim().toLowerCase().replace(/^x-(?=gzip$)/, "");
   if (coding === "" || coding === "identity") return "identity";
@@ -66,8 +66,8 @@ function limitsOf({ bodyIdleTimeoutMs, minBodyBytesPerS }: AppSettings, maxBytes
 }
 
 /**
- * A whole stream as bytes. What is held counts against the budget over all requests until the request has ended.
- * Chunks are joined once, so memory stays under twice the body.
+ * Reads a whole stream. Its bytes count against the budget of all requests until the request has ended. Chunks are
+ * joined once, so memory stays under twice the body.
  */
 export async function readAll(c: AppContext, stream: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
   const budget = c.get("budget");
@@ -79,7 +79,7 @@ export async function readAll(c: AppContext, stream: AsyncIterable<Uint8Array>):
   return chunks.length === 1 ? chunks[0] : await join(chunks, c.get("yieldTurn"));
 }
 
-/** Others' requests come in between. */
+/** Copies in pieces and yields to other requests between them. */
 async function join(chunks: readonly Uint8Array[], yieldTurn: Yield): Promise<Uint8Array> {
   const bytes = new Uint8Array(chunks.reduce((sum, { length }) => sum + length, 0));
   let at = 0, pauseAt = BYTES_PER_TURN;

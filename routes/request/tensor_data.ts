@@ -6,7 +6,7 @@ import { readArray } from "./read_array.ts";
 
 type Reader = (view: DataView, at: number) => number;
 
-/** How one element lies in a binary tensor: little-endian, as the protocol's extension says. */
+/** The layout of one element in a binary tensor: little-endian, as the binary tensor extension says. */
 const READERS: Partial<Record<TensorDatatype, [bytes: number, read: Reader]>> = {
   FP64: [8, (view, at) => view.getFloat64(at, true)],
   FP32: [4, (view, at) => view.getFloat32(at, true)],
@@ -86,13 +86,13 @@ function fromBytes(bytes: Uint8Array, [width, read]: [number, Reader], size: num
   return exact;
 }
 
-/** The bytes after the JSON header, handed out to tensors in their order. */
+/** The bytes after the JSON header, handed out to tensors in order. */
 export class BinaryData {
   #at = 0;
 
   constructor(private readonly bytes: Uint8Array) {}
 
-  /** The next tensor's bytes; `declared` must be what its shape and datatype need. */
+  /** The bytes of the next tensor; throws unless `declared` is what its shape and datatype need. */
   take(name: string, declared: unknown, wanted: number): Uint8Array {
     if (declared !== wanted) {
       throw fault(name, `binary_data_size ${show(declared)}`, `${wanted} for its shape and datatype`);
@@ -103,7 +103,7 @@ export class BinaryData {
     return this.bytes.subarray(this.#at - wanted, this.#at);
   }
 
-  /** Throws where bytes are left that no tensor claimed. */
+  /** Throws where bytes are left over. */
   end(): void {
     const left = this.bytes.length - this.#at;
     if (left > 0) throw malformed("invalid_tensor", `Received ${left} bytes after the last tensor; expected none`);

@@ -16,14 +16,14 @@ export type UseFile<Options, T> = (
 ) => Promise<T>;
 
 export interface UploadedFileOptions<S extends z.ZodObject> {
-  /** Of the options: those of the query, parsed already, and fields of a form. */
+  /** The options: those of the query, already parsed, and fields of the form. */
   schema: S;
   query: z.output<S>;
 }
 
 /**
  * Takes an uploaded file from the body itself or from the form's field `file`. In a form, options may also be fields
- * before the file; fields that are no options are not looked at. Without a name the file's own is taken.
+ * before the file; other fields are ignored. Without a name the file name is used.
  */
 export async function withUploadedFile<S extends z.ZodObject, T>(
   c: AppContext,
@@ -45,8 +45,7 @@ export async function withUploadedFile<S extends z.ZodObject, T>(
     const { name } = part;
     const isOption = Object.hasOwn(schema.shape, name);
     if ((name === "file" || isOption) && done) {
-      const message =
-        `Received the field ${name} after the file, which is stored by now: expected one file, as the last field`;
+      const message = `Received the field ${name} after the file; expected the file as the last field`;
       throw unprocessable("field_after_file", message);
     }
     names.push(name.slice(0, 100));
@@ -68,7 +67,7 @@ export async function withUploadedFile<S extends z.ZodObject, T>(
   );
 }
 
-/** The options of the query together with those of the form; what is in both is refused. */
+/** Merges the options of the query and of the form; throws `field_twice` for an option in both. */
 function withFields<S extends z.ZodObject>(
   c: AppContext,
   { schema, query }: UploadedFileOptions<S>,
@@ -95,7 +94,7 @@ async function shortText({ name, body }: Part): Promise<string> {
   return text + decoder.decode();
 }
 
-/** The last piece of a path as browsers send it (they escape quotes), without control characters. */
+/** The last segment of a path as browsers send it (they escape quotes), without control characters. */
 function plainName(filename: string | undefined): string | undefined {
   const piece = filename?.replaceAll(/\\"|%22/g, '"').split(/[\\/]/).at(-1);
   // deno-lint-ignore no-control-regex

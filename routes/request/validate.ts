@@ -5,8 +5,8 @@ const MAX_ISSUES = 20;
 const SHOWN_CHARACTERS = 60;
 
 /**
- * Checks a value against a schema and returns it parsed. Throws `invalid_PART` (422) whose issues say the value met
- * and the value wanted; `part` is `query`, `body` or `path`.
+ * Checks a value against a schema and returns it parsed. Throws `invalid_PART` (422), whose issues name the value
+ * received and what was expected; `part` is `query`, `body` or `path`.
  */
 export function check<S extends z.ZodType>(schema: S, value: unknown, part: string): z.output<S> {
   const parsed = schema.safeParse(value, { reportInput: true });
@@ -32,7 +32,7 @@ function toFieldIssues(issue: z.core.$ZodIssue): FieldIssue[] {
   return [{ path, message: `received ${show(issue.input)}; ${wanted}` }];
 }
 
-/** A value in an error message: short, on one line. Of a large one only the beginning is looked at. */
+/** A value for an error detail: short, on one line. Of a large value only the beginning is read. */
 export function show(value: unknown): string {
   if (value === undefined) return "nothing";
   if (typeof value === "number" || typeof value === "bigint") return String(value);

@@ -1,9 +1,9 @@
 import { joinBytes } from "../../lib/base/join_bytes.ts";
 
-/** Copying more would hold up others: `Response` copies what it is given at once. */
+/** Larger bodies are streamed: `Response` copies its bytes in one go, which would block other requests. */
 const LARGE_BYTES = 65_536;
 
-/** An answer of bytes with its length; large ones are sent piece by piece as they are, without a copy. */
+/** A response of bytes with `Content-Length`; a large one is sent piece by piece, without a copy. */
 export function bytesResponse(pieces: Uint8Array<ArrayBuffer>[], headers: HeadersInit, status = 200): Response {
   const bytes = pieces.reduce((sum, { length }) => sum + length, 0);
   const body = bytes > LARGE_BYTES ? ReadableStream.from(pieces) : joinBytes(pieces);

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { LoopscopeError } from "../../lib/base/errors.ts";
 import type { AppContext } from "../context.ts";
 
-/** A strong tag from whatever identifies the answer. */
+/** A strong ETag from everything that identifies the response. */
 export function tagOf(...pieces: readonly (string | Uint8Array)[]): string {
   const hash = createHash("sha256");
   for (const piece of pieces) hash.update(piece).update("\0");
@@ -10,14 +10,14 @@ export function tagOf(...pieces: readonly (string | Uint8Array)[]): string {
 }
 
 export type Freshness =
-  /** The URL names one immutable thing for ever. */
+  /** The URL names one immutable resource for ever. */
   | "immutable"
-  /** The thing is immutable in substance, but its URL (an alias) or its labels may change: ask again each time. */
+  /** The content is immutable, but its URL (an alias) or labels may change: revalidate each time. */
   | "revalidate"
-  /** The thing itself changes, and its tag with it. */
+  /** The content changes, and its ETag with it. */
   | "changing";
 
-/** Headers of an answer with a strong tag. */
+/** Headers of a response with a strong ETag. */
 export function cacheHeaders(tag: string, freshness: Freshness): Record<string, string> {
   return { "ETag": `"${tag}"`, "Cache-Control": `private, ${DIRECTIVES[freshness]}` };
 }
@@ -28,7 +28,7 @@ const DIRECTIVES: Record<Freshness, string> = {
   changing: "no-cache",
 };
 
-/** 304 where the client has this version already, else undefined. */
+/** 304 where the client already has this version, otherwise undefined. */
 export function notModified(c: AppContext, headers: Record<string, string>): Response | undefined {
   const wanted = c.req.header("if-none-match");
   if (!wanted) return undefined;
@@ -38,8 +38,8 @@ export function notModified(c: AppContext, headers: Record<string, string>): Res
 }
 
 /**
- * What a change must find unchanged (`If-Match`, RFC 9110, 13.1.1): the current tag where it is among those given, else
- * the first of them, which then fits nothing. Undefined where anything will do: no header, or `*`. Weak tags never fit.
+ * The precondition of a change (`If-Match`, RFC 9110, 13.1.1): the current tag if it is listed, otherwise the first
+ * listed one, which then matches nothing. Undefined without the header or for `*`. Weak tags never match.
  */
 export function ifMatchTag(c: AppContext, current: string): string | undefined {
   const header = c.req.header("if-match")?.trim();
@@ -48,10 +48,10 @@ export function ifMatchTag(c: AppContext, current: string): string | undefined {
   return tags.includes(current) ? current : tags[0] ?? header.slice(0, 100);
 }
 
-/** Throws `changed` (412) unless the thing is as the caller has seen it. */
+/** Throws `changed` (412) where `If-Match` does not name the current tag. */
 export function requireUnchanged(c: AppContext, current: string): void {
   const wanted = ifMatchTag(c, current);
   if (wanted === undefined || wanted === current) return;
-  const message = `If-Match is ${wanted}, the ETag is ${current}: look at it again before you change it`;
+  const message = `If-Match is ${wanted}; expected the current ETag ${current}: read it again before changing it`;
   throw new LoopscopeError("precondition", "changed", message);
 }

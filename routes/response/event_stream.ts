@@ -1,20 +1,20 @@
 import type { JobEvent } from "../../lib/service/services.ts";
 
 export interface EventStreamOptions {
-  /** Silence after which a comment keeps proxies from closing the stream. */
+  /** Idle time after which a comment is sent, so that proxies do not close the stream. */
   heartbeatMs: number;
   /** Fires when the client has gone. */
   signal: AbortSignal;
 }
 
-/** `Last-Event-ID` as a number; 0 (all events) where there is none or it is not ours. */
+/** `Last-Event-ID` as a number; 0 (all events) where it is absent or not one of ours. */
 export function lastEventId(header: string | undefined): number {
   return header !== undefined && /^[0-9]{1,15}$/.test(header) ? Number(header) : 0;
 }
 
 /**
- * Job events as server-sent events. Ends after `done`, when the source ends, or when the client goes: the source's
- * signal fires then. A client that does not read holds up only its own source.
+ * Job events as server-sent events. Ends after `done`, when the source ends, or when the client has gone; the signal
+ * of the source fires then. A client that does not read blocks only its own source.
  */
 export function eventStream(
   open: (signal: AbortSignal) => AsyncGenerator<JobEvent[]>,
@@ -33,7 +33,7 @@ export function eventStream(
     async pull(controller) {
       if (!next) {
         next = source.next();
-        next.catch(() => {}); // a failure after the client has gone concerns no one
+        next.catch(() => {}); // a failure after the client has gone is of no interest
       }
       const result = await withHeartbeat(next, heartbeatMs).catch(() => ({ done: true as const, value: undefined }));
       if (result === "quiet") return controller.enqueue(encoder.encode(": still here\n\n"));

@@ -5,7 +5,7 @@ import { streamText } from "./stream_text.ts";
 
 export interface OutputChoice {
   name: "y" | "latent";
-  /** As bytes after the JSON rather than as numbers in it. */
+  /** As bytes after the JSON instead of numbers in it. */
   binary: boolean;
 }
 
@@ -17,8 +17,8 @@ interface InferResponse {
 const DATATYPES: Record<DType, string> = { float32: "FP32", float64: "FP64", int32: "INT32", uint8: "UINT8" };
 
 /**
- * The answer to an inference: JSON, followed by those tensors that were wanted as bytes. What is large is written as the
- * client reads it; beside bytes, its length is counted first.
+ * The response to an inference: JSON, followed by the tensors that were requested as bytes. A large one is produced
+ * as the client reads it; where bytes follow the JSON, its length is counted first.
  */
 export async function inferResponse(
   about: InferResponse["about"],
@@ -42,7 +42,7 @@ export async function inferResponse(
   return new Response(body, { headers });
 }
 
-/** ASCII throughout, so that characters count bytes. */
+/** All ASCII, so that its characters are its bytes. */
 function* textPieces({ about: { name, version, id }, outputs }: InferResponse): Generator<string> {
   const head = JSON.stringify({ model_name: name, model_version: String(version), id }).replace(/[^\0-\x7f]/g, escape);
   yield `${head.slice(0, -1)},"outputs":[`;
@@ -67,7 +67,7 @@ async function lengthOf(pieces: Iterable<string>, yieldTurn: Yield): Promise<num
   let length = 0;
   for (const piece of pieces) {
     length += piece.length;
-    if (piece.length > 1000) await yieldTurn(); // others' requests in between
+    if (piece.length > 1000) await yieldTurn(); // to other requests
   }
   return length;
 }

@@ -3,8 +3,9 @@ import { isNdArray, type NdArray, type ResultTree } from "../../lib/base/nd_arra
 const ELEMENTS_PER_PIECE = 8192;
 
 /**
- * The JSON text of a result in pieces, so that a large one neither blocks other requests nor is held whole. Arrays are
- * `{dtype, shape, data}`; NaN and infinities are null. float32 is written with the 9 digits that give it back exactly.
+ * The JSON text of a result in pieces, so that a large one neither blocks other requests nor is held in memory.
+ * Arrays are `{dtype, shape, data}`; NaN and infinities are null. float32 is written with the 9 digits that restore
+ * it exactly.
  */
 export function* jsonPieces(value: ResultTree): Generator<string> {
   if (isNdArray(value)) yield* arrayPieces(value);
@@ -41,7 +42,7 @@ function* arrayPieces(array: NdArray): Generator<string> {
   yield "}";
 }
 
-/** The numbers of an array as a flat JSON list, in pieces. */
+/** The values of an array as a flat JSON list, in pieces. */
 export function* numberPieces({ data }: NdArray): Generator<string> {
   yield "[";
   for (let start = 0; start < data.length; start += ELEMENTS_PER_PIECE) {

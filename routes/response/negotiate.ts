@@ -1,11 +1,11 @@
 import { LoopscopeError } from "../../lib/base/errors.ts";
 
-/** Values in quotes may have commas and semicolons; none of them matters here. An open quote takes all the rest. */
+/** Quoted values may contain commas and semicolons and do not matter here. An unclosed quote runs to the end. */
 const QUOTED = /"(?:[^"\\]|\\.)*(?:"|\\?$)/g;
 
 /**
- * The offered media type that the `Accept` header likes best (RFC 9110, 12.5.1); the first where there is no header.
- * Throws `not_acceptable` (406) where none of the offers is taken.
+ * The offered media type that the `Accept` header prefers (RFC 9110, 12.5.1); the first where there is no header.
+ * Throws `not_acceptable` (406) where none of them is accepted.
  */
 export function negotiate<T extends string>(accept: string | undefined | null, offers: readonly T[]): T {
   if (!accept?.trim()) return offers[0];
@@ -33,7 +33,7 @@ function parseRange(text: string): Range {
   return { type, quality: value >= 0 && value <= 1 ? value : 0 };
 }
 
-/** The most specific range that matches decides. */
+/** The quality that the most specific matching range gives. */
 function qualityOf(offer: string, ranges: Range[]): number {
   const group = `${offer.split("/")[0]}/*`;
   for (const type of [offer, group, "*/*"]) {

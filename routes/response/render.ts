@@ -13,16 +13,16 @@ export type ResultType = (typeof TYPES)[number];
 export interface RenderOptions {
   status?: number;
   headers?: Record<string, string>;
-  /** The array that stands for the whole where one array is asked for, by its path such as `values`. */
+  /** Path, such as `values`, of the array that is sent where the client asks for a single array. */
   main?: string;
 }
 
-/** The media type in which a result is wanted; 406 where it cannot be had. */
+/** The media type that the client asks for; throws 406 where it is not available. */
 export function resultTypeOf(accept: string | undefined): ResultType {
   return negotiate(accept, TYPES);
 }
 
-/** A result as JSON, one array of it as NPY or raw float32, or all of its arrays as NPZ. */
+/** Renders a result as JSON, one array of it as NPY or raw float32, or all arrays as NPZ. */
 export function renderResult(type: ResultType, value: ResultTree, options: RenderOptions = {}): Response {
   const headers = { ...options.headers, "Content-Type": type, "Vary": "Accept" };
   const respond = (body: Uint8Array<ArrayBuffer> | ReadableStream, more: Record<string, string> = {}) => {
@@ -60,7 +60,7 @@ function mainArray(value: ResultTree, main: string | undefined): NdArray {
   throw new LoopscopeError("notAcceptable", "not_one_array", message);
 }
 
-/** What is no array travels as JSON text in the array of bytes `metadata`. */
+/** Everything that is not an array is stored as JSON text in the byte array `metadata`. */
 function collectForNpz(value: ResultTree): Record<string, NdArray> {
   const arrays = Object.fromEntries(arraysOf(value));
   const rest = JSON.stringify(value, (_key, entry) => isNdArray(entry) ? undefined : entry) ?? "null";

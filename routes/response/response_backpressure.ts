@@ -1,12 +1,12 @@
 import { isNdArray, type ResultTree } from "../../lib/base/nd_array.ts";
 import type { AppContext } from "../context.ts";
 
-/** A smaller answer is handed over at once, whether it is read or not. */
+/** Smaller responses go to the socket at once and are not counted. */
 const SMALL_BYTES = 65_536;
 
 /**
- * Counts the arrays of a large answer among what waits in memory for its readers, until it has been read or its reader has
- * gone. Throws `busy` (503) where that is too much, and what ended the request where it has ended: the response will not be read.
+ * Counts the arrays of a large response against the budget of unread responses, until it has been read or the client
+ * has gone. Throws `busy` (503) where they do not fit, and the reason of the signal where the request has ended.
  */
 export function holdResponse(c: AppContext, value: ResultTree): void {
   const bytes = bytesIn(value);

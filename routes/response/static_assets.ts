@@ -6,16 +6,16 @@ export interface StaticAsset {
   contentType: string;
   /** Without quotes; changes with the content. */
   tag: string;
-  /** The name changes with the content: may be kept for ever. */
+  /** The name changes with the content, so it may be cached for ever. */
   immutable?: boolean;
-  /** Compressed forms made when the page was built. */
+  /** Compressed at build time. */
   encoded?: Partial<Record<"br" | "gzip", Uint8Array<ArrayBuffer>>>;
 }
 
-/** The files of the web page by path (`/`, `/assets/page.js`); undefined for what is not there. */
+/** The files of the web page by path (`/`, `/assets/page.js`); undefined for an unknown path. */
 export type StaticAssets = (path: string) => StaticAsset | undefined;
 
-/** The file in the best form that the client takes, or 304. */
+/** The file in the best encoding that the client accepts, or 304. */
 export function assetResponse(asset: StaticAsset, request: Headers): Response {
   const accepted = request.get("accept-encoding") ?? "";
   const encoding = (["br", "gzip"] as const).find((name) => {

@@ -2,7 +2,7 @@ const ENOUGH_CHARACTERS = 65_536;
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
-/** The pieces of a text as a body: of a small text all bytes, a large one is written as the client reads it. */
+/** A text in pieces as a body: the bytes of a small text, or a stream that is produced as the client reads it. */
 export function streamText(pieces: Iterator<string>): Bytes | ReadableStream<Bytes> {
   const encoder = new TextEncoder();
   const first = gather(pieces);

@@ -1,9 +1,12 @@
 import { LoopscopeError } from "../../lib/base/errors.ts";
 import { Counter } from "../../lib/base/counter.ts";
 
-/** What one request holds of a budget. */
+/** The share of a budget that one request holds. */
 export interface ByteLease {
-  /** Throws `busy` (503) where the bytes do not fit now, `cancelled` after the release: they would never be given back. */
+  /**
+   * Throws `busy` (503) where the bytes do not fit now, and `cancelled` after `release`, since nothing would free
+   * them then.
+   */
   take(bytes: number): void;
   release(): void;
 }
@@ -12,15 +15,15 @@ export interface ByteLease {
 export type ByteBudget = (caller?: string) => ByteLease;
 
 export interface ByteBudgetLimits {
-  /** Over all requests. */
+  /** For all requests together. */
   maxBytes: number;
-  /** Of one caller; a single take counts for no more than this, so that none is refused for ever. Default: no such limit. */
+  /** For one caller. A single `take` never counts for more, so that no size is refused for ever. Default: no limit. */
   maxBytesPerCaller?: number;
-  /** What is counted, in words. */
+  /** What is counted, for error details. */
   what: string;
 }
 
-/** Bounds the bytes that requests have in memory at one time: hands out leases. */
+/** Bounds the bytes that requests hold in memory at one time, by handing out leases. */
 export function createByteBudget({ maxBytes, maxBytesPerCaller = Infinity, what }: ByteBudgetLimits): ByteBudget {
   let total = 0;
   const byCaller = new Counter();

@@ -15,24 +15,24 @@ export interface HttpServerOptions {
   port: number;
   /** Connections at one time; further ones are closed at once. */
   maxConnections: number;
-  /** Of one address that is not this machine. */
+  /** Connections of one address, other than loopback. */
   maxConnectionsPerAddress: number;
-  /** A head that is not whole after this is answered with 408. */
+  /** A head that is incomplete after this gets 408. */
   headTimeoutMs: number;
-  /** Silence between two requests on one connection. */
+  /** Longest idle time between two requests on one connection. */
   keepAliveMs: number;
-  /** A client that takes nothing of its answer for this long is cut off. */
+  /** A client that reads nothing of its response for this long is disconnected. */
   writeTimeoutMs: number;
 }
 
 export interface HttpServer {
   hostname: string;
   port: number;
-  /** Connections that are open. */
+  /** Open connections. */
   connections(): number;
-  /** Resolves when the requests that run now have been answered; others are taken meanwhile. */
+  /** Resolves when the requests that are running now have finished; new ones are still accepted. */
   settled(): Promise<void>;
-  /** Takes no more connections; resolves when the running requests have been answered. */
+  /** Accepts no more connections; resolves when the running requests have finished. */
   shutdown(): Promise<void>;
 }
 
@@ -40,13 +40,13 @@ type Fetch = (request: Request, connection: ConnectionInfo) => Response | Promis
 
 const MAX_HEAD_BYTES = 32_768;
 const HEAD_CHECK_MS = 1000;
-/** Requests sent ahead on one connection. */
+/** Pipelined requests of one connection. */
 const MAX_PIPELINED = 32;
-/** Shared: where many clients disconnect at once, creating a reason for each would delay the others. */
+/** One shared error: creating one for each of many clients that disconnect at once would delay the others. */
 const GONE = new LoopscopeError("cancelled", "cancelled", "The client has gone");
 
 /**
- * Listens with limits on what clients may hold: connections, the size and time of a head, a response that is not read.
+ * Serves HTTP with limits on what a client may hold: connections, the size and time of a head, an unread response.
  * `Deno.serve` has none of these, and ends the process when connections have used up the file descriptors.
  */
 export async function listen(fetch: Fetch, options: HttpServerOptions): Promise<HttpServer> {
@@ -59,7 +59,7 @@ export async function listen(fetch: Fetch, options: HttpServerOptions): Promise<
       headersTimeout: options.headTimeoutMs,
       connectionsCheckingInterval: HEAD_CHECK_MS,
       keepAliveTimeout: options.keepAliveMs,
-      requestTimeout: 0, // bodies have limits of their own
+      requestTimeout: 0, // bodies have their own limits
     },
     queuePerConnection(queues, yieldTurn, (incoming, outgoing) => {
       const served = serve(fetch, incoming, outgoing, { ...options, yieldTurn }).finally(() => running.delete(served));
@@ -68,7 +68,7 @@ export async function listen(fetch: Fetch, options: HttpServerOptions): Promise<
     }),
   );
   server.on("clientError", (error: Error & { code?: string }, socket: Socket) => {
-    // Never into an answer that is on its way.
+    // Never into a response that is being written.
     if (socket.writable && !queues.get(socket)?.length) refuseMalformedHttp(error, socket);
     else socket.destroy();
   });
@@ -78,7 +78,7 @@ export async function listen(fetch: Fetch, options: HttpServerOptions): Promise<
   server.once("error", reject);
   server.listen(options.port, options.hostname, resolve);
   await promise;
-  server.on("error", () => {}); // a connection that could not be taken is not the service's end
+  server.on("error", () => {}); // failing to accept one connection must not end the service
   const { address, port } = server.address() as AddressInfo;
   return {
     hostname: address,
@@ -93,11 +93,11 @@ export async function listen(fetch: Fetch, options: HttpServerOptions): Promise<
   };
 }
 
-/** By connection: the end of its queue of requests, and its length. */
+/** For each connection, the last request in its queue and the length of the queue. */
 type RequestQueues = WeakMap<Socket, { last: Promise<void>; length: number }>;
 type Serve = (incoming: IncomingMessage, outgoing: ServerResponse) => Promise<void>;
 
-/** Pipelined requests of one connection are served in order, with those of other connections in between. */
+/** Serves pipelined requests of one connection in order, interleaved with those of other connections. */
 function queuePerConnection(
   queues: RequestQueues,
   yieldTurn: Yield,
@@ -106,7 +106,7 @@ function queuePerConnection(
   return (incoming, outgoing) => {
     const queue = queues.get(incoming.socket) ?? { last: Promise.resolve(), length: 0 };
     queues.set(incoming.socket, queue);
-    if (queue.length >= MAX_PIPELINED) return void incoming.destroy(); // and with it the connection
+    if (queue.length >= MAX_PIPELINED) return void incoming.destroy(); // also ends the connection
     const run = () => incoming.socket.destroyed ? undefined : serve(incoming, outgoing);
     queue.last = queue.length === 0 ? Promise.resolve(run()) : queue.last.then(yieldTurn).then(run);
     queue.length++;
@@ -127,7 +127,7 @@ async function serve(
   outgoing.on("error", () => gone.abort(GONE));
   const afterwards: (() => void)[] = [];
   try {
-    await Promise.resolve(); // the parser goes on to what came with the head
+    await Promise.resolve(); // lets the parser read a body that came with the head
     const body = bodyAtHand(incoming);
     const request = toRequest(incoming, body);
     const remoteAddr = { hostname: incoming.socket.remoteAddress };
@@ -137,14 +137,14 @@ async function serve(
       : refusal(incoming);
     await writeResponse(response, incoming, outgoing, { signal: gone.signal, timeoutMs: writeTimeoutMs, yieldTurn });
   } catch {
-    // The client has gone, or the answer broke off half-way: it must not look whole.
+    // The client has gone, or the body failed: a partial response must not look complete.
     outgoing.destroy();
   } finally {
     for (const run of afterwards) run();
   }
 }
 
-/** The answer to what cannot be made a request of. */
+/** The response to a message that cannot be turned into a `Request`. */
 function refusal({ url = "" }: IncomingMessage): Response {
   const message = "Received a request without a usable address, method or header; expected a short path and one Host";
   const requestId = newId<string>("req");
@@ -153,7 +153,7 @@ function refusal({ url = "" }: IncomingMessage): Response {
   return response;
 }
 
-/** Keeps count of the open connections and closes those beyond an address's share. */
+/** Tracks open connections and closes those beyond the limit of one address. */
 function boundAddresses(server: Server, most: number): Set<Socket> {
   const sockets = new Set<Socket>();
   const counts = new Counter();
@@ -171,7 +171,7 @@ function boundAddresses(server: Server, most: number): Set<Socket> {
   return sockets;
 }
 
-/** A proxy on this machine brings everybody's connections. */
+/** Loopback has no limit of its own: a proxy on this machine brings the connections of all clients. */
 function isThisMachine(address: string): boolean {
   return /^(::ffff:)?127\.|^::1$/.test(address);
 }

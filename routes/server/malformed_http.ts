@@ -15,17 +15,17 @@ const BY_ERROR: Record<string, Refusal> = {
     status: 408,
     title: "Request Timeout",
     code: "head_too_slow",
-    detail: "The head came too slowly; expected all of it soon after the connection was opened",
+    detail: "The head is incomplete; expected all of it soon after the connection was opened",
   },
 };
 const OTHERWISE: Refusal = {
   status: 400,
   title: "Bad Request",
   code: "invalid_http",
-  detail: "Received bytes that are no HTTP/1.1 request, or contradict themselves; expected one",
+  detail: "Received bytes that are not one valid HTTP/1.1 request; expected one",
 };
 
-/** The response to bytes that are no request. The connection ends, since the start of a next request is unknown. */
+/** Responds to bytes that are not a request, then closes: nobody can tell where a next request would start. */
 export function refuseMalformedHttp({ code = "" }: { code?: string }, socket: Socket): void {
   const refusal = BY_ERROR[code] ?? OTHERWISE;
   const problem: Problem = { type: `urn:loopscope:problem:${refusal.code}`, instance: "/", ...refusal };

@@ -1,11 +1,11 @@
 import type { IncomingMessage } from "node:http";
 
-/** Finding a route takes time that grows with the path. */
+/** Routing time grows with the length of the path. */
 const MAX_TARGET_CHARACTERS = 8192;
 
 /**
- * A request of `node:http` in the web's form, its body a stream unless it is there already; undefined where its target is
- * no path or its `Host` no host.
+ * Converts a `node:http` request to a web `Request`; its body is a stream unless `body` is given. Undefined where the
+ * target is not a path or `Host` is not a host.
  */
 export function toRequest(incoming: IncomingMessage, body?: Uint8Array<ArrayBuffer>): Request | undefined {
   const url = addressOf(incoming);
@@ -19,11 +19,13 @@ export function toRequest(incoming: IncomingMessage, body?: Uint8Array<ArrayBuff
   try {
     return new Request(url, { method, headers, body: body ?? (hasBody ? bodyOf(incoming) : null) });
   } catch {
-    return undefined; // a method or header that the web's form does not know
+    return undefined; // a method or header that `Request` refuses
   }
 }
 
-/** The address asked for: a path, or a whole address (RFC 9112, 3.2.2) that names the same host; two hosts are none. */
+/**
+ * The requested URL: a path, or an absolute URL (RFC 9112, 3.2.2) of the same host. More than one `Host` is refused.
+ */
 function addressOf({ url = "/", headers: { host = "localhost" }, rawHeaders }: IncomingMessage): string | undefined {
   const hosts = rawHeaders.filter((text, i) => i % 2 === 0 && text.toLowerCase() === "host").length;
   if (hosts > 1 || url.length > MAX_TARGET_CHARACTERS) return undefined;
@@ -33,15 +35,15 @@ function addressOf({ url = "/", headers: { host = "localhost" }, rawHeaders }: I
   return !isWhole || new URL(address).host === new URL(`http://${host}`).host ? address : undefined;
 }
 
-/** The web's form refuses TRACE: under an unknown name it gets the response to any method that is not allowed. */
+/** `Request` refuses TRACE; under an unknown name it gets the 405 of any method that is not allowed. */
 function methodOf({ method = "GET" }: IncomingMessage): string {
   return method === "TRACE" || method === "TRACK" ? `X-${method}` : method;
 }
 
-/** The body where it came with the head and is small; then nothing need be waited for. */
+/** The body, if it is small and arrived with the head; otherwise undefined. */
 export function bodyAtHand(incoming: IncomingMessage): Uint8Array<ArrayBuffer> | undefined {
   if (!mayHaveBody(incoming.method) || !incoming.complete || incoming.readableLength === 0) return undefined;
-  const { buffer, byteOffset, byteLength } = incoming.read(incoming.readableLength); // all chunks, not the first alone
+  const { buffer, byteOffset, byteLength } = incoming.read(incoming.readableLength); // all chunks, not only the first
   return new Uint8Array(buffer, byteOffset, byteLength);
 }
 
@@ -53,7 +55,7 @@ function declaresBody({ headers }: IncomingMessage): boolean {
   return headers["transfer-encoding"] !== undefined || Number(headers["content-length"] ?? 0) > 0;
 }
 
-/** Reads as it is read; giving up leaves the connection open, so that an answer can still be sent. */
+/** A stream that reads on demand. Cancelling it leaves the connection open, so that a response can still be sent. */
 function bodyOf(incoming: IncomingMessage): ReadableStream<Uint8Array<ArrayBuffer>> {
   let chunks: AsyncIterator<Uint8Array<ArrayBuffer>> | undefined;
   return new ReadableStream({
@@ -62,7 +64,7 @@ function bodyOf(incoming: IncomingMessage): ReadableStream<Uint8Array<ArrayBuffe
       const { done, value } = await chunks.next();
       if (!done) controller.enqueue(new Uint8Array(value.buffer, value.byteOffset, value.byteLength));
       else if (incoming.complete) controller.close();
-      else controller.error(new Error("The connection ended before the body was whole"));
+      else controller.error(new Error("The connection ended before the body was complete"));
     },
     cancel: () => void incoming.pause(),
   }, { highWaterMark: 0 });

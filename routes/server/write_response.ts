@@ -3,24 +3,24 @@ import type { Yield } from "../../lib/base/scheduler.ts";
 
 type Chunk = ReadableStreamReadResult<Uint8Array>;
 
-/** What a client gets to read an answer to a body that was not wanted, before its connection is closed. */
+/** Time for a client to read the response to a body that was refused, before its connection is closed. */
 const LINGER_MS = 1000;
 
-/** Written in one turn. */
+/** Bytes written in one turn of the scheduler. */
 const PIECE_BYTES = 65_536;
 
 export interface WriteOptions {
   /** Fires when the client has gone. */
   signal: AbortSignal;
-  /** A client that takes nothing for this long is given up. */
+  /** A client that reads nothing for this long is disconnected. */
   timeoutMs: number;
-  /** Shared with all other answers: the next piece of a large one waits for it, also where the client takes it at once. */
+  /** The scheduler shared by all responses: a large one yields to others between two pieces. */
   yieldTurn: Yield;
 }
 
 /**
- * Writes an answer as fast as the client reads it. Throws when the client has gone, has read nothing for the time, or the
- * body fails.
+ * Writes a response as fast as the client reads it. Throws when the client has gone, has read nothing for
+ * `timeoutMs`, or the body fails.
  */
 export async function writeResponse(
   response: Response,
@@ -53,7 +53,7 @@ export async function writeResponse(
   }
 }
 
-/** A body that is there at once is sent with its length. */
+/** A body that is complete after its first chunk is sent with its length. */
 async function writeBody(
   reader: ReadableStreamDefaultReader<Uint8Array>,
   outgoing: ServerResponse,
@@ -76,7 +76,7 @@ async function writeBody(
   await end(outgoing, options);
 }
 
-/** Resolves when the client has room for more. A slow reader of a large chunk is one that reads. */
+/** Resolves when the client can take more. The time limit applies to each piece, so a slow reader is not cut off. */
 async function writeChunk(outgoing: ServerResponse, bytes: Uint8Array, options: WriteOptions): Promise<void> {
   for (let at = 0; at < bytes.length; at += PIECE_BYTES) {
     if (at > 0) await options.yieldTurn();
@@ -91,7 +91,7 @@ async function writeChunk(outgoing: ServerResponse, bytes: Uint8Array, options: 
   }
 }
 
-/** Resolves when all has been handed over. */
+/** Resolves when everything has been handed to the socket. */
 async function end(outgoing: ServerResponse, options: WriteOptions, last?: Uint8Array): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>();
   outgoing.end(last, resolve);
@@ -99,7 +99,7 @@ async function end(outgoing: ServerResponse, options: WriteOptions, last?: Uint8
 }
 
 async function withTimeLimit(done: Promise<void>, { signal, timeoutMs }: WriteOptions): Promise<void> {
-  if (signal.aborted) throw signal.reason; // nothing tells of the end of what has gone
+  if (signal.aborted) throw signal.reason; // no event will follow
   const { promise: stopped, reject } = Promise.withResolvers<never>();
   const leave = () => reject(signal.reason);
   signal.addEventListener("abort", leave, { once: true });
@@ -112,7 +112,7 @@ async function withTimeLimit(done: Promise<void>, { signal, timeoutMs }: WriteOp
   }
 }
 
-/** The rest of a body that is not read is not waited for. */
+/** Closes the connection after the response instead of waiting for the rest of an unread body. */
 function closeAfterwards(incoming: IncomingMessage, outgoing: ServerResponse): void {
   outgoing.setHeader("connection", "close");
   outgoing.once("finish", () => setTimeout(() => incoming.socket.destroy(), LINGER_MS));

@@ -16,5 +16,5 @@ Deno.test("a full disk is never an internal error, wherever it was met", async (
 Deno.test("an unexpected error shows nothing but the request it belongs to", async () => {
   const answer = problemResponse(new Error("secret"), request);
   const { detail } = await answer.json();
-  assertEquals([answer.status, detail], [500, "Something failed inside; the log has the reason under request req_1"]);
+  assertEquals([answer.status, detail], [500, "Internal error; the log has the reason under request req_1"]);
 });

@@ -23,13 +23,15 @@ type Floats = NdArray & { data: Float32Array };
 /** Models kept open, and samples gathered into one batch. */
 const OPEN_MODELS = 8;
 const BATCH_SAMPLES = 64;
-/** Of one large request at a time: bounds how long another caller's single patch waits. */
+/** Samples of one large request at a time: bounds how long a single patch of another caller waits. */
 const PIECE_SAMPLES = 256;
-/** An answer of more values (16 MiB) is a large one. */
+/** A result of more values (16 MiB) is large. */
 const LARGE_VALUES = 2 ** 22;
-/** Longest wait of a training for predictions before its next slice: it makes progress under a steady load, too. */
+/**
+ * Longest time that training waits for predictions before its next slice, so that it progresses under a steady load.
+ */
 const GIVE_WAY_MS = 150;
-/** Codes of the engines' errors where their memory does not reach. */
+/** Error codes of engines that have run out of memory. */
 const OUT_OF_MEMORY = ["out_of_memory", "gpu_memory"];
 
 export interface ApplyTask {
@@ -57,7 +59,7 @@ export interface ImportTask {
   weights: NdArray & { data: Uint8Array };
 }
 
-/** What the compute process does on its one engine. */
+/** The tasks of the compute process on its one engine. */
 export class ComputeTasks {
   readonly #models: ModelCache;
   readonly #predicting = new WaitGroup();
@@ -173,8 +175,8 @@ export class ComputeTasks {
   }
 
   /**
-   * A client waits for the response, so training yields. Nothing is begun for a client that has gone. Large responses are
-   * made one at a time, since each is held in memory until it is complete.
+   * A client waits for the response, so training yields. Nothing is begun for a client that has gone. Large
+   * responses are made one at a time, since each is held in memory until it is complete.
    */
   #usePromptly(
     folder: string,
@@ -207,7 +209,7 @@ export class ComputeTasks {
     }
   }
 
-  /** From now on training stops after the epoch that runs, with a checkpoint and the error `draining`. */
+  /** Stops training after the current epoch, with a checkpoint and the error `draining`. */
   drain(): void {
     this.#draining = true;
   }

@@ -1,4 +1,4 @@
-/** A queue that serves its owners round-robin, and the items of one owner in order. Operations do not depend on its length. */
+/** A queue that serves its owners round-robin, and the items of one owner in order. */
 export class FairQueue<T> {
   readonly #byOwner = new Map<string, T[]>();
   #size = 0;

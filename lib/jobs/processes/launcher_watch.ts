@@ -1,7 +1,7 @@
 /**
- * Prints `gone` and ends when the process that launched $1 has ended, which then has another parent; ends silently when $2
- * has ended. Only below `npx` (which sets npm_command): it does not pass signals on, so that killing it would leave the
- * service running.
+ * Prints `gone` and ends when the process that launched $1 has ended, which then has another parent; ends silently
+ * when $2 has ended. Only below `npx` (which sets npm_command): it does not pass signals on, so that killing it would
+ * leave the service running.
  */
 const SCRIPT = `
 [ "$npm_command" = exec ] || exit 0

@@ -4,7 +4,7 @@ import { type OpenModel, openModel, predictPhysical, sizeOf } from "../../traini
 import { readModelFiles } from "./read_model_files.ts";
 import { type BatchTotals, RequestBatcher } from "./request_batcher.ts";
 
-/** A model on the engine, with the batches in which concurrent requests are answered. */
+/** A model on the engine, with the batcher of its requests. */
 export interface CachedModel extends OpenModel {
   /** Inputs in physical units to latents, outputs and, for an ensemble, spreads. */
   readonly predicting: RequestBatcher;
@@ -43,7 +43,7 @@ export class ModelCache {
     try {
       return await run(await place.model);
     } catch (error) {
-      // A model that could not be opened may be whole the next time.
+      // Not cached: a model that could not be opened may be complete the next time.
       await place.model.catch(() => this.#places.delete(folder));
       throw error;
     } finally {

@@ -5,7 +5,7 @@ interface Waiting {
   samples: Float32Array;
   count: number;
   signal?: AbortSignal;
-  /** Samples answered so far, and their rows, of a request that takes several batches. */
+  /** Finished samples and their rows, of a request that takes several batches. */
   done: number;
   outputs: Float32Array[];
   resolve(result: Float32Array[]): void;
@@ -24,7 +24,7 @@ export interface BatcherOptions {
   sampleSize: number;
   /** Samples of several requests gathered into one run at most. */
   maxSamples: number;
-  /** Samples of one larger request in one run at most: others have their turn after it. Default `maxSamples`. */
+  /** Most samples of one larger request in one run, so that others run in between. Default `maxSamples`. */
   pieceSamples?: number;
   /** Batches under way at a time, where `run` does its work elsewhere. Default 1. */
   concurrency?: number;
@@ -39,10 +39,10 @@ export interface BatchTotals {
 }
 
 /**
- * Gathers concurrent requests to one model and answers them together. It never waits for more: what has arrived by the
- * next turn of the event loop runs, and what arrives meanwhile makes the next batch, so that a single request loses
- * nothing and concurrent ones share batches. A large request runs piece by piece between the others, and stops when its
- * caller has gone.
+ * Batches concurrent requests to one model. It never waits for more: requests that have arrived by the next turn of the
+ * event loop run, and those that arrive meanwhile make the next batch, so that a single request is not delayed and
+ * concurrent ones share batches. A large request runs piece by piece between the others, and stops when its caller has
+ * gone.
  */
 export class RequestBatcher {
   readonly #options: BatcherOptions;
@@ -78,7 +78,7 @@ export class RequestBatcher {
         running.add(run);
       }
       if (running.size >= concurrency) await Promise.race(running);
-      // Lets requests in that arrived while the engine held the thread.
+      // Lets in requests that arrived while the engine blocked the thread.
       await new Promise((resolve) => setImmediate(resolve));
     }
     this.#running = false;
@@ -115,7 +115,7 @@ export class RequestBatcher {
       this.totals.seconds += (performance.now() - startedMs) / 1000;
       let first = 0;
       for (const piece of batch) {
-        this.#answer(piece, outputs.map((output) => rows(output, total, first, piece.count)));
+        this.#deliver(piece, outputs.map((output) => rows(output, total, first, piece.count)));
         first += piece.count;
       }
     } catch (error) {
@@ -123,8 +123,8 @@ export class RequestBatcher {
     }
   }
 
-  /** Resolves a request that is whole now; another goes to the end of the line. */
-  #answer({ request, from, count }: Piece, outputs: Float32Array[]): void {
+  /** Resolves a request that is complete; another goes to the end of the queue. */
+  #deliver({ request, from, count }: Piece, outputs: Float32Array[]): void {
     if (count === request.count) return request.resolve(outputs);
     outputs.forEach((rows, i) => {
       const width = rows.length / count;

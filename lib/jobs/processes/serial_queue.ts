@@ -1,8 +1,8 @@
 import { throwIfCancelled } from "../../training/pause.ts";
 
 /**
- * A mutex with a first-in, first-out queue; work whose signal fires leaves the queue. Not `async-mutex` or `p-limit`: their
- * waiters take no AbortSignal.
+ * A mutex with a first-in, first-out queue; work whose signal fires leaves the queue. Not `async-mutex` or `p-limit`:
+ * their waiters take no AbortSignal.
  */
 export class SerialQueue {
   #last: Promise<unknown> = Promise.resolve();

@@ -3,7 +3,7 @@ import type { NetworkState } from "../../compute/engine.ts";
 import type { ModelCheck } from "../../schemas/model.ts";
 import { type TrainedModel, writeArtifact } from "../../training/artifact/artifact.ts";
 
-/** A trained model in the form that travels between processes; `writeTrainedModel` takes it up. */
+/** A trained model in the form that is sent between processes; `writeTrainedModel` writes it. */
 export function trainedModelTree({ manifest, state, last, members, check }: TrainedModel): ResultTree {
   return {
     manifest: manifest as unknown as ResultTree,

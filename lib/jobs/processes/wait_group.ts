@@ -28,7 +28,7 @@ export class WaitGroup {
   }
 }
 
-/** Timers, then what has arrived, then answers that are to be written. */
+/** Runs due timers, then handles input that has arrived and output that can be written. */
 async function nextTurn(): Promise<void> {
   await new Promise((resolve) => setTimeout(resolve, 0));
   await new Promise((resolve) => setImmediate(resolve));

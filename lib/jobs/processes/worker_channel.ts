@@ -4,9 +4,9 @@ import { type DType, isNdArray, ndArray, type NumericArray, type ResultTree } fr
 import { asStoreError } from "../../store/disk_error.ts";
 
 /**
- * What goes over a worker's stdin and stdout: frames of `u32 headerBytes, u32 payloadBytes, JSON header, payload`, little
- * endian. Arrays in a message's `value` travel as raw bytes in the payload; the header holds `{$array: offset, …}` in
- * their place.
+ * The protocol on stdin and stdout of a worker: frames of `u32 headerBytes, u32 payloadBytes, JSON header, payload`,
+ * little endian. Arrays in a message's `value` travel as raw bytes in the payload; the header holds `{$array: offset,
+ * …}` in their place.
  */
 export type WorkerMessage =
   | { type: "call"; id: number; method: string; value: ResultTree }
@@ -15,7 +15,7 @@ export type WorkerMessage =
   | { type: "result"; id: number; value: ResultTree }
   | { type: "error"; id: number; error: ErrorJson };
 
-/** No honest message comes near this; a longer one means that the stream is out of step. */
+/** Far above any real message; a longer one means that the stream is out of sync. */
 const MAX_FRAME_BYTES = 2 ** 31;
 const ALIGNMENT = 8;
 
@@ -104,7 +104,7 @@ export async function* decodeMessages(stream: ReadableStream<Uint8Array>): Async
   }
 }
 
-/** Exactly `count` bytes in a buffer of their own, or undefined at the end of the stream. */
+/** Exactly `count` bytes in their own buffer, or undefined at the end of the stream. */
 async function readExactly(
   reader: ReadableStreamDefaultReader<Uint8Array>,
   source: { rest: Uint8Array },
@@ -134,7 +134,7 @@ export interface CallContext {
 
 export type CallHandler = (value: ResultTree, context: CallContext) => Promise<ResultTree>;
 
-/** What is joined into one write: each write costs a turn of the event loop, which a training may hold for long. */
+/** Bytes joined into one write: each write takes a turn of the event loop, which training may block for long. */
 const JOINED_BYTES = 2 ** 18;
 
 interface Sending {
@@ -143,7 +143,7 @@ interface Sending {
   failed(error: unknown): void;
 }
 
-/** Writes messages whole and in order, those that wait together in few writes. */
+/** Writes messages whole and in order, joining waiting ones into few writes. */
 export class MessageWriter {
   readonly #writer: WritableStreamDefaultWriter<Uint8Array>;
   #waiting: Sending[] = [];
@@ -167,7 +167,7 @@ export class MessageWriter {
   }
 
   async #writeAll(): Promise<void> {
-    await Promise.resolve(); // what is sent in the same turn goes together
+    await Promise.resolve(); // joins messages sent in the same turn
     while (this.#waiting.length > 0) {
       const batch = this.#waiting;
       this.#waiting = [];

@@ -4,7 +4,7 @@ import { FairQueue } from "./fair_queue.ts";
 import { type CallOptions, WORKER_REPLACED, type WorkerOptions, WorkerProcess } from "./worker_process.ts";
 
 export interface PoolOptions {
-  /** Asked at each start of a process. */
+  /** Called at each start of a process. */
   worker: () => WorkerOptions;
   /** Number of processes at most. */
   size: number;
@@ -19,7 +19,7 @@ export interface PoolOptions {
 export interface PoolCallOptions extends CallOptions {
   /** Waiting calls are served round-robin by caller. */
   caller?: string;
-  /** Of work that was promised already, such as a job's: it has the next place, however many wait. */
+  /** For work that was accepted earlier, such as a job: it goes first and is never refused. */
   promised?: boolean;
 }
 
@@ -28,18 +28,17 @@ interface Waiting {
   reject(error: Error): void;
 }
 
-/** Where no process could be started it is tried again after this, for what was promised. */
+/** Delay before starting a process is tried again, for accepted work. */
 const START_RETRY_MS = 1000;
 
-/** Code of the error of a call for which there was no place. */
+/** Error code of a call that was refused because the queue is full. */
 export const BUSY = "busy";
 
 /**
- * Worker processes that start when they are needed and are replaced when they die. When one is ended for a cancelled call
- * that would not end, its other calls are made again. Calls beyond the pool's capacity wait
- * in turn by caller; the queue is bounded, and a call whose caller has gone leaves it without having been started. When it
- * is full, the caller with the most waiting calls loses the newest of them to a caller with fewer. What was promised is never
- * refused.
+ * Worker processes that start on demand and are replaced when they die. When one is killed because a cancelled call
+ * did not end, its other calls are repeated. Calls beyond the capacity wait in a bounded queue, served round-robin by
+ * caller; a call whose caller has gone leaves it without being started. When the queue is full, the caller with the
+ * most waiting calls loses the newest of them to a caller with fewer. Accepted work is never refused.
  */
 export class WorkerPool {
   readonly #options: PoolOptions;
@@ -48,7 +47,7 @@ export class WorkerPool {
   readonly #promised = new FairQueue<Waiting>();
   #closed = false;
   #later?: ReturnType<typeof setTimeout>;
-  /** Processes that ended unasked since the pool was made. */
+  /** Processes that have ended unexpectedly. */
   lost = 0;
 
   constructor(options: PoolOptions) {
@@ -76,14 +75,14 @@ export class WorkerPool {
     }
   }
 
-  /** Throws `busy` where this caller's next call would: to be asked before a call is made ready at some cost. */
+  /** Throws `busy` where the next call of this caller would; check it before preparing an expensive call. */
   requireCapacity(caller = ""): void {
     if (this.#waiting.size < this.#options.maxWaiting) return;
     const [, most] = this.#waiting.longest();
     if (most <= this.#waiting.countOf(caller) + 1) throw this.#busy();
   }
 
-  /** Starts one process ahead of the first call. */
+  /** Starts one process before the first call. */
   warm(): void {
     if (this.#workers.size === 0) this.#start();
   }
@@ -95,12 +94,12 @@ export class WorkerPool {
     await Promise.all([...this.#workers].map((worker) => worker.close(graceMs)));
   }
 
-  /** Kills every process: what they were doing fails with `worker_lost`, and the next call starts new ones. */
+  /** Kills every process: their calls fail with `worker_lost`, and the next call starts new ones. */
   killAll(): void {
     for (const worker of this.#workers) worker.kill();
   }
 
-  /** As `#free`; what was promised waits where no process can be started. */
+  /** Like `#free`, but accepted work waits where no process can be started. */
   #freeFor({ promised }: PoolCallOptions): WorkerProcess | undefined {
     try {
       return this.#free();
@@ -130,7 +129,7 @@ export class WorkerPool {
       return this.#start();
     } catch (error) {
       if (this.#workers.size === 0) throw error;
-      return best; // no room for one more process: those there are do it
+      return best; // no resources for another process: use the existing ones
     }
   }
 
@@ -178,7 +177,7 @@ export class WorkerPool {
   }
 
   #busy(): LoopscopeError {
-    const detail = `${this.#waiting.size} calls are waiting, the limit is ${this.#options.maxWaiting}`;
+    const detail = `${this.#waiting.size} calls are waiting; expected at most ${this.#options.maxWaiting}`;
     return new LoopscopeError("unavailable", BUSY, detail, { retryAfterS: 1 });
   }
 

@@ -11,9 +11,9 @@ export interface WorkerOptions {
   /** Limit of the JavaScript heap. */
   heapMegabytes?: number;
   args?: string[];
-  /** A cancelled call that has not ended after this long ends the process; by default it may take its time. */
+  /** If a cancelled call has not ended after this time, the process is killed. Default: no limit. */
   cancelGraceMs?: number;
-  /** Told when a cancelled call has really ended. */
+  /** Called when a cancelled call has really ended. */
   onFree?: () => void;
 }
 
@@ -21,7 +21,7 @@ export interface CallOptions {
   signal?: AbortSignal;
   onProgress?: (value: ResultTree) => void;
   timeoutMs?: number;
-  /** As `WorkerOptions.cancelGraceMs`, for this call. */
+  /** Overrides `WorkerOptions.cancelGraceMs` for this call. */
   cancelGraceMs?: number;
 }
 
@@ -32,16 +32,16 @@ interface PendingCall {
 }
 
 const NICENESS = 5;
-/** A timer that is set for longer fires at once. */
+/** Longest delay of a timer; longer ones fire at once. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
-/** Code of the error with which every call of a worker ends when its process has died. */
+/** Error code of the calls of a process that has died. */
 export const WORKER_LOST = "worker_lost";
-/** … and when it was ended on purpose, for a cancelled call that did not end: its other calls may be made again. */
+/** … and of one that was killed because a cancelled call did not end: its other calls may be repeated. */
 export const WORKER_REPLACED = "worker_replaced";
 
 /**
- * A child process that answers calls over its stdin and stdout. A worker that dies rejects all its calls with
+ * A child process that serves calls over its stdin and stdout. When it dies, all its calls are rejected with
  * `worker_lost`; its owner starts another.
  */
 export class WorkerProcess {
@@ -57,7 +57,7 @@ export class WorkerProcess {
   /** Resolves when the process has ended. */
   readonly ended: Promise<Deno.CommandStatus>;
 
-  /** Throws `worker_lost` where the system has no room for one more process. */
+  /** Throws `worker_lost` where the system cannot start another process. */
   constructor(options: WorkerOptions) {
     this.#cancelGraceMs = options.cancelGraceMs;
     this.#onFree = options.onFree;
@@ -111,7 +111,7 @@ export class WorkerProcess {
     });
   }
 
-  /** Closes stdin, so that the worker ends by itself. */
+  /** Closes stdin, so that the worker exits by itself. */
   async close(graceMs = 2000): Promise<void> {
     const timer = setTimeout(() => this.kill(), graceMs);
     await this.#writer.close().catch(() => {});
@@ -172,12 +172,12 @@ function spawn(options: WorkerOptions): Deno.ChildProcess {
   }
 }
 
-/** HTTP answers first where processors are short: its threads inherit this. */
+/** Lower CPU priority than HTTP; threads inherit it. */
 function lowerPriority(pid: number): void {
   try {
     setPriority(pid, NICENESS);
   } catch {
-    // Not permitted here: all are equal then.
+    // Not permitted: all processes then have the same priority.
   }
 }
 
@@ -200,5 +200,10 @@ function workerLost(reason: string, code = WORKER_LOST): LoopscopeError {
 }
 
 function timedOut(options: CallOptions): LoopscopeError {
-  return new LoopscopeError("unavailable", "timeout", `Not done within ${options.timeoutMs} ms`, { retryAfterS: 5 });
+  return new LoopscopeError(
+    "unavailable",
+    "timeout",
+    `The call is not done; expected it within ${options.timeoutMs} ms`,
+    { retryAfterS: 5 },
+  );
 }
