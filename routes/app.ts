@@ -5,7 +5,7 @@ import { LoopscopeError, missing } from "../lib/base/errors.ts";
 import { identify } from "./middleware/access.ts";
 import { allowedMethods } from "./openapi/allowed_methods.ts";
 import { limitCallerConcurrency } from "./middleware/caller_concurrency.ts";
-import { guardBrowsers } from "./middleware/browser_guard.ts";
+import { guardAgainstCsrf } from "./middleware/csrf_guard.ts";
 import type { AppContext, AppDeps, AppEnv } from "./context.ts";
 import { mountCubes } from "./endpoints/cubes.ts";
 import type { App } from "./openapi/declare_route.ts";
@@ -28,7 +28,7 @@ export function createApp(deps: AppDeps): App {
   const app: App = new OpenAPIHono<AppEnv>();
   const metrics = deps.metrics ?? createMetrics();
   app.use("*", observe(deps, metrics));
-  app.use("*", guardBrowsers(deps));
+  app.use("*", guardAgainstCsrf(deps));
   if (deps.settings.corsOrigin) app.use("*", allowOrigin(deps.settings.corsOrigin));
   app.use("*", identify(deps, createRateLimit(deps.clock)));
   app.use("*", limitCallerConcurrency(deps));

@@ -12,7 +12,7 @@ import { cacheHeaders, notModified, requireUnchanged, tagOf } from "../response/
 import type { AppContext, AppDeps } from "../context.ts";
 import { type App, declare, json } from "../openapi/declare_route.ts";
 import { holdResponse } from "../response/response_backpressure.ts";
-import { renderResult, resultTypeOf } from "../response/render.ts";
+import { renderResult, resultTypeOf } from "../response/render_result.ts";
 import { arrayResponses, FILE_BODY, NOT_MODIFIED } from "../openapi/result_docs.ts";
 import { withUploadedFile } from "../request/uploaded_file.ts";
 

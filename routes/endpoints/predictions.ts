@@ -16,7 +16,7 @@ import { DECODE_EXAMPLE, ENCODE_EXAMPLE, PREDICT_EXAMPLE } from "../openapi/exam
 import { holdResponse } from "../response/response_backpressure.ts";
 import { readArray } from "../request/read_array.ts";
 import { readJson, requireType } from "../request/read_json.ts";
-import { renderResult, type ResultType, resultTypeOf } from "../response/render.ts";
+import { renderResult, type ResultType, resultTypeOf } from "../response/render_result.ts";
 import { bodyBytes, mediaTypeOf } from "../request/request_body.ts";
 import { arrayResponses } from "../openapi/result_docs.ts";
 

@@ -8,7 +8,7 @@ import type { AppContext, AppDeps } from "../context.ts";
 import { type App, declare } from "../openapi/declare_route.ts";
 import { holdResponse } from "../response/response_backpressure.ts";
 import { appliedPreference, preferredWaitMs } from "../request/prefer.ts";
-import { renderResult, resultTypeOf } from "../response/render.ts";
+import { renderResult, resultTypeOf } from "../response/render_result.ts";
 import { PREFER_HEADER, resultResponses } from "../openapi/result_docs.ts";
 
 interface ResultRoute<Name extends string> {

@@ -5,7 +5,7 @@ import { noQuerySchema } from "../../lib/schemas/queries.ts";
 import type { AppDeps } from "../context.ts";
 import { type App, declare, json } from "../openapi/declare_route.ts";
 import type { Metrics } from "../middleware/metrics.ts";
-import { renderResult } from "../response/render.ts";
+import { renderResult } from "../response/render_result.ts";
 
 const TAG = "Service";
 

@@ -3,7 +3,7 @@ import type { Yield } from "../../lib/base/scheduler.ts";
 import type { AppSettings } from "../app_settings.ts";
 import type { AppContext } from "../context.ts";
 import { type BodyLimits, emptyBody, limitBody, limitedChunks, tooLarge } from "./limited_body.ts";
-import { type Coding, inflate } from "./inflate.ts";
+import { type Coding, decompress } from "./decompress.ts";
 
 /** Bytes copied between two yields to other requests. */
 const BYTES_PER_TURN = 2 ** 22;
@@ -29,7 +29,7 @@ export async function bodyBytes(c: AppContext, settings: AppSettings): Promise<U
   const sent = limitedChunks(sourceOf(c, maxBodyBytes), limitsOf(settings, maxBodyBytes));
   const bytes = await readAll(
     c,
-    coding === "identity" ? sent : inflate(sent, coding, { maxBytes: maxBodyBytes, yieldTurn: c.get("yieldTurn") }),
+    coding === "identity" ? sent : decompress(sent, coding, { maxBytes: maxBodyBytes, yieldTurn: c.get("yieldTurn") }),
   );
   if (bytes.length === 0) throw emptyBody();
   return bytes;

@@ -1,3 +1,4 @@
+import { withTimeout } from "../../lib/base/timeouts.ts";
 import type { JobEvent } from "../../lib/service/services.ts";
 
 export interface EventStreamOptions {
@@ -35,8 +36,8 @@ export function eventStream(
         next = source.next();
         next.catch(() => {}); // a failure after the client has gone is of no interest
       }
-      const result = await withHeartbeat(next, heartbeatMs).catch(() => ({ done: true as const, value: undefined }));
-      if (result === "quiet") return controller.enqueue(encoder.encode(": still here\n\n"));
+      const result = await withTimeout(next, heartbeatMs).catch(() => ({ done: true as const, value: undefined }));
+      if (result === undefined) return controller.enqueue(encoder.encode(": still here\n\n"));
       next = undefined;
       if (!result.done) controller.enqueue(encoder.encode(result.value.map(eventText).join("")));
       if (result.done || result.value.at(-1)?.event === "done") {
@@ -52,16 +53,4 @@ export function eventStream(
 
 function eventText({ sequence, event, json }: JobEvent): string {
   return `id: ${sequence}\nevent: ${event}\ndata: ${json}\n\n`;
-}
-
-async function withHeartbeat<T>(next: Promise<T>, heartbeatMs: number): Promise<T | "quiet"> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const quiet = new Promise<"quiet">((resolve) => {
-    timer = setTimeout(() => resolve("quiet"), heartbeatMs);
-  });
-  try {
-    return await Promise.race([next, quiet]);
-  } finally {
-    clearTimeout(timer);
-  }
 }

@@ -17,7 +17,7 @@ const BYTES_PER_TURN = 2 ** 18;
  * Decompresses chunks to at most `maxBytes`. Throws `body_too_large` or `body_too_compressed` before more is
  * unpacked, and `invalid_encoding` for damaged data.
  */
-export async function* inflate(
+export async function* decompress(
   chunks: AsyncIterable<Uint8Array>,
   coding: Coding,
   { maxBytes, yieldTurn }: { maxBytes: number; yieldTurn: Yield },
@@ -58,10 +58,7 @@ async function* cut(
 }
 
 function tooCompressed(sent: number, total: number): LoopscopeError {
-  const wanted = `at most ${MAX_RATIO} times as many or ${FREE_BYTES}: send it as it is`;
-  return new LoopscopeError(
-    "tooLarge",
-    "body_too_compressed",
-    `Received ${sent} bytes that unpack to ${total}; expected ${wanted}`,
-  );
+  const message = `Received ${sent} bytes that unpack to ${total}; expected at most ${MAX_RATIO} times as many or ` +
+    `${FREE_BYTES}: send it uncompressed`;
+  return new LoopscopeError("tooLarge", "body_too_compressed", message);
 }

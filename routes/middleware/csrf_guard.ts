@@ -7,7 +7,7 @@ import type { AppDeps, AppEnv } from "../context.ts";
  * come from the service's own page (or the one allowed origin), against CSRF; without keys the host must be an
  * address or `localhost`, against DNS rebinding.
  */
-export function guardBrowsers({ keys, settings }: AppDeps): MiddlewareHandler<AppEnv> {
+export function guardAgainstCsrf({ keys, settings }: AppDeps): MiddlewareHandler<AppEnv> {
   return async (c, next) => {
     const url = URL.canParse(c.req.url) ? new URL(c.req.url) : undefined;
     if (!url) throw malformed("invalid_url", `Received the address ${c.req.url.slice(0, 200)}; expected a URL`);
