@@ -79,20 +79,20 @@ function outputSize({ network: { direction, window, points } }: ModelManifest): 
 }
 
 /** One sample or a stack of them as float32, every value finite. */
-function checkSamples(array: NdArray, wanted: number[], what: string) {
+function checkSamples(array: NdArray, expected: number[], what: string) {
   const { shape } = array;
-  const single = shape.length === wanted.length;
+  const single = shape.length === expected.length;
   const sample = single ? shape : shape.slice(1);
-  const fits = sample.length === wanted.length && sample.every((length, i) => length === wanted[i]);
+  const fits = sample.length === expected.length && sample.every((length, i) => length === expected[i]);
   if (!fits || (!single && shape[0] === 0)) {
-    const one = wanted.join(" x ");
+    const one = expected.join(" x ");
     const detail = `The ${what} have shape ${
       shape.join(" x ") || "of a scalar"
     }; expected ${one} for one or N x ${one} for a stack`;
     throw unprocessable("wrong_shape", detail, { issues: [{ path: what, message: detail }] });
   }
   const count = single ? 1 : shape[0];
-  return { array: ndArray(finiteFloats(array, what), [count, ...wanted]) as Samples, single, count };
+  return { array: ndArray(finiteFloats(array, what), [count, ...expected]) as Samples, single, count };
 }
 
 function checkImage(array: NdArray, { network: { direction, window, points } }: ModelManifest): NdArray {

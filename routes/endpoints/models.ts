@@ -243,8 +243,8 @@ async function readImport(c: AppContext, { settings }: AppDeps): Promise<{ model
   }
   const { model, weights } = found;
   if (!model || !weights) {
-    const met = Object.keys(found).join(", ") || "neither";
-    throw unprocessable("field_missing", `Received ${met}; expected the fields model and weights`);
+    const received = Object.keys(found).join(", ") || "neither";
+    throw unprocessable("field_missing", `Received ${received}; expected the fields model and weights`);
   }
   if (model.length > MAX_MODEL_JSON_BYTES) {
     const message = `Received ${model.length} bytes in the field model; expected at most ${MAX_MODEL_JSON_BYTES}`;

@@ -183,9 +183,9 @@ function pickModel(inBody: string | undefined, inQuery: string | undefined): str
 
 /** The path of a version already names the model; throws `model_twice` where the body names another. */
 function requireSameModel(model: string | undefined, params: Model): void {
-  const wanted = `${params.name}@${params.version}`;
-  if (model === undefined || model === wanted || model === params.name) return;
-  throw unprocessable("model_twice", `Received the model ${model}; expected ${wanted} as in the path, or none`);
+  const expected = `${params.name}@${params.version}`;
+  if (model === undefined || model === expected || model === params.name) return;
+  throw unprocessable("model_twice", `Received the model ${model}; expected ${expected} as in the path, or none`);
 }
 
 function predictionResponse(c: AppContext, type: ResultType, value: ResultTree, main: string): Response {

@@ -17,10 +17,10 @@ const PATHS = [
 export function mountUnsupportedExtensions(app: App): void {
   for (const path of PATHS) {
     app.all(path, (c) => {
-      const met = c.req.path.slice(0, 200);
+      const received = c.req.path.slice(0, 200);
       throw missing(
         "unknown_extension",
-        `Received ${met} of an unsupported extension; expected the core protocol`,
+        `Received ${received} of an unsupported extension; expected the core protocol`,
       );
     });
   }

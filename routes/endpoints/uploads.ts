@@ -138,10 +138,10 @@ export function mountUploads(app: App, deps: AppDeps): void {
     headers: [{ ...header(OVERRIDE, "`PATCH` or `DELETE`"), schema: METHODS, required: true }, ...piece.headers],
     responses: { 204: { description: "As the overridden method responds", headers: ["Tus-Resumable"] } },
   }, (request) => {
-    const met = request.c.req.header(OVERRIDE);
-    if (met === "PATCH") return append(request);
-    if (met === "DELETE") return remove(request);
-    throw malformed("bad_header", `${OVERRIDE} is ${met?.slice(0, 50) ?? "missing"}; expected PATCH or DELETE`);
+    const method = request.c.req.header(OVERRIDE);
+    if (method === "PATCH") return append(request);
+    if (method === "DELETE") return remove(request);
+    throw malformed("bad_header", `${OVERRIDE} is ${method?.slice(0, 50) ?? "missing"}; expected PATCH or DELETE`);
   });
 }
 
@@ -175,9 +175,9 @@ function state({ offset, sizeBytes, expiresMs, cube }: Upload): Record<string, s
 }
 
 function requireTusVersion(c: AppContext): void {
-  const met = c.req.header("tus-resumable");
-  if (met === TUS) return;
-  throw new LoopscopeError("precondition", "tus_version", `Tus-Resumable is ${met ?? "missing"}; expected ${TUS}`);
+  const version = c.req.header("tus-resumable");
+  if (version === TUS) return;
+  throw new LoopscopeError("precondition", "tus_version", `Tus-Resumable is ${version ?? "missing"}; expected ${TUS}`);
 }
 
 function lengthOf(c: AppContext): number {

@@ -42,14 +42,14 @@ export async function readInfer(
 
 /** The one input of a request. Throws `invalid_inputs`, `unknown_tensor` and what `readTensor` throws. */
 export function readInput({ inputs }: InferRequest, binary: BinaryData, { network }: ModelView): Input {
-  const wanted = network.direction === "im2spec" ? ["x", "image"] : ["x"];
+  const expected = network.direction === "im2spec" ? ["x", "image"] : ["x"];
   if (inputs.length !== 1) {
     const names = inputs.map(({ name }) => name).join(", ");
-    throw unprocessable("invalid_inputs", `Received the inputs ${names}; expected one: ${wanted.join(" or ")}`);
+    throw unprocessable("invalid_inputs", `Received the inputs ${names}; expected one: ${expected.join(" or ")}`);
   }
   const [input] = inputs;
-  if (!wanted.includes(input.name)) {
-    throw unprocessable("unknown_tensor", `Received the input ${input.name}; expected ${wanted.join(" or ")}`);
+  if (!expected.includes(input.name)) {
+    throw unprocessable("unknown_tensor", `Received the input ${input.name}; expected ${expected.join(" or ")}`);
   }
   const array = readTensor(input, binary);
   binary.end();
@@ -62,12 +62,12 @@ export function readInput({ inputs }: InferRequest, binary: BinaryData, { networ
  */
 export function chooseOutputs({ outputs, parameters }: InferRequest): OutputChoice[] {
   const allBinary = flag(parameters, "binary_data_output") ?? false;
-  const wanted = outputs?.length ? outputs : [{ name: "y" }, { name: "latent" }];
-  return wanted.map(({ name, parameters: own }: NonNullable<InferRequest["outputs"]>[number], i) => {
+  const requested = outputs?.length ? outputs : [{ name: "y" }, { name: "latent" }];
+  return requested.map(({ name, parameters: own }: NonNullable<InferRequest["outputs"]>[number], i) => {
     if (name !== "y" && name !== "latent") {
       throw unprocessable("unknown_tensor", `Received the output ${name}; expected y or latent`);
     }
-    if (wanted.findIndex((other) => other.name === name) < i) {
+    if (requested.findIndex((other) => other.name === name) < i) {
       throw unprocessable("repeated_tensor", `Received the output ${name} twice; expected it once`);
     }
     const odd = Object.keys(own ?? {}).find((key) => /^(classification$|shared_memory_)/.test(key));

@@ -40,14 +40,14 @@ export function emptyBody(): LoopscopeError {
   return malformed("empty_body", "Received no body; expected one");
 }
 
-export function tooLarge(met: string | number, maxBytes: number): LoopscopeError {
-  return new LoopscopeError("tooLarge", "body_too_large", `Received ${met} bytes; expected at most ${maxBytes}`);
+export function tooLarge(received: string | number, maxBytes: number): LoopscopeError {
+  return new LoopscopeError("tooLarge", "body_too_large", `Received ${received} bytes; expected at most ${maxBytes}`);
 }
 
 function tooSlow(limits: BodyLimits): LoopscopeError {
-  const wanted =
+  const expected =
     `expected no silence over ${limits.idleTimeoutMs} ms and at least ${limits.minBytesPerS} bytes a second`;
-  return new LoopscopeError("timeout", "body_too_slow", `The body is too slow; ${wanted}`);
+  return new LoopscopeError("timeout", "body_too_slow", `The body is too slow; ${expected}`);
 }
 
 /** `read` returns the next chunk, or undefined at a proper end. */

@@ -127,6 +127,6 @@ async function* observed(chunks: AsyncGenerator<Buffer>, observe: (bytes: Uint8A
   }
 }
 
-function broken(met: string) {
-  return malformed("invalid_multipart", `Received ${met}`);
+function broken(received: string) {
+  return malformed("invalid_multipart", `Received ${received}`);
 }

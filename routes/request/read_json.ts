@@ -11,9 +11,9 @@ export async function readJson(c: AppContext, settings: AppSettings): Promise<un
 }
 
 /** Throws `unsupported_media_type` (415) unless the body's type matches. */
-export function requireType(c: AppContext, wanted: RegExp, inWords: string): void {
-  const met = mediaTypeOf(c);
-  if (wanted.test(met)) return;
-  const message = `Received Content-Type ${met || "(none)"}; expected ${inWords}`;
+export function requireType(c: AppContext, expected: RegExp, inWords: string): void {
+  const received = mediaTypeOf(c);
+  if (expected.test(received)) return;
+  const message = `Received Content-Type ${received || "(none)"}; expected ${inWords}`;
   throw new LoopscopeError("unsupportedType", "unsupported_media_type", message);
 }

@@ -42,8 +42,8 @@ function codingOf(c: AppContext): Coding | "identity" | undefined {
   return coding === "gzip" || coding === "deflate" ? coding : undefined;
 }
 
-function unsupported(c: AppContext, wanted: string): LoopscopeError {
-  const message = `Received Content-Encoding ${c.req.header("content-encoding")?.slice(0, 40)}; expected ${wanted}`;
+function unsupported(c: AppContext, expected: string): LoopscopeError {
+  const message = `Received Content-Encoding ${c.req.header("content-encoding")?.slice(0, 40)}; expected ${expected}`;
   return new LoopscopeError("unsupportedType", "unsupported_encoding", message);
 }
 

@@ -30,8 +30,8 @@ export function readTensor(input: InferInput, binary: BinaryData): NdArray {
   const { name, datatype, shape } = input;
   const reader = READERS[datatype];
   if (!reader) {
-    const wanted = Object.keys(READERS).join(", ");
-    throw unprocessable("unsupported_datatype", `Input ${name}: received ${datatype}; expected one of ${wanted}`);
+    const expected = Object.keys(READERS).join(", ");
+    throw unprocessable("unsupported_datatype", `Input ${name}: received ${datatype}; expected one of ${expected}`);
   }
   const region = Object.keys(input.parameters ?? {}).find((key) => key.startsWith("shared_memory_"));
   if (region) {
@@ -93,14 +93,14 @@ export class BinaryData {
   constructor(private readonly bytes: Uint8Array) {}
 
   /** The bytes of the next tensor; throws unless `declared` is what its shape and datatype need. */
-  take(name: string, declared: unknown, wanted: number): Uint8Array {
-    if (declared !== wanted) {
-      throw fault(name, `binary_data_size ${show(declared)}`, `${wanted} for its shape and datatype`);
+  take(name: string, declared: unknown, sizeBytes: number): Uint8Array {
+    if (declared !== sizeBytes) {
+      throw fault(name, `binary_data_size ${show(declared)}`, `${sizeBytes} for its shape and datatype`);
     }
     const left = this.bytes.length - this.#at;
-    if (left < wanted) throw fault(name, `${left} bytes left in the body`, `${wanted}`);
-    this.#at += wanted;
-    return this.bytes.subarray(this.#at - wanted, this.#at);
+    if (left < sizeBytes) throw fault(name, `${left} bytes left in the body`, `${sizeBytes}`);
+    this.#at += sizeBytes;
+    return this.bytes.subarray(this.#at - sizeBytes, this.#at);
   }
 
   /** Throws where bytes are left over. */

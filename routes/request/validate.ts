@@ -25,11 +25,11 @@ function toFieldIssues(issue: z.core.$ZodIssue): FieldIssue[] {
       message: "received a name that is not known here",
     }));
   }
-  const wanted = issue.message.replace(/^Invalid input: expected (.*?)(, received \w+)?$/, "expected $1")
+  const expected = issue.message.replace(/^Invalid input: expected (.*?)(, received \w+)?$/, "expected $1")
     .replace(/^Too (small|big): expected \w+ to (be|have) /, "expected ")
     .replace(/^Invalid option: expected /, "expected ")
     .replace(/^expected nonoptional$/, "expected a value");
-  return [{ path, message: `received ${show(issue.input)}; ${wanted}` }];
+  return [{ path, message: `received ${show(issue.input)}; ${expected}` }];
 }
 
 /** A value for an error detail: short, on one line. Of a large value only the beginning is read. */

@@ -30,9 +30,9 @@ const DIRECTIVES: Record<Freshness, string> = {
 
 /** 304 where the client already has this version, otherwise undefined. */
 export function notModified(c: AppContext, headers: Record<string, string>): Response | undefined {
-  const wanted = c.req.header("if-none-match");
-  if (!wanted) return undefined;
-  const tags = wanted.split(",").map((tag) => tag.trim().replace(/^W\//, ""));
+  const header = c.req.header("if-none-match");
+  if (!header) return undefined;
+  const tags = header.split(",").map((tag) => tag.trim().replace(/^W\//, ""));
   if (!tags.includes("*") && !tags.includes(headers["ETag"])) return undefined;
   return new Response(null, { status: 304, headers: { ...headers, "Vary": "Accept" } });
 }
@@ -50,8 +50,8 @@ export function ifMatchTag(c: AppContext, current: string): string | undefined {
 
 /** Throws `changed` (412) where `If-Match` does not name the current tag. */
 export function requireUnchanged(c: AppContext, current: string): void {
-  const wanted = ifMatchTag(c, current);
-  if (wanted === undefined || wanted === current) return;
-  const message = `If-Match is ${wanted}; expected the current ETag ${current}: read it again before changing it`;
+  const given = ifMatchTag(c, current);
+  if (given === undefined || given === current) return;
+  const message = `If-Match is ${given}; expected the current ETag ${current}: read it again before changing it`;
   throw new LoopscopeError("precondition", "changed", message);
 }

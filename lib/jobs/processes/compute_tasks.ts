@@ -96,15 +96,15 @@ export class ComputeTasks {
   predictImage(folder: string, image: Floats, signal: AbortSignal): Promise<ResultTree> {
     return this.#usePromptly(folder, signal, image.data.length, async (model) => {
       const [rows, cols] = image.shape;
-      const met = await predictImageInBands(model, { image_HW: image.data, rows, cols }, signal);
+      const applied = await predictImageInBands(model, { image_HW: image.data, rows, cols }, signal);
       const { points, latent } = model.loaded.manifest.network;
-      const shape = [met.rows, met.cols, points];
+      const shape = [applied.rows, applied.cols, points];
       return {
-        outputs: ndArray(met.output_HWS, shape),
-        latents: ndArray(met.latent_HWL, [met.rows, met.cols, latent]),
-        spread: met.spread_HWS && ndArray(met.spread_HWS, shape),
-        positions: { row0: met.row0, col0: met.col0, rows: met.rows, cols: met.cols },
-        warnings: met.warnings,
+        outputs: ndArray(applied.output_HWS, shape),
+        latents: ndArray(applied.latent_HWL, [applied.rows, applied.cols, latent]),
+        spread: applied.spread_HWS && ndArray(applied.spread_HWS, shape),
+        positions: { row0: applied.row0, col0: applied.col0, rows: applied.rows, cols: applied.cols },
+        warnings: applied.warnings,
       };
     });
   }
