@@ -32,7 +32,7 @@ export function recordStoreContract(name: string, open: () => Promise<StoreUnder
     });
   cubeTests(test);
   jobTests(test);
-  answerTests(test);
+  responseTests(test);
   keyTests(test);
   resultTests(test);
 }
@@ -269,16 +269,16 @@ function jobTests(test: Test): void {
   });
 }
 
-function answerTests(test: Test): void {
-  const answer = { status: 202, headers: { location: "/v1/jobs/1" }, body: Uint8Array.of(1, 2, 0, 255) };
+function responseTests(test: Test): void {
+  const response = { status: 202, headers: { location: "/v1/jobs/1" }, body: Uint8Array.of(1, 2, 0, 255) };
 
   test("the first answer is given again, to its caller only", async ({ idempotency }) => {
     assertEquals(await idempotency.begin("key:a", "k"), { state: "new" });
     assertEquals(await idempotency.begin("key:a", "k"), { state: "running" });
     assertEquals(await idempotency.begin("key:b", "k"), { state: "new" });
-    await idempotency.finish("key:a", "k", "f", answer);
+    await idempotency.finish("key:a", "k", "f", response);
     const again = await idempotency.begin("key:a", "k");
-    assertEquals(again, { state: "done", fingerprint: "f", answer });
+    assertEquals(again, { state: "done", fingerprint: "f", response });
   });
 
   test("an abandoned key is free again", async ({ idempotency }) => {
@@ -289,7 +289,7 @@ function answerTests(test: Test): void {
 
   test("an answer is forgotten after a day", async ({ idempotency, clock }) => {
     await idempotency.begin("key:a", "k");
-    await idempotency.finish("key:a", "k", "f", answer);
+    await idempotency.finish("key:a", "k", "f", response);
     clock.passMs(24 * 3600 * 1000 - 1);
     assertEquals((await idempotency.begin("key:a", "k")).state, "done");
     clock.passMs(1);
