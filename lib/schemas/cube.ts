@@ -77,8 +77,11 @@ export const ingestOptionsSchema = z.object({
   dataset: z.string().max(1024).optional(),
   /** Selection such as `field:out,cycle:0` or `Current`. */
   channel: z.string().max(256).optional(),
-  /** `off` keeps outliers (NaN are always repaired). */
-  repair: z.enum(["robust", "off"]).default("robust"),
+  /**
+   * `off` keeps outliers, `robust` replaces them; without it they are kept in counts and replaced in all else. NaN are
+   * always repaired.
+   */
+  repair: z.enum(["robust", "off"]).optional(),
   /** Steps done once, after repair; they become the cube's provenance. */
   prepare: preparationsSchema.optional(),
 });

@@ -28,7 +28,9 @@ export const uploadQuerySchema = z.strictObject({
   name: z.string().min(1).max(200).optional().meta({ description: "A name for people; default: the file's" }),
   dataset: z.string().min(1).max(1024).optional().meta({ description: "Path of the dataset inside the file" }),
   channel: z.string().min(1).max(256).optional().meta({ description: "Such as `field:out,cycle:0` or `Current`" }),
-  repair: z.enum(["robust", "off"]).default("robust").meta({ description: "`off` keeps outliers" }),
+  repair: z.enum(["robust", "off"]).optional().meta({
+    description: "`off` keeps outliers, `robust` replaces them; without it they are kept in counts only",
+  }),
   prepare: jsonText(preparationsSchema, "a list of steps").optional().meta({
     description:
       'Steps done once, in order, such as `[{"step":"crop","parameters":{"row":0,"col":0,"rows":32,"cols":32}}]`',

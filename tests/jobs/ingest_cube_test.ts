@@ -92,6 +92,32 @@ Deno.test("outliers and missing values are replaced from their neighbours, count
   }, { repair: "off" });
 });
 
+Deno.test("a bright count is an event and kept, unless repair is asked for", async () => {
+  const [rows, cols, points] = [12, 10, 6];
+  const counts = Float64Array.from({ length: rows * cols * points }, (_, i) => (7 * i) % 5);
+  const bright = (3 * cols + 4) * points + 2;
+  counts[bright] = 5000;
+  const bytes = encodeNpy(ndArray(counts, [rows, cols, points]));
+  await ingest(bytes, (cube, meta) => {
+    assertEquals(meta.health, { nan: 0, outliers: 0, failedPixels: 0, repaired: 0 });
+    assertEquals(cube.readSpectrum(3, 4)[2], 5000);
+    assert.ok(meta.notes.some((note) => note.startsWith("Values are counts")), meta.notes.join());
+  }, { repair: undefined });
+  await ingest(bytes, (cube, meta) => {
+    assertEquals(meta.health.outliers, 1);
+    assert.ok(cube.readSpectrum(3, 4)[2] < 5);
+  }, { repair: "robust" });
+  // One value below zero, or between integers: a signal, of which outliers are faults.
+  for (const value of [-1, 0.5]) {
+    const signal = counts.slice();
+    signal[0] = value;
+    await ingest(encodeNpy(ndArray(signal, [rows, cols, points])), (cube, meta) => {
+      assertEquals(meta.health.outliers, 1);
+      assert.ok(cube.readSpectrum(3, 4)[2] < 5);
+    }, { repair: undefined });
+  }
+});
+
 Deno.test("a step without one good value takes the nearest step that has", async () => {
   const [rows, cols, points] = [5, 4, 6];
   const values = smooth(rows, cols, points);

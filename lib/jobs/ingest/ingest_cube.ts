@@ -21,6 +21,8 @@ export interface IngestTask {
 
 const MOST_CHOICES = 100;
 const MOST_LISTED_PIXELS = 200;
+const COUNTS = /\bcounts?\b/i;
+const COUNTS_KEPT = "Values are counts: outliers are kept as measured; repair=robust replaces them";
 
 /**
  * Reads an uploaded file into a cube on disk, a slab of rows at a time: values as float32, repaired with the mask
@@ -59,15 +61,18 @@ async function readCube(
 
 interface WriteOptions {
   folder: string;
-  repair: "robust" | "off";
+  repair?: "robust" | "off";
   onProgress: () => void;
 }
 
 function writeCube(source: CubeSource, view: CubeView, { folder, repair, onProgress }: WriteOptions): IngestedCube {
   const writer = createCubeFile(folder, view.shape);
   try {
-    const { failedValues, unusable } = writeValues(view, writer, { dropFailed: repair === "robust", onProgress });
-    const repaired = repairCubeFile(writer, view.shape, { mode: repair, onProgress });
+    const written = writeValues(view, writer, { dropFailed: repair !== "off", onProgress });
+    const { failedValues, unusable } = written;
+    const keepsCounts = repair === undefined && (written.areCounts || isNamedCounts(view));
+    const mode = keepsCounts ? "off" : repair ?? "robust";
+    const repaired = repairCubeFile(writer, view.shape, { mode, onProgress });
     const failed = failedPixels(repaired.repaired_HW, view.shape[2]);
     for (const image of view.maps()) writer.addImage(image);
     const health = {
@@ -77,6 +82,7 @@ function writeCube(source: CubeSource, view: CubeView, { folder, repair, onProgr
       repaired: repaired.nan + repaired.outliers,
     };
     const cube = describe(source, view, health, { failed, unusable });
+    if (keepsCounts) cube.notes.push(COUNTS_KEPT);
     writer.finish(cube);
     writer.close();
     return cube;
@@ -86,7 +92,15 @@ function writeCube(source: CubeSource, view: CubeView, { folder, repair, onProgr
   }
 }
 
-/** Copies all values; those that the file marks as failed become NaN. Returns their number and the pixels without any other. */
+/** In counts a bright value is an event, not a fault. */
+function isNamedCounts({ quantity, unit }: CubeView): boolean {
+  return COUNTS.test(quantity) || COUNTS.test(unit);
+}
+
+/**
+ * Copies all values; those that the file marks as failed become NaN. Returns their number, the pixels without any
+ * other, and whether all finite values are non-negative integers.
+ */
 function writeValues(
   view: CubeView,
   writer: CubeFileWriter,
@@ -96,6 +110,7 @@ function writeValues(
   const unusable: number[] = [];
   let failedValues = 0;
   let finite = 0;
+  let areCounts = true;
   for (let row = 0; row < rows; row += view.slabRows) {
     const count = Math.min(view.slabRows, rows - row);
     const block = view.readRows(row, count);
@@ -105,6 +120,7 @@ function writeValues(
       for (const end = i + points; i < end; i++) {
         if (!Number.isFinite(Math.fround(block[i]))) continue;
         finite++;
+        areCounts &&= block[i] >= 0 && Number.isInteger(block[i]);
         if (failed?.[i]) block[i] = NaN, failedValues++;
         else usable++;
       }
@@ -113,7 +129,7 @@ function writeValues(
     writer.writeRows(row, block);
     onProgress();
   }
-  if (finite > failedValues) return { failedValues, unusable };
+  if (finite > failedValues) return { failedValues, unusable, areCounts };
   const met = `Of ${
     rows * cols * points
   } values, ${finite} are finite numbers and ${failedValues} of those failed fits`;
