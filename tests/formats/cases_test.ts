@@ -86,7 +86,7 @@ testWithShared(
     const processes = new IngestProcesses({ timeoutMs: 60_000, memoryBytes: 2 * 2 ** 30, concurrency: 1 });
     for (const file of ["filter_zstd.h5", "filter_lzf.h5"]) {
       const folder = await Deno.makeTempDir({ prefix: "loopscope-cases-" });
-      const path = new URL(`cases/${file}`, shared).pathname;
+      const path = await Deno.realPath(new URL(`cases/${file}`, shared));
       const signal = new AbortController().signal;
       await processes.run({ file: path, folder, options: { repair: "robust" }, signal });
       const cube = openCubeFile(folder);

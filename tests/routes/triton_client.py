@@ -37,17 +37,17 @@ def tensor_of(name, array, datatype="FP32", binary=True):
 
 def infer(name, array, datatype, binary_in, binary_out, outputs=("y", "latent"), **options):
     tensor = tensor_of(name, array, datatype, binary_in)
-    wanted = [triton.InferRequestedOutput(output, binary_data=binary_out) for output in outputs]
-    return client.infer(model, [tensor], outputs=wanted, **options)
+    requested = [triton.InferRequestedOutput(output, binary_data=binary_out) for output in outputs]
+    return client.infer(model, [tensor], outputs=requested, **options)
 
 
 def fails(call, text):
     try:
         call()
     except InferenceServerException as error:
-        assert text in error.message(), f"met {error.message()!r}, wanted {text!r}"
+        assert text in error.message(), f"met {error.message()!r}, expected {text!r}"
     else:
-        raise AssertionError(f"nothing was raised, wanted {text!r}")
+        raise AssertionError(f"nothing was raised, expected {text!r}")
 
 
 assert client.is_server_live() and client.is_server_ready() and client.is_model_ready(model)
@@ -62,10 +62,10 @@ outputs, latents = predict(patches)
 checks = 0
 datatypes = ((patches, "FP32"), (patches.astype(np.float64), "FP64"))
 compressions = ((None, None), ("gzip", "gzip"), ("deflate", "deflate"))
-for (array, datatype), binary_in, binary_out, (sent, wanted) in itertools.product(
+for (array, datatype), binary_in, binary_out, (sent, accepted) in itertools.product(
         datatypes, (False, True), (False, True), compressions):
     result = infer("x", array, datatype, binary_in, binary_out, request_id="r-1", model_version="1",
-                   request_compression_algorithm=sent, response_compression_algorithm=wanted)
+                   request_compression_algorithm=sent, response_compression_algorithm=accepted)
     assert result.get_response()["id"] == "r-1" and result.get_response()["model_name"] == model
     np.testing.assert_allclose(result.as_numpy("y"), outputs, rtol=1e-5, atol=1e-6)
     np.testing.assert_allclose(result.as_numpy("latent"), latents, rtol=1e-5, atol=1e-6)
@@ -103,16 +103,16 @@ async def infer_together():
 
 asyncio.run(infer_together())
 
-fails(lambda: infer("x", patches[:, :3], "FP32", True, True), "wanted")
-fails(lambda: infer("z", patches, "FP32", True, True), "wanted x or image")
-fails(lambda: infer("x", patches, "FP32", True, True, outputs=("z",)), "wanted y or latent")
+fails(lambda: infer("x", patches[:, :3], "FP32", True, True), "expected")
+fails(lambda: infer("z", patches, "FP32", True, True), "expected x or image")
+fails(lambda: infer("x", patches, "FP32", True, True, outputs=("z",)), "expected y or latent")
 fails(lambda: infer("x", patches, "FP32", True, True, model_version="99"), "99")
 fails(lambda: client.get_model_metadata("no-such-model"), "no-such-model")
 fails(lambda: infer("x", patches * np.float32("nan"), "FP32", True, True), "NaN")
 fails(lambda: infer("x", patches[:0], "FP32", True, True), "0 x")
 fails(lambda: infer("x", patches > 0, "BOOL", True, True), "BOOL")
 fails(lambda: infer("x", patches, "FP32", True, True, outputs=("y", "y")), "twice")
-fails(lambda: client.infer(model, [tensor_of("x", patches), tensor_of("image", image)]), "wanted one")
+fails(lambda: client.infer(model, [tensor_of("x", patches), tensor_of("image", image)]), "expected one")
 fails(lambda: client.infer(model, [tensor_of("x", patches)], outputs=[triton.InferRequestedOutput("y", class_count=3)]),
       "classification")
 shared = triton.InferInput("x", list(patches.shape), "FP32")
