@@ -1,3 +1,4 @@
+import { sizeOf } from "../lib/base/nd_array.ts";
 import type { ActivationShape, Layer, ParameterSpec } from "./network.ts";
 
 /** Slope of every leaky ReLU of both networks. */
@@ -7,9 +8,16 @@ const SLOPE = 0.1;
 export class LayerBuilder {
   readonly layers: Layer[] = [];
   readonly parameters: ParameterSpec[] = [];
+  /** Of the linear path beside the layers, where there is one. */
+  readonly linearParameters: ParameterSpec[] = [];
+  private readonly from: string;
+  private readonly fromShape: ActivationShape;
 
   /** Starts at the activation `at` with `shape`, channels first. */
-  constructor(private at: string, private shape: ActivationShape) {}
+  constructor(private at: string, private shape: ActivationShape) {
+    this.from = at;
+    this.fromShape = shape;
+  }
 
   /** `depth` times conv (kernel 3, "same") -> leaky ReLU -> batch norm. */
   block(name: string, channelsOut: number, depth: number): this {
@@ -48,6 +56,27 @@ export class LayerBuilder {
   pointwise(name: string, output: string): this {
     this.conv(name, { channelsOut: 1, kernel: 1, dilation: 1, output });
     return this;
+  }
+
+  /**
+   * Adds a dense layer of the activation at which this half started to its last one, which keeps its name; the last
+   * layer's own output becomes `NAME_conv`.
+   */
+  addLinear(name: string): void {
+    const { at: output, shape } = this;
+    const convolutions = `${output}_conv`, linear = `${output}_linear`;
+    this.layers.push({ ...this.layers.pop()!, output: convolutions });
+    const [featuresIn, featuresOut] = [sizeOf(this.fromShape), sizeOf(shape)];
+    this.at = this.from;
+    if (this.fromShape.length > 1) this.reshape(`${this.from}_flat`, [featuresIn]);
+    this.push({ kind: "dense", name, featuresIn, featuresOut }, linear, [featuresOut]);
+    const spec = (part: "weight" | "bias", extent: readonly number[]): ParameterSpec => {
+      return { name: `${name}.${part}`, shape: extent, kind: part, fanIn: featuresIn };
+    };
+    this.linearParameters.push(spec("weight", [featuresOut, featuresIn]), spec("bias", [featuresOut]));
+    if (shape.length > 1) this.reshape(`${linear}_grid`, shape);
+    this.layers.push({ kind: "sum", inputs: [convolutions, this.at], output, outputShape: shape });
+    this.at = output;
   }
 
   private stage(path: string, index: number, channels: number, dilation: number): void {

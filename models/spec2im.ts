@@ -1,3 +1,4 @@
+import { joinHalves } from "./join_halves.ts";
 import { LayerBuilder } from "./layer_builder.ts";
 import type { Network, NetworkOptions } from "./network.ts";
 
@@ -21,6 +22,5 @@ export function spec2im(options: NetworkOptions): Network {
     .pyramid("dec_atrous")
     .block("dec_conv_3", 1, 1)
     .pointwise("dec_out", "y");
-  const parameters = [...encoder.parameters, ...decoder.parameters];
-  return { options, inputShape, outputShape, encoder: encoder.layers, decoder: decoder.layers, parameters };
+  return joinHalves(options, { inputShape, outputShape, encoder, decoder });
 }

@@ -1,3 +1,4 @@
+import type { OptimiserOptions } from "./optimiser.ts";
 import type { Network } from "../../models/network.ts";
 
 export type EngineName = "reference" | "wasm" | "webgpu" | "tensorflow";
@@ -20,11 +21,9 @@ export interface TrainingState {
   step: number;
 }
 
-export interface SessionOptions {
+export interface SessionOptions extends OptimiserOptions {
   /** Mini-batches of up to this many samples are trained on; 0: inference only. */
   trainBatch: number;
-  /** Adam's step size; betas 0.9/0.999, eps 1e-8. */
-  learningRate: number;
   /** Continue from these moments and this step. */
   resume?: Pick<TrainingState, "adamM" | "adamV" | "step">;
 }

@@ -28,7 +28,7 @@ interface Affine {
 /**
  * What a network is made of once layers that belong together are one: a chain, each unit reads the one before.
  * A stage is conv -> leaky ReLU -> batch norm. In a pyramid all three activations of each stage also go into a total,
- * and the total is what the last stage hands on.
+ * and the total is what the last stage hands on. A linear path is one dense unit, the last of its half.
  */
 export type Unit =
   | Affine & {
@@ -39,7 +39,13 @@ export type Unit =
     readonly pyramid?: "first" | "inside" | "last";
   }
   | Affine & { readonly kind: "conv"; readonly conv: ConvGeometry }
-  | Affine & { readonly kind: "dense"; readonly featuresIn: number; readonly featuresOut: number }
+  /** `added`: reads what the first unit of its half reads, and its output is added to that of the unit before. */
+  | Affine & {
+    readonly kind: "dense";
+    readonly featuresIn: number;
+    readonly featuresOut: number;
+    readonly added?: true;
+  }
   /** Nearest neighbour, twice each; `rows` and `cols` of the input. */
   | {
     readonly kind: "upsample";
@@ -64,6 +70,7 @@ export function networkUnits(layers: Network["encoder"], layout: ParameterLayout
       const { featuresIn, featuresOut } = layer;
       units.push({ kind: "dense", featuresIn, featuresOut, ...affine(layer.name, layout) });
     } else if (layer.kind === "upsample") units.push(upsampleUnit(layer));
+    else if (layer.kind === "sum" && units.at(-1)?.kind === "dense") markAdded(units, layer, rest);
     else if (layer.kind === "sum") markPyramid(units, layer, layers);
     else if (layer.kind !== "reshape") throw new Error(`No unit covers ${layer.kind} at ${layer.output}`);
   }
@@ -103,6 +110,12 @@ function markPyramid(units: Unit[], sum: Layer, layers: readonly Layer[]): void 
     const pyramid = i === 0 ? "first" : i === count - 1 ? "last" : "inside";
     units[units.length - count + i] = { ...unit, pyramid } as Unit;
   });
+}
+
+/** The sum of the chain's output and of a dense layer beside it, at the end of a half. */
+function markAdded(units: Unit[], sum: Layer, rest: readonly Layer[]): void {
+  if (sum.inputs.length !== 2 || rest.length > 0) throw new Error(`No unit covers the sum at ${sum.output}`);
+  units[units.length - 1] = { ...units.at(-1)!, added: true } as Unit;
 }
 
 function convGeometry(layer: ConvLayer): ConvGeometry {

@@ -30,29 +30,17 @@ export interface Plan {
 /** Forward in training mode, MSE, backward, Adam, for mini-batches of up to `batch` samples. */
 export function planTraining(network: Network, batch: number): Plan {
   const layout = layoutParameters(network);
-  const units = networkUnits([...network.encoder, ...network.decoder], layout);
   const writer = new Writer();
   const input = writer.buffer("x", sizeOf(network.inputShape));
   const target = writer.buffer("target", sizeOf(network.outputShape));
-  const records: Forwarded[] = [];
-  let at = input;
-  for (const unit of units) {
-    const record = forwardTraining(writer, unit, at, records.at(-1));
-    records.push(record);
-    at = record.output;
-  }
-  const output = at;
+  const encoder = forwardHalf(writer, networkUnits(network.encoder, layout), input);
+  const decoder = forwardHalf(writer, networkUnits(network.decoder, layout), encoder.at(-1)!.output);
+  const output = decoder.at(-1)!.output;
   const features = sizeOf(network.outputShape);
-  let grad = writer.buffer("grad.y", features);
+  const grad = writer.buffer("grad.y", features);
   writer.push({ kind: "loss", label: "loss", features, output, target, gradOutput: grad });
-  let gradTotal: BufferId | undefined;
-  for (const record of records.toReversed()) {
-    const pyramid = record.unit.kind === "stage" ? record.unit.pyramid : undefined;
-    if (pyramid === "last") gradTotal = grad;
-    const isFirst = record === records[0];
-    const next = backward(writer, record, pyramid === "last" ? undefined : grad, pyramid && gradTotal, isFirst);
-    if (next !== undefined) grad = next;
-  }
+  const gradLatent = backwardHalf(writer, decoder, grad, writer.buffer("grad.latent", network.options.latent));
+  backwardHalf(writer, encoder, gradLatent!);
   writer.push({ kind: "update", label: "adam" });
   return finish(writer, { network, batch, layout, input, target, output });
 }
@@ -67,7 +55,7 @@ export function planInference(network: Network, batch: number, part: "all" | "en
     : writer.buffer("x", sizeOf(network.inputShape));
   const run = (layers: Network["encoder"], from: BufferId) =>
     networkUnits(layers, layout).reduce<{ output: BufferId; total?: BufferId }>(
-      (last, unit) => forwardInference(writer, unit, last),
+      (last, unit) => isAdded(unit) ? addDense(writer, unit, from, last) : forwardInference(writer, unit, last),
       { output: from },
     ).output;
   const latent = part === "decode" ? undefined : run(network.encoder, input);
@@ -104,6 +92,58 @@ interface Forwarded {
   readonly activation?: BufferId;
   readonly moments?: BufferId;
   readonly total?: BufferId;
+}
+
+type DenseUnit = Extract<Unit, { kind: "dense" }>;
+
+function isAdded(unit: Unit): unit is DenseUnit {
+  return unit.kind === "dense" && unit.added === true;
+}
+
+/** The linear path of a half that reads `from`: adds to the output of the unit before. */
+function addDense<T extends { output: BufferId }>(writer: Writer, unit: DenseUnit, from: BufferId, last: T): T {
+  writer.push({ ...unit, order: denseOrder(unit.featuresIn, unit.featuresOut), input: from, output: last.output });
+  return last;
+}
+
+function forwardHalf(writer: Writer, units: readonly Unit[], input: BufferId): Forwarded[] {
+  const records: Forwarded[] = [];
+  for (const unit of units) {
+    const last = records.at(-1);
+    records.push(
+      isAdded(unit)
+        ? { unit, input, output: addDense(writer, unit, input, last!).output }
+        : forwardTraining(writer, unit, last?.output ?? input, last),
+    );
+  }
+  return records;
+}
+
+/** The steps back through one half; the gradient of its input goes to `gradInput`, where that is wanted. */
+function backwardHalf(
+  writer: Writer,
+  records: readonly Forwarded[],
+  gradOutput: BufferId,
+  gradInput?: BufferId,
+): BufferId | undefined {
+  let grad = gradOutput;
+  let gradTotal: BufferId | undefined;
+  let added = false;
+  for (const record of records.toReversed()) {
+    const { unit, input } = record;
+    if (isAdded(unit)) {
+      const order = denseOrder(unit.featuresIn, unit.featuresOut);
+      writer.push({ ...unit, kind: "denseGradient", added: false, order, input, gradOutput, gradInput });
+      added = gradInput !== undefined;
+      continue;
+    }
+    const pyramid = unit.kind === "stage" ? unit.pyramid : undefined;
+    if (pyramid === "last") gradTotal = grad;
+    const to = record === records[0] ? { buffer: gradInput, added } : undefined;
+    const next = backward(writer, record, pyramid === "last" ? undefined : grad, pyramid && gradTotal, to);
+    if (next !== undefined) grad = next;
+  }
+  return gradInput;
 }
 
 function forwardTraining(writer: Writer, unit: Unit, input: BufferId, last: Forwarded | undefined): Forwarded {
@@ -162,16 +202,16 @@ function forwardPlain(writer: Writer, unit: Exclude<Unit, { kind: "stage" }>, in
   return output;
 }
 
-/** The steps back through one unit; returns the gradient of its input, or undefined for the `first` unit. */
+/** The steps back through one unit; returns the gradient of its input. `first`: where a half's first unit puts it, if anywhere. */
 function backward(
   writer: Writer,
   record: Forwarded,
   gradOutput: BufferId | undefined,
   gradTotal: BufferId | undefined,
-  first: boolean,
+  first: { buffer: BufferId | undefined; added: boolean } | undefined,
 ): BufferId | undefined {
   const { unit, input } = record;
-  const gradOf = (floats: number) => first ? undefined : writer.buffer(`grad.${unit.label}.input`, floats);
+  const gradOf = (floats: number) => first ? first.buffer : writer.buffer(`grad.${unit.label}.input`, floats);
   if (unit.kind === "upsample") {
     const gradInput = writer.buffer(`grad.${unit.label}.input`, unit.rows * unit.cols * unit.channels);
     writer.push({ ...unit, kind: "upsampleGradient", gradOutput: gradOutput!, gradInput });
@@ -180,7 +220,8 @@ function backward(
   if (unit.kind === "dense") {
     const gradInput = gradOf(unit.featuresIn);
     const order = denseOrder(unit.featuresIn, unit.featuresOut);
-    writer.push({ ...unit, kind: "denseGradient", order, input, gradOutput: gradOutput!, gradInput });
+    const added = first?.added === true;
+    writer.push({ ...unit, kind: "denseGradient", added, order, input, gradOutput: gradOutput!, gradInput });
     return gradInput;
   }
   const gradConv = unit.kind === "conv" ? gradOutput! : backThroughNorm(writer, record, gradOutput, gradTotal);

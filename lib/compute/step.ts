@@ -46,6 +46,8 @@ interface DenseStep {
   readonly order: "outIn" | "inOut";
   readonly bias: ParameterSlot;
   readonly input: BufferId;
+  /** The result (output, or the gradient of the input) is added to what its buffer holds. */
+  readonly added?: boolean;
 }
 
 interface UpsampleStep {
@@ -58,7 +60,7 @@ interface UpsampleStep {
 
 /**
  * One step; all work inside a step may run in parallel, and a barrier (or its like) stands between steps. A step never
- * reads a buffer that it writes, but for `total` with `first: false`. Activations are N x positions x channels.
+ * reads a buffer that it writes, but for `total` with `first: false` and the result of a dense layer that is `added`. Activations are N x positions x channels.
  * Gradients of parameters go to a vector of `layout.trainedSize` floats in the parameters' layout, and are written, not
  * added.
  */
@@ -126,6 +128,7 @@ export function accesses(step: Step): { reads: BufferId[]; writes: BufferId[] } 
   if ("gradTotal" in step) reads.push(step.gradTotal);
   if ("gradConv" in step) (step.kind === "normaliseGradient" ? writes : reads).push(step.gradConv);
   if ("gradInput" in step) writes.push(step.gradInput);
+  if ("added" in step && step.added) reads.push(step.kind === "dense" ? step.output : step.gradInput);
   const present = (ids: (BufferId | undefined)[]) => [...new Set(ids.filter((id) => id !== undefined))];
   return { reads: present(reads), writes: present(writes) };
 }

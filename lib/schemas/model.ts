@@ -12,6 +12,8 @@ export const aliasSchema = z.string().regex(
 );
 
 export const networkOptionsSchema = z.object({
+  /** `robust`: with a linear path through the same bottleneck; absent: as published. */
+  recipe: z.literal("robust").optional(),
   direction: directionSchema,
   window: z.int().min(2).max(64),
   points: z.int().min(1).max(16384),

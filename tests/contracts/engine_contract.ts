@@ -1,10 +1,10 @@
-import type { Engine, NetworkState, Session } from "../../lib/compute/engine.ts";
+import type { Engine, NetworkState, Session, SessionOptions } from "../../lib/compute/engine.ts";
 import { initialState } from "../../lib/compute/initial_state.ts";
 import { openReferenceEngine } from "../../lib/compute/reference/reference_engine.ts";
 import { createRandom } from "../../lib/base/random.ts";
 import { buildNetwork } from "../../models/build_network.ts";
 import type { Network } from "../../models/network.ts";
-import { assertCloseToLargest, assertEquals, assertFailsWith } from "../support/assert.ts";
+import { assert, assertCloseToLargest, assertEquals, assertFailsWith } from "../support/assert.ts";
 import { testWithShared } from "../support/shared.ts";
 import { assertAdamStep, gradientScale, largestOf } from "./adam_allowance.ts";
 import { GOLDEN_NAMES, readGolden } from "./golden_networks.ts";
@@ -23,7 +23,9 @@ export interface EngineContractOptions {
 
 const LOSS_TOLERANCE = 1e-4;
 const SMALL = { direction: "im2spec", window: 6, points: 10, latent: 2, filters: 5 } as const;
+const ROBUST = { ...SMALL, recipe: "robust" } as const;
 const SMALL_BACK = { direction: "spec2im", window: 8, points: 7, latent: 3, filters: 3 } as const;
+const ROBUST_BACK = { ...SMALL_BACK, recipe: "robust" } as const;
 
 /** The one suite that every engine passes: PyTorch's figures, then what a session promises. */
 export function engineContract(name: string, makeEngine: () => Promise<Engine>, options: EngineContractOptions): void {
@@ -48,8 +50,9 @@ export function engineContract(name: string, makeEngine: () => Promise<Engine>, 
     );
   }
 
-  for (const network of [SMALL, SMALL_BACK].map((each) => buildNetwork(each))) {
-    const { direction } = network.options;
+  for (const options of [SMALL, SMALL_BACK, ROBUST, ROBUST_BACK]) {
+    const network = buildNetwork(options);
+    const direction = [options.direction, network.options.recipe].filter(Boolean).join(", ");
 
     test(`${direction}: gradients equal the reference's, for one sample and several`, async (engine) => {
       const state = initialState(network, 1);
@@ -131,9 +134,10 @@ export function engineContract(name: string, makeEngine: () => Promise<Engine>, 
   }
 
   test("a whole image is its patches, one by one", async (engine) => {
-    const cases = [[6, 6, 6], [6, 6, 15], [6, 9, 7], [6, 20, 17], [2, 5, 4], [4, 7, 13], [10, 13, 24], [8, 16, 16]];
-    for (const [window, rows, cols] of cases) {
-      const network = buildNetwork({ ...SMALL, window, filters: 4 });
+    const sizes = [[6, 6, 6], [6, 6, 15], [6, 9, 7], [6, 20, 17], [2, 5, 4], [4, 7, 13], [10, 13, 24], [8, 16, 16]];
+    const cases = [...sizes.map((size) => [SMALL, ...size] as const), [ROBUST, 6, 9, 7], [ROBUST, 8, 16, 19]] as const;
+    for (const [options, window, rows, cols] of cases) {
+      const network = buildNetwork({ ...options, window, filters: 4 });
       const session = await engine.open(network, livelyState(network, 6));
       const image_HW = normals(rows * cols, 6);
       const met = await session.predictImage(image_HW, rows, cols);
@@ -145,6 +149,37 @@ export function engineContract(name: string, makeEngine: () => Promise<Engine>, 
       assertEquals(latents.output_HWS.length, 0);
       assertCloseToLargest(latents.latent_HWL, wanted.latent_NL, 1e-5, "latent only");
       await session.close();
+    }
+  });
+
+  test("weight decay, cosine and input noise are the reference's, each with an effect", async (engine) => {
+    const plain = { trainBatch: 3, learningRate: 5e-3 };
+    const noise = { deviation: 0.5, seed: 3 };
+    const each = [{}, { weightDecay: 10 }, { cosineSteps: 4 }, { inputNoise: noise }, {
+      inputNoise: { ...noise, seed: 4 },
+    }];
+    const together = { weightDecay: 10, cosineSteps: 4, inputNoise: noise };
+    for (const options of [SMALL_BACK, ROBUST]) {
+      const network = buildNetwork(options);
+      const { input, target } = pairs(network, 7, 15);
+      const run = async (on: Engine, more: Partial<SessionOptions>) => {
+        const session = await on.open(network, initialState(network, 15), { ...plain, ...more });
+        await session.setTrainingSet(input, target);
+        const losses = await session.trainSteps(
+          [[6, 0, 3], [1, 2, 2], [5, 4], [0, 1, 2]].map((b) => Int32Array.from(b)),
+        );
+        await session.close();
+        return losses;
+      };
+      const last: number[] = [];
+      for (const more of [...each, together]) {
+        const [met, wanted] = [await run(engine, more), await run(openReferenceEngine(), more)];
+        const title = `${options.direction}, ${JSON.stringify(more)}`;
+        for (let i = 0; i < 4; i++) assertCloseToLargest([met[i]], [wanted[i]], 2e-3, `loss ${i} with ${title}`);
+        last.push(met[3]);
+      }
+      const differences = last.flatMap((a, i) => last.slice(0, i).map((b) => Math.abs(a - b) / b));
+      assert(Math.min(...differences) > 4e-3, `losses ${last.join(", ")}`);
     }
   });
 

@@ -4,6 +4,8 @@ interface DenseGeometry {
   readonly featuresIn: number;
   readonly featuresOut: number;
   readonly order: "outIn" | "inOut";
+  /** Results are added to what is there. */
+  readonly added?: boolean;
 }
 
 /** output (N, out) = input (N, in) times weight, plus bias. */
@@ -16,7 +18,7 @@ export function dense(
   const { input, weight, bias, output } = arrays;
   for (let sample = 0; sample < n; sample++) {
     for (let o = 0; o < featuresOut; o++) {
-      let sum = bias[o];
+      let sum = bias[o] + (step.added ? output[sample * featuresOut + o] : 0);
       for (let i = 0; i < featuresIn; i++) sum += input[sample * featuresIn + i] * weight[weightIndex(step, o, i)];
       output[sample * featuresOut + o] = sum;
     }
@@ -40,7 +42,7 @@ export function denseGradient(
   const { input, weight, gradOutput, gradWeight, gradBias, gradInput } = arrays;
   gradWeight.fill(0);
   gradBias.fill(0);
-  gradInput?.fill(0, 0, n * featuresIn);
+  if (!step.added) gradInput?.fill(0, 0, n * featuresIn);
   for (let sample = 0; sample < n; sample++) {
     for (let o = 0; o < featuresOut; o++) {
       const g = gradOutput[sample * featuresOut + o];

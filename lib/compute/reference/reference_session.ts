@@ -3,6 +3,7 @@ import { sizeOf } from "../../base/nd_array.ts";
 import type { Network } from "../../../models/network.ts";
 import type { ImagePrediction, NetworkState, Prediction, Session, SessionOptions, TrainingState } from "../engine.ts";
 import { imageByPatches } from "../image_by_patches.ts";
+import { noiseFactor, noiseOf, stepFactors } from "../optimiser.ts";
 import { packState, unpackState } from "../parameter_layout.ts";
 import { planInference, planTraining } from "../plan.ts";
 import type { Plan } from "../plan.ts";
@@ -29,7 +30,7 @@ export class ReferenceSession implements Session {
       gradients: new Float64Array(layout.trainedSize),
       adamM: moment(options.resume?.adamM),
       adamV: moment(options.resume?.adamV),
-      learningRate: options.learningRate ?? 1e-3,
+      optimiser: { learningRate: 1e-3, ...options },
       step: options.resume?.step ?? 0,
       loss: NaN,
     };
@@ -48,6 +49,7 @@ export class ReferenceSession implements Session {
     const machine = this.machineFor(plan);
     const losses = batches.map((batch) => {
       gather(machine.buffers[plan.input], this.trainingSet.input_NI, batch, sizeOf(this.network.inputShape));
+      this.addNoise(machine, machine.buffers[plan.input], batch.length);
       gather(machine.buffers[plan.target!], this.trainingSet.target_NO, batch, sizeOf(this.network.outputShape));
       for (const step of plan.steps) runStep(machine, step, batch.length);
       return machine.loss;
@@ -115,6 +117,15 @@ export class ReferenceSession implements Session {
       slots[slot].subarray(0, plan.batch * floatsPerSample + floatsFixed)
     );
     return { ...this.learned, buffers };
+  }
+
+  /** The input noise of the machine's next step. */
+  private addNoise(machine: Machine, input: Float64Array, n: number): void {
+    const factor = noiseFactor(machine.optimiser);
+    if (factor === 0) return;
+    const { noiseKey } = stepFactors(machine.optimiser, machine.step + 1);
+    const size = sizeOf(this.network.inputShape);
+    for (let i = 0; i < n * size; i++) input[i] += factor * noiseOf(noiseKey, Math.floor(i / size), i % size);
   }
 
   private infer(part: "all" | "encode" | "decode", data: Float32Array, floatsPerSample: number) {

@@ -1,3 +1,5 @@
+import { stepFactors } from "../optimiser.ts";
+import type { OptimiserOptions } from "../optimiser.ts";
 import { ADAM, NORM_EPS, NORM_MOMENTUM } from "../step.ts";
 import type { ParameterSlot } from "../parameter_layout.ts";
 import type { BufferId, Step } from "../step.ts";
@@ -11,7 +13,7 @@ export interface Machine {
   readonly gradients: Float64Array;
   readonly adamM: Float32Array;
   readonly adamV: Float32Array;
-  readonly learningRate: number;
+  readonly optimiser: OptimiserOptions;
   /** Optimiser steps done. */
   step: number;
   /** Of the last mini-batch. */
@@ -216,16 +218,14 @@ function forEachUpsampled(
   }
 }
 
-/** Adam as PyTorch writes it (Kingma and Ba, https://arxiv.org/abs/1412.6980). */
+/** Adam as PyTorch writes it (Kingma and Ba, https://arxiv.org/abs/1412.6980), after decoupled weight decay. */
 function update(machine: Machine): void {
-  const { parameters, gradients, adamM, adamV, learningRate } = machine;
-  const t = ++machine.step;
-  const rate = learningRate / (1 - ADAM.beta1 ** t);
-  const scale = 1 / Math.sqrt(1 - ADAM.beta2 ** t);
+  const { parameters, gradients, adamM, adamV } = machine;
+  const { rate, scale, decay } = stepFactors(machine.optimiser, ++machine.step);
   for (let i = 0; i < gradients.length; i++) {
     const g = gradients[i];
     adamM[i] = ADAM.beta1 * adamM[i] + (1 - ADAM.beta1) * g;
     adamV[i] = ADAM.beta2 * adamV[i] + (1 - ADAM.beta2) * g * g;
-    parameters[i] -= rate * adamM[i] / (Math.sqrt(adamV[i]) * scale + ADAM.eps);
+    parameters[i] = decay * parameters[i] - rate * adamM[i] / (Math.sqrt(adamV[i]) * scale + ADAM.eps);
   }
 }

@@ -44,7 +44,8 @@ export function runStep(machine: TensorMachine, step: Step): void {
     case "dense": {
       const input = tf.reshape(at(step.input), [machine.n, step.featuresIn]);
       const product = tf.matMul(input, denseWeight(machine, step), false, step.order === "outIn");
-      buffers.set(step.output, tf.add(product, value(machine, step.bias)));
+      const output = tf.add(product, value(machine, step.bias));
+      buffers.set(step.output, step.added ? addTo(machine, step.output, output) : output);
       return;
     }
     case "upsample": {
@@ -175,7 +176,13 @@ function denseGradient(machine: TensorMachine, step: StepOf<"denseGradient">): v
   gradients.set(step.bias.spec.name, tf.sum(gradient, 0));
   if (step.gradInput === undefined) return;
   const gradInput = tf.matMul(gradient, denseWeight(machine, step), false, step.order === "inOut");
-  buffers.set(step.gradInput, gradInput);
+  buffers.set(step.gradInput, step.added ? addTo(machine, step.gradInput, gradInput) : gradInput);
+}
+
+/** The sum with what a buffer holds, in that one's shape. */
+function addTo({ tf, buffers }: TensorMachine, buffer: BufferId, more: Tensor): Tensor {
+  const held = buffers.get(buffer)!;
+  return tf.add(held, tf.reshape(more, held.shape));
 }
 
 function denseWeight(machine: TensorMachine, step: StepOf<"dense" | "denseGradient">): Tensor {

@@ -9,6 +9,7 @@ import type { ParameterLayout } from "../parameter_layout.ts";
 import { planInference, planTraining } from "../plan.ts";
 import type { Plan } from "../plan.ts";
 import { checkBatches, checkState, countPairs, countSamples } from "../session_input.ts";
+import { noiseFactor, noiseOf, stepFactors } from "../optimiser.ts";
 import { ADAM } from "../step.ts";
 import { runStep } from "./run_step.ts";
 import type { TensorMachine, Tfjs } from "./run_step.ts";
@@ -39,11 +40,12 @@ export class TensorflowSession implements Session {
     private readonly tf: Tfjs,
     readonly network: Network,
     state: NetworkState,
-    { trainBatch = 0, learningRate = 1e-3, resume }: Partial<SessionOptions>,
+    options: Partial<SessionOptions>,
   ) {
+    const { resume } = options;
     checkState(network, state, resume);
     this.layout = layoutParameters(network);
-    this.options = { trainBatch, learningRate };
+    this.options = { trainBatch: 0, learningRate: 1e-3, ...options };
     this.step = resume?.step ?? 0;
     const { trainedSize } = this.layout;
     const flat = packState(this.layout, state);
@@ -150,22 +152,33 @@ export class TensorflowSession implements Session {
   /** One mini-batch; returns its loss, still on the device. */
   private trainStep(plan: Plan, batch: Int32Array): Tensor {
     const { tf, trainingSet, options } = this;
-    const t = ++this.step;
+    const { rate, scale, decay, noiseKey } = stepFactors(options, ++this.step);
     const [loss, trained, running, adamM, adamV] = tf.tidy("train", () => {
       const rows = tf.tensor1d(batch, "int32");
       const [input, target] = [trainingSet!.input, trainingSet!.target].map((all) => tf.gather(all, rows));
-      const machine = this.run(plan, batch.length, input, target);
+      const noisy = tf.add(input, this.noise(noiseKey, batch.length));
+      const machine = this.run(plan, batch.length, noisy, target);
       const g = this.flatten(machine.gradients, "trained");
       const m = tf.add(tf.mul(this.learned.adamM, ADAM.beta1), tf.mul(g, 1 - ADAM.beta1));
       const v = tf.add(tf.mul(this.learned.adamV, ADAM.beta2), tf.mul(tf.square(g), 1 - ADAM.beta2));
-      const below = tf.add(tf.mul(tf.sqrt(v), 1 / Math.sqrt(1 - ADAM.beta2 ** t)), ADAM.eps);
-      const change = tf.mul(tf.div(m, below), options.learningRate / (1 - ADAM.beta1 ** t));
-      const updated = tf.sub(this.learned.trained, change);
+      const below = tf.add(tf.mul(tf.sqrt(v), scale), ADAM.eps);
+      const change = tf.mul(tf.div(m, below), rate);
+      const updated = tf.sub(tf.mul(this.learned.trained, decay), change);
       return [machine.loss!, updated, this.flatten(machine.parameters, "running"), m, v];
     });
     tf.dispose(Object.values(this.learned));
     this.learned = { trained, running, adamM, adamV };
     return loss;
+  }
+
+  /** Input noise of one step, n x input size; 0 where there is none. */
+  private noise(noiseKey: number, n: number): Tensor {
+    const { tf, options } = this;
+    const factor = noiseFactor(options);
+    if (factor === 0) return tf.scalar(0);
+    const size = sizeOf(this.network.inputShape);
+    const value = (_: unknown, i: number) => factor * noiseOf(noiseKey, Math.floor(i / size), i % size);
+    return tf.tensor2d(Float32Array.from({ length: n * size }, value), [n, size]);
   }
 
   /** Runs all steps but Adam for n samples. */

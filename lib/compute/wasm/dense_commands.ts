@@ -18,7 +18,10 @@ function floatsOf(model: WasmModel, side: Side): number {
   return model.densePixels(side) * model.channels;
 }
 
-/** Long -> short: the encoder's layer forward, the gradient through the decoder's. `bias` 0: none. */
+/**
+ * Long -> short: the encoder's layer forward, the gradient through the decoder's. `bias` 0: none. With a linear path,
+ * which comes first, the result is added to its own.
+ */
 export function denseDot(
   model: WasmModel,
   side: Side,
@@ -28,7 +31,8 @@ export function denseDot(
   const { channels, network } = model;
   const affine = [source.affine, source.affine + 4 * channels];
   const weight = weightOf(model, side), { latent } = network.options;
-  const args = [source.address, floatsOf(model, side), channels, ...affine, weight, latent, bias, output];
+  const added = model.linear ? 1 : 0;
+  const args = [source.address, floatsOf(model, side), channels, ...affine, weight, latent, bias, output, added];
   return { op: "denseDot", jobs: samples, args };
 }
 

@@ -1,4 +1,5 @@
 import { denseDot, denseOuter } from "./dense_commands.ts";
+import { linearDot, linearOuter } from "./linear_commands.ts";
 import { float, MODE } from "./kernel_ops.ts";
 import type { Command } from "./kernel_ops.ts";
 import { convolveCommands, filterCommand } from "./conv_commands.ts";
@@ -59,7 +60,9 @@ export function encoding(model: WasmModel, buffers: InferenceBuffers, samples: n
   const { stages, activation } = evaluateStages(model, model.encoder, { ...buffers, samples }, buffers.input);
   const source = { address: activation, affine: model.identity };
   const bias = model.weight(model.denseIn.bias.spec.name);
-  return [...stages, [denseDot(model, "in", { samples, source, bias, output: buffers.latent })]];
+  const { input, latent } = buffers;
+  const linear = model.linear ? [[linearDot(model, "encoder", { samples, row: input, latent })]] : [];
+  return [...linear, ...stages, [denseDot(model, "in", { samples, source, bias, output: latent })]];
 }
 
 /** Evaluation of `samples` latent vectors -> spectra or images. */
@@ -71,7 +74,8 @@ export function decoding(model: WasmModel, buffers: InferenceBuffers, samples: n
     bias: model.weight(model.denseOut.bias.spec.name),
     output,
   });
-  return [[dense], ...evaluateStages(model, model.decoder, { ...buffers, samples }, buffers.even).stages];
+  const linear = model.linear ? [[linearOuter(model, { samples, latent, row: buffers.output, added: true })]] : [];
+  return [[dense], ...evaluateStages(model, model.decoder, { ...buffers, samples }, buffers.even).stages, ...linear];
 }
 
 function evaluateStages(model: WasmModel, stages: readonly Stage[], buffers: InferenceBuffers, input: number) {

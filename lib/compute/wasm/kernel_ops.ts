@@ -24,6 +24,10 @@ export const OP = {
   scalarBack: 21,
   adam: 22,
   mapExpand: 23,
+  linearDot: 24,
+  linearOuter: 25,
+  linearWeight: 26,
+  mapLinear: 27,
 } as const;
 
 /** How a convolution's output is finished. */

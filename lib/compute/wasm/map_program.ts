@@ -6,7 +6,7 @@ import type { Command } from "./kernel_ops.ts";
 import type { Arena } from "./shared_heap.ts";
 import { ENTRY_WORDS } from "./tile_classes.ts";
 import type { PlacedClass } from "./tile_classes.ts";
-import type { Stage, WasmModel } from "./wasm_model.ts";
+import type { LinearPath, Stage, WasmModel } from "./wasm_model.ts";
 
 /** Positions (patches) of one piece of a map. */
 export interface MapExtent {
@@ -74,6 +74,7 @@ export function placeMapPiece(
     from = to;
   });
   stages.push([dotCommand(model, arena, axes(model.encoder.length), pictures[from], latents)]);
+  if (model.linear) stages.push([linearCommand(model, model.linear.encoder, { extent, image, latents })]);
   return { extent, image, latent: latents, stages };
 }
 
@@ -172,6 +173,19 @@ function dotCommand(model: WasmModel, arena: Arena, axes: Axes, from: number, la
       latent,
     ],
   };
+}
+
+/** The linear path of each position, added to its latent variables. */
+function linearCommand(
+  model: WasmModel,
+  { weight, bias }: LinearPath["encoder"],
+  { extent, image, latents }: { extent: MapExtent; image: number; latents: number },
+): Command {
+  const { window, latent } = model.network.options;
+  const count = extent.rows * extent.cols;
+  const layer = [model.weight(weight.spec.name), latent, model.weight(bias.spec.name)];
+  const args = [image, extent.cols + window - 1, count, extent.cols, window, ...layer, latents];
+  return { op: "mapLinear", jobs: Math.ceil(count / 8), args };
 }
 
 function placeWords(arena: Arena, words: Int32Array): number {

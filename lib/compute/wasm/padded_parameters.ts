@@ -125,12 +125,13 @@ function vectorAxes(length: number, padded: number): Axes {
 
 /** The encoder's dense layer ends in the latent variables, the decoder's starts from them. */
 function denseAxes(
-  layer: Extract<Network["encoder"][number], { kind: "dense" }>,
+  layer: DenseLayer,
   network: Network,
   hidden: number,
 ): Map<string, Axes> {
   const { latent, filters } = network.options;
   const { name } = layer;
+  if (isLinearPath(layer, network)) return linearAxes(layer, network);
   if (network.encoder.includes(layer)) {
     const pixels = layer.featuresIn / filters;
     return new Map([
@@ -142,5 +143,24 @@ function denseAxes(
   return new Map([
     [`${name}.weight`, { view: [filters, pixels, latent], order: [2, 1, 0], padded: [latent, pixels, hidden] }],
     [`${name}.bias`, { view: [filters, pixels], order: [1, 0], padded: [pixels, hidden] }],
+  ]);
+}
+
+type DenseLayer = Extract<Network["encoder"][number], { kind: "dense" }>;
+
+/** The last dense layer of a half that has two. */
+function isLinearPath(layer: DenseLayer, { encoder, decoder }: Network): boolean {
+  const dense = (encoder.includes(layer) ? encoder : decoder).filter(({ kind }) => kind === "dense");
+  return dense.length > 1 && layer === dense.at(-1);
+}
+
+/** Unpadded; latent variables first. */
+function linearAxes(layer: DenseLayer, { encoder }: Network): Map<string, Axes> {
+  const { name, featuresIn, featuresOut } = layer;
+  const order = encoder.includes(layer) ? [0, 1] : [1, 0];
+  const view = [featuresOut, featuresIn];
+  return new Map([
+    [`${name}.weight`, { view, order, padded: order.map((axis) => view[axis]) }],
+    [`${name}.bias`, vectorAxes(featuresOut, featuresOut)],
   ]);
 }

@@ -37,7 +37,7 @@ export interface TrainingBuffers {
   /** Weight gradients at the points (conv_commands.ts). */
   readonly slabs: number;
   readonly stages: ReadonlyMap<Stage, StageBuffers>;
-  /** For the steps of one call: sample indices, Adam's two factors, losses. */
+  /** For the steps of one call: sample indices, four factors (optimiser.ts), losses. */
   readonly indices: number;
   readonly adamTable: number;
   readonly losses: number;
@@ -74,7 +74,7 @@ export function allocateTraining(model: WasmModel, arena: Arena, samples: number
       return [stage, { activation: arena.floats(samples * stage.pixels * width), moments: arena.floats(4 * width) }];
     })),
     indices: arena.floats(STEPS_PER_CALL * samples),
-    adamTable: arena.floats(2 * STEPS_PER_CALL),
+    adamTable: arena.floats(4 * STEPS_PER_CALL),
     losses: arena.bytes(8 * STEPS_PER_CALL),
   };
 }

@@ -3,6 +3,7 @@ import { ADAM } from "../step.ts";
 import { convolveCommands, filterCommand, groupsOf, partCount, weightCommands } from "./conv_commands.ts";
 import { denseDot, denseOuter, denseWeight } from "./dense_commands.ts";
 import type { Source } from "./dense_commands.ts";
+import { linearDot, linearOuter, linearWeight } from "./linear_commands.ts";
 import { float, MODE } from "./kernel_ops.ts";
 import type { Command } from "./kernel_ops.ts";
 import type { TrainingBuffers } from "./training_buffers.ts";
@@ -12,6 +13,8 @@ export interface TrainingProgramOptions {
   readonly samples: number;
   /** Where the whole training set lies; absent: input and target are in place already. */
   readonly trainingSet?: { readonly input: number; readonly target: number };
+  /** Of noise on the inputs (optimiser.ts); 0 for none. */
+  readonly noiseFactor?: number;
   /** Adam's step, and batch norm's running statistics. */
   readonly update: boolean;
 }
@@ -56,25 +59,29 @@ class TrainingWriter {
     const { model, buffers, samples } = this;
     const set = this.options.trainingSet;
     if (!set) return;
-    const gather = (from: number, floats: number, to: number): Command => ({
+    const gather = (from: number, floats: number, to: number, noise: number): Command => ({
       op: "gatherRow",
       jobs: samples,
-      args: [from, floats, buffers.indices, samples, to],
+      args: [from, floats, buffers.indices, samples, to, buffers.adamTable, float(noise)],
     });
     this.stages.push([
-      gather(set.input, sizeOf(model.network.inputShape), buffers.input),
-      gather(set.target, sizeOf(model.network.outputShape), buffers.target),
+      gather(set.input, sizeOf(model.network.inputShape), buffers.input, this.options.noiseFactor ?? 0),
+      gather(set.target, sizeOf(model.network.outputShape), buffers.target, 0),
     ]);
   }
 
   forward(): void {
     const { model, buffers, samples } = this;
     const { identity, denseIn, denseOut } = model;
+    if (model.linear) {
+      this.stages.push([linearDot(model, "encoder", { samples, row: buffers.input, latent: buffers.latent })]);
+    }
     this.encoded = this.forwardStages(model.encoder, { address: buffers.input, affine: identity });
     const bias = this.weight(denseIn.bias), gridBias = this.weight(denseOut.bias);
     this.stages.push([denseDot(model, "in", { samples, source: this.encoded, bias, output: buffers.latent })]);
     const { latent, grid } = buffers;
-    this.stages.push([denseOuter(model, "out", { samples, latent, bias: gridBias, output: grid })]);
+    const linear = model.linear ? [linearOuter(model, { samples, latent, row: buffers.output, added: false })] : [];
+    this.stages.push([denseOuter(model, "out", { samples, latent, bias: gridBias, output: grid }), ...linear]);
     this.forwardStages(model.decoder, { address: grid, affine: identity });
   }
 
@@ -192,11 +199,24 @@ class TrainingWriter {
     this.stages.push([{
       op: "lossGradient",
       jobs: samples,
-      args: [activation, buffers.target, stage.pixels, moments, w, b, buffers.output, outputGradient, factor, lossSums],
+      args: [
+        ...[activation, buffers.target, stage.pixels, moments, w, b, buffers.output, outputGradient, factor, lossSums],
+        model.linear ? 1 : 0,
+      ],
     }]);
     const norms = [this.weight(norm.gamma), moments, this.gradient(norm.gamma), this.gradient(norm.beta), coefficients];
     const heads = [w, this.gradient(model.head.weight), this.gradient(model.head.bias), buffers.losses];
-    this.stages.push([{ op: "lossSums", jobs: 1, args: [lossSums, samples, 1, count, ...norms, ...heads] }]);
+    const row = outputGradient, { latent, latentGradient } = buffers;
+    const linear = model.linear
+      ? [
+        linearDot(model, "decoder", { samples, row, latent: latentGradient }),
+        linearWeight(model, "decoder", { samples, latent, row }),
+      ]
+      : [];
+    this.stages.push([
+      { op: "lossSums", jobs: 1, args: [lossSums, samples, 1, count, ...norms, ...heads] },
+      ...linear,
+    ]);
     const args = [outputGradient, activation, stage.pixels, coefficients, float(slope), buffers.biasSums];
     this.stages.push([{ op: "scalarBack", jobs: samples, args }]);
   }
@@ -297,10 +317,17 @@ class TrainingWriter {
     ]);
     const next = buffers.gradients.find((address) => address !== gradient)!;
     const activation = this.encoded.address, length = model.network.options.latent;
+    const linear = model.linear
+      ? [
+        linearWeight(model, "encoder", { samples, latent: latentGradient, row: buffers.input }),
+        this.sumParts(latentGradient, length, this.gradient(model.linear.encoder.bias), length),
+      ]
+      : [];
     this.stages.push([
       denseOuter(model, "in", { samples, latent: latentGradient, bias: 0, output: next, activation, sums }),
       denseWeight(model, "in", { samples, latent: latentGradient, source: this.encoded, biasGradient: 0 }),
       this.sumParts(latentGradient, length, this.gradient(model.denseIn.bias), length),
+      ...linear,
     ]);
     this.stages.push([this.normGradient(before, samples)]);
     return next;

@@ -32,6 +32,14 @@ export interface Stage {
   readonly running: number;
 }
 
+type DenseUnit = Extract<Unit, { kind: "dense" }>;
+
+/** The linear path beside the convolutions: x -> latent and latent -> y. */
+export interface LinearPath {
+  readonly encoder: DenseUnit;
+  readonly decoder: DenseUnit;
+}
+
 /** A network's weights and all that its programs share, in one arena. */
 export class WasmModel {
   readonly parameters: PaddedParameters;
@@ -46,8 +54,9 @@ export class WasmModel {
   readonly encoder: readonly Stage[];
   readonly decoder: readonly Stage[];
   /** The dense layers, and the last pointwise convolution. */
-  readonly denseIn: Extract<Unit, { kind: "dense" }>;
-  readonly denseOut: Extract<Unit, { kind: "dense" }>;
+  readonly denseIn: DenseUnit;
+  readonly denseOut: DenseUnit;
+  readonly linear?: LinearPath;
   readonly head: Extract<Unit, { kind: "conv" }>;
   /** Filter points of one stage: a place that stays in the cache. */
   private readonly trainingFilter: number;
@@ -65,6 +74,9 @@ export class WasmModel {
     this.trainingFilter = training ? arena.floats(64 * planeFloats(this.channels)) : 0;
     const layout = layoutParameters(network);
     const encoder = networkUnits(network.encoder, layout), decoder = networkUnits(network.decoder, layout);
+    if (isAdded(encoder.at(-1))) {
+      this.linear = { encoder: encoder.pop() as DenseUnit, decoder: decoder.pop() as DenseUnit };
+    }
     this.denseIn = encoder.at(-1) as typeof this.denseIn;
     this.denseOut = decoder[0] as typeof this.denseOut;
     this.head = decoder.at(-1) as typeof this.head;
@@ -133,4 +145,8 @@ export class WasmModel {
     this.arena.heap.words(address, tile.table.length).set(tile.table);
     return { ...tile, address };
   }
+}
+
+function isAdded(unit: Unit | undefined): boolean {
+  return unit?.kind === "dense" && unit.added === true;
 }

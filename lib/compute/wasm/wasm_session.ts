@@ -3,7 +3,7 @@ import { sizeOf } from "../../base/nd_array.ts";
 import type { Network } from "../../../models/network.ts";
 import type { ImagePrediction, NetworkState, Prediction, Session, SessionOptions, TrainingState } from "../engine.ts";
 import { checkBatches, countPairs, countSamples, gatherPatches, imagePositions } from "../session_input.ts";
-import { ADAM } from "../step.ts";
+import { noiseFactor, stepFactors } from "../optimiser.ts";
 import { convolveScratch } from "./conv_commands.ts";
 import { allocateInference, decoding, encoding, preparation } from "./inference_program.ts";
 import type { InferenceBuffers } from "./inference_program.ts";
@@ -194,19 +194,19 @@ export class WasmSession implements Session {
     const samples = batches[0].length;
     const indices = heap.words(training.indices, STEPS_PER_CALL * training.samples);
     batches.forEach((batch, i) => indices.set(batch, i * samples));
-    const table = heap.floats(training.adamTable, 2 * STEPS_PER_CALL);
-    batches.forEach((_, i) => table.set(this.adamFactors(this.step + i + 1), 2 * i));
-    const options = { samples, trainingSet: this.set, update: true };
+    const table = heap.floats(training.adamTable, 4 * STEPS_PER_CALL);
+    const keys = heap.words(training.adamTable, 4 * STEPS_PER_CALL);
+    batches.forEach((_, i) => {
+      const { rate, scale, decay, noiseKey } = stepFactors(this.options, this.step + i + 1);
+      table.set([rate, scale, decay], 4 * i);
+      keys[4 * i + 3] = noiseKey;
+    });
+    const options = { samples, trainingSet: this.set, update: true, noiseFactor: noiseFactor(this.options) };
     const program = this.program(`train ${samples}`, () => trainingProgram(this.model, training, options));
     this.pool.run(program, { steps: batches.length });
     this.step += batches.length;
     this.stale = true;
     return heap.doubles(training.losses, batches.length).slice();
-  }
-
-  private adamFactors(step: number): [rate: number, correction: number] {
-    const { beta1, beta2 } = ADAM;
-    return [this.options.learningRate / (1 - beta1 ** step), 1 / Math.sqrt(1 - beta2 ** step)];
   }
 
   private async infer(part: Part, data: Float32Array): Promise<Prediction> {

@@ -32,7 +32,7 @@ export function toLongKernel(step: DenseStep, withBias: boolean, threads: number
   let start = i / LONG * SHORT;
   var sum = ${withBias ? "parameters[place.BIAS + at]" : "0.0"};
   for (var s = 0u; s < SHORT; s++) { sum += source[start + s] * parameters[place.WEIGHT + s * LONG + at]; }
-  result[i] = sum;`,
+  result[i] = sum${step.added ? " + result[i]" : ""};`,
     ),
   );
 }
@@ -58,7 +58,9 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
     workgroupBarrier();
     if (lane < half) { sums[lane] += sums[lane + half]; }
   }
-  if (lane == 0u && i < control.n * SHORT) { result[i] = sums[0]${withBias ? " + parameters[place.BIAS + s]" : ""}; }
+  if (lane == 0u && i < control.n * SHORT) {
+    result[i] = sums[0]${withBias ? " + parameters[place.BIAS + s]" : ""}${step.added ? " + result[i]" : ""};
+  }
 }
 `,
   );

@@ -18,11 +18,11 @@ export interface Dispatch {
   readonly workgroups: (n: number) => readonly [x: number, y: number, z: number];
 }
 
-/** n, index of the loss, Adam's rate and scale: what changes from one mini-batch to the next. */
-export const CONTROL_BYTES = 16;
+/** n, index of the loss, and the step's factors (optimiser.ts): what changes from one mini-batch to the next. */
+export const CONTROL_BYTES = 32;
 
 const CONTROL = `
-struct Control { n: u32, lossAt: u32, rate: f32, scale: f32 }
+struct Control { n: u32, lossAt: u32, rate: f32, scale: f32, decay: f32, noiseKey: u32, unused: vec2u }
 @group(0) @binding(0) var<uniform> control: Control;
 `;
 

@@ -5,7 +5,7 @@ import type { Step } from "../step.ts";
 import type { GpuDevice, PreparedDispatch } from "./gpu_device.ts";
 import { grid } from "./gpu_kernel.ts";
 import type { Dispatch } from "./gpu_kernel.ts";
-import { mapDenseKernel, mapStageKernel } from "./map_kernels.ts";
+import { mapDenseKernel, mapLinearKernel, mapStageKernel } from "./map_kernels.ts";
 import { tileFor } from "./matrix_kernel.ts";
 import type { SessionBuffers } from "./step_dispatches.ts";
 
@@ -84,6 +84,17 @@ export class MapEncoder {
         buffers: [input, shared.parameters, rowCells, colCells, latents],
         workgroups: () => grid(count * latent),
       });
+      const linear = linearOf(network);
+      if (linear) {
+        const { threads } = gpu.limits;
+        const map = { window, positionsAcross: tile.cols, imageCols: extent(0).cols, count };
+        dispatches.push({
+          kernel: mapLinearKernel(linear, map, threads),
+          control: shared.control,
+          buffers: [image, shared.parameters, latents],
+          workgroups: () => grid(Math.ceil(count * latent / threads)),
+        });
+      }
       const { prepared, places } = await gpu.prepare(dispatches);
       keep(places);
       return new MapEncoder(gpu, tile, window, image, latents, count * latent, made, prepared);
@@ -123,4 +134,8 @@ function stagesOf(network: Network) {
 
 function denseOf(network: Network) {
   return encoderSteps(network).find((step) => step.kind === "dense")!;
+}
+
+function linearOf(network: Network) {
+  return encoderSteps(network).filter((step) => step.kind === "dense").find((step) => step.added);
 }

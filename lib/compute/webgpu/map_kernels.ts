@@ -1,6 +1,6 @@
 import type { Step } from "../step.ts";
 import { storeEval } from "./conv_kernels.ts";
-import { makeKernel } from "./gpu_kernel.ts";
+import { elementwise, makeKernel } from "./gpu_kernel.ts";
 import type { Kernel } from "./gpu_kernel.ts";
 import { matrixKernel, tileFor } from "./matrix_kernel.ts";
 
@@ -101,5 +101,41 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
   if (lane == 0u && i < place.COUNT) { result[i] = sums[0] + parameters[place.BIAS + latent]; }
 }
 `,
+  );
+}
+
+/** The linear path of every patch, added to its latents: a thread each. Buffers: image tile, parameters, latents. */
+export function mapLinearKernel(
+  step: StepOf<"dense">,
+  place: { window: number; positionsAcross: number; imageCols: number; count: number },
+  threads: number,
+): Kernel {
+  const { featuresIn, featuresOut, order } = step;
+  const weight = order === "outIn" ? "latent * FEATURES + k" : "k * LATENTS + latent";
+  return makeKernel(
+    `map ${step.label}`,
+    {
+      buffers: { source: "read", parameters: "read", result: "write" },
+      constants: { WINDOW: place.window, FEATURES: featuresIn, LATENTS: featuresOut },
+      place: {
+        ACROSS: place.positionsAcross,
+        IMAGE_COLS: place.imageCols,
+        COUNT: place.count * featuresOut,
+        WEIGHT: step.weight.offset,
+        BIAS: step.bias.offset,
+      },
+    },
+    elementwise(
+      threads,
+      "place.COUNT",
+      `
+  let latent = i % LATENTS;
+  let corner = i / LATENTS / place.ACROSS * place.IMAGE_COLS + i / LATENTS % place.ACROSS;
+  var sum = parameters[place.BIAS + latent];
+  for (var k = 0u; k < FEATURES; k++) {
+    sum += source[corner + k / WINDOW * place.IMAGE_COLS + k % WINDOW] * parameters[place.WEIGHT + ${weight}];
+  }
+  result[i] += sum;`,
+    ),
   );
 }

@@ -5,16 +5,34 @@ import type { Kernel } from "./gpu_kernel.ts";
 
 type StepOf<K extends Step["kind"]> = Extract<Step, { kind: K }>;
 
-/** result (N, floats) = the named samples. Buffers: samples, indices (whole numbers below 2^24), result. */
-export function gatherKernel(floats: number, threads: number): Kernel {
+/**
+ * result (N, floats) = the named samples, with noise where its factor is not 0 (`noiseOf` of optimiser.ts).
+ * Buffers: samples, indices (whole numbers below 2^24), result.
+ */
+export function gatherKernel(floats: number, threads: number, noiseFactor: number): Kernel {
+  const sample = "samples[u32(indices[i / FLOATS]) * FLOATS + i % FLOATS]";
   return makeKernel(
     "gather",
     { buffers: { samples: "read", indices: "read", result: "write" }, constants: { FLOATS: floats } },
-    elementwise(
-      threads,
-      "control.n * FLOATS",
-      "  result[i] = samples[u32(indices[i / FLOATS]) * FLOATS + i % FLOATS];",
-    ),
+    noiseFactor === 0 ? elementwise(threads, "control.n * FLOATS", `  result[i] = ${sample};`) : `
+fn mix_bits(value: u32) -> u32 {
+  var h = value;
+  h = (h ^ (h >> 16u)) * 0x85ebca6bu;
+  h = (h ^ (h >> 13u)) * 0xc2b2ae35u;
+  return h ^ (h >> 16u);
+}
+${
+      elementwise(
+        threads,
+        "control.n * FLOATS",
+        `
+  let key = mix_bits(control.noiseKey ^ ((i / FLOATS + 1u) * 0x85ebca6bu));
+  let a = mix_bits(key + (2u * (i % FLOATS) + 1u) * 0x9e3779b9u);
+  let b = mix_bits(key + (2u * (i % FLOATS) + 2u) * 0x9e3779b9u);
+  let sum = i32((a & 0xffffu) + (a >> 16u) + (b & 0xffffu) + (b >> 16u)) - 131070;
+  result[i] = ${sample} + f32(sum) * ${noiseFactor.toExponential()}f;`,
+      )
+    }`,
   );
 }
 
@@ -107,7 +125,7 @@ fn main() {
   );
 }
 
-/** Adam over the trained vector; the control block holds the rate and scale of this step's bias correction. */
+/** Adam over the trained vector, after weight decay; the control block holds this step's factors. */
 export function adamKernel(trainedSize: number, threads: number): Kernel {
   return makeKernel(
     "adam",
@@ -124,7 +142,7 @@ export function adamKernel(trainedSize: number, threads: number): Kernel {
   let v = BETA2 * adamV[i] + (1.0 - BETA2) * g * g;
   adamM[i] = m;
   adamV[i] = v;
-  parameters[i] -= control.rate * m / (sqrt(v) * control.scale + EPS);`,
+  parameters[i] = parameters[i] * control.decay - control.rate * m / (sqrt(v) * control.scale + EPS);`,
     ),
   );
 }

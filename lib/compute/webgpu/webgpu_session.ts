@@ -7,7 +7,8 @@ import { layoutParameters, packState, unpackState } from "../parameter_layout.ts
 import type { ParameterLayout } from "../parameter_layout.ts";
 import { planInference, planTraining } from "../plan.ts";
 import { checkBatches, checkState, countPairs, countSamples, imagePositions } from "../session_input.ts";
-import { ADAM } from "../step.ts";
+import { noiseFactor, stepFactors } from "../optimiser.ts";
+import type { StepFactors } from "../optimiser.ts";
 import { compilePlan } from "./compile_plan.ts";
 import type { CompiledPlan } from "./compile_plan.ts";
 import type { GpuDevice, PreparedDispatch } from "./gpu_device.ts";
@@ -56,8 +57,10 @@ export class WebgpuSession implements Session {
     gpu: GpuDevice,
     network: Network,
     state: NetworkState,
-    { trainBatch = 0, learningRate = 1e-3, resume }: Partial<SessionOptions>,
+    given: Partial<SessionOptions>,
   ): Promise<WebgpuSession> {
+    const options = { trainBatch: 0, learningRate: 1e-3, ...given };
+    const { trainBatch, resume } = options;
     checkState(network, state, resume);
     const layout = layoutParameters(network);
     const moment = (of?: NetworkState) =>
@@ -78,7 +81,6 @@ export class WebgpuSession implements Session {
       };
       const indices = await keep(gpu.buffer("indices", trainBatch));
       const training = trainBatch > 0 ? await compilePlan(gpu, planTraining(network, trainBatch), shared) : undefined;
-      const options = { trainBatch, learningRate };
       return new WebgpuSession(gpu, network, layout, shared, indices, training, options, resume?.step ?? 0);
     } catch (error) {
       made.forEach((buffer) => buffer.destroy());
@@ -93,12 +95,14 @@ export class WebgpuSession implements Session {
       if (!this.training) return;
       const { plan, buffers } = this.training;
       const sides = [
-        { data: input_NI, to: buffers[plan.input], shape: this.network.inputShape },
-        { data: target_NO, to: buffers[plan.target!], shape: this.network.outputShape },
+        { data: input_NI, to: buffers[plan.input], shape: this.network.inputShape, noise: noiseFactor(this.options) },
+        { data: target_NO, to: buffers[plan.target!], shape: this.network.outputShape, noise: 0 },
       ];
       const samples: GPUBuffer[] = [];
       for (const { data } of sides) samples.push(await this.gpu.bufferOf("training set", data));
-      const dispatches = sides.map(({ to, shape }, i) => this.gatherDispatch(samples[i], to, sizeOf(shape)));
+      const dispatches = sides.map(({ to, shape, noise }, i) =>
+        this.gatherDispatch(samples[i], to, sizeOf(shape), noise)
+      );
       const { prepared: gather, places } = await this.gpu.prepare(dispatches);
       this.trainingSet = { count, buffers: [...samples, places], gather };
     });
@@ -131,7 +135,7 @@ export class WebgpuSession implements Session {
       const [before] = await this.gpu.read([{ buffer: parameters, floats: this.layout.size }]);
       this.gpu.write(buffers[plan.input], input_NI);
       this.gpu.write(buffers[plan.target!], target_NO);
-      this.writeControl({ n });
+      this.writeControl(n);
       this.gpu.submit(withoutUpdate, n);
       this.gpu.write(parameters, before); // running statistics have moved
       const [loss, output_NO, flat] = await this.gpu.read([
@@ -209,25 +213,22 @@ export class WebgpuSession implements Session {
   }
 
   private submitStep(work: readonly PreparedDispatch[], batch: Int32Array, lossAt: number): void {
-    const t = ++this.step;
-    const rate = this.options.learningRate / (1 - ADAM.beta1 ** t);
-    const scale = 1 / Math.sqrt(1 - ADAM.beta2 ** t);
     this.gpu.write(this.indices, Float32Array.from(batch));
-    this.writeControl({ n: batch.length, lossAt, rate, scale });
+    this.writeControl(batch.length, lossAt, stepFactors(this.options, ++this.step));
     this.gpu.submit(work, batch.length);
   }
 
-  private writeControl({ n, lossAt = 0, rate = 0, scale = 0 }: Partial<Record<string, number>> & { n: number }): void {
+  private writeControl(n: number, lossAt = 0, factors?: StepFactors): void {
     const bytes = new ArrayBuffer(CONTROL_BYTES);
-    new Uint32Array(bytes).set([n, lossAt]);
-    new Float32Array(bytes).set([rate, scale], 2);
+    new Uint32Array(bytes).set([n, lossAt, 0, 0, 0, factors?.noiseKey ?? 0]);
+    if (factors) new Float32Array(bytes).set([factors.rate, factors.scale, factors.decay], 2);
     this.gpu.write(this.shared.control, new Uint32Array(bytes));
   }
 
-  private gatherDispatch(samples: GPUBuffer, to: GPUBuffer, floats: number): Dispatch {
+  private gatherDispatch(samples: GPUBuffer, to: GPUBuffer, floats: number, noise: number): Dispatch {
     const { threads } = this.gpu.limits;
     return {
-      kernel: gatherKernel(floats, threads),
+      kernel: gatherKernel(floats, threads, noise),
       control: this.shared.control,
       buffers: [samples, this.indices, to],
       workgroups: (n) => grid(Math.ceil(n * floats / threads)),
@@ -273,7 +274,7 @@ export class WebgpuSession implements Session {
     for (let from = 0; from < count; from += plan.batch) {
       const n = Math.min(plan.batch, count - from);
       this.gpu.write(buffers[plan.input], data.subarray(from * floatsPerSample, (from + n) * floatsPerSample));
-      this.writeControl({ n });
+      this.writeControl(n);
       this.gpu.submit(dispatches, n);
       const parts = wanted.map((id, i) => ({ buffer: buffers[id], floats: n * perSample[i] }));
       inFlight.push(this.gpu.read(parts).then((met) => met.forEach((m, i) => results[i].set(m, from * perSample[i]))));

@@ -6,8 +6,8 @@ import { addTo, arg, fma, sumLanes } from "./vector";
 const PIECE = 4096;
 
 /**
- * Long -> short for one sample: out[l] = (x * scale + shift) . W[l] + bias[l].
- * 1 x, 2 floats a sample, 3 channels, 4 scale, 5 shift, 6 W, 7 short length, 8 bias or 0, 9 out.
+ * Long -> short for one sample: out[l] = (x * scale + shift) . W[l] + bias[l] (+ out[l]).
+ * 1 x, 2 floats a sample, 3 channels, 4 scale, 5 shift, 6 W, 7 short length, 8 bias or 0, 9 out, 10 whether to add.
  */
 export function denseDot(c: usize, job: i32, scratch: usize): void {
   const floats = arg(c, 2), channels = arg(c, 3), length = arg(c, 7);
@@ -36,7 +36,8 @@ export function denseDot(c: usize, job: i32, scratch: usize): void {
   }
   for (let l = 0; l < length; l++) {
     const bias: f32 = arg(c, 8) ? load<f32>(arg(c, 8) + (l << 2)) : 0;
-    store<f32>(out + (<usize>l << 2), sumLanes(v128.load(sums + (<usize>l << 4))) + bias);
+    const held: f32 = arg(c, 10) ? load<f32>(out + (<usize>l << 2)) : 0;
+    store<f32>(out + (<usize>l << 2), sumLanes(v128.load(sums + (<usize>l << 4))) + bias + held);
   }
 }
 

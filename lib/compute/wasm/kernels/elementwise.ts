@@ -1,11 +1,34 @@
 // What remains: gathering a mini-batch, the pyramid's total, sums over 2 x 2 cells, the loss, and Adam.
 import { arg, floatArg, fma, unleaky } from "./vector";
 
-/** One row of a mini-batch: 1 set, 2 floats a row, 3 indices, 4 indices a step, 5 to. */
+/**
+ * One row of a mini-batch, with noise (optimiser.ts) where its factor is not 0.
+ * 1 set, 2 floats a row, 3 indices, 4 indices a step, 5 to, 6 factors of the steps (`adam`), 7 noise factor.
+ */
 export function gatherRow(c: usize, job: i32, step: i32): void {
-  const bytes = <usize>arg(c, 2) << 2;
+  const bytes = <usize>arg(c, 2) << 2, factor = floatArg(c, 7);
   const row = <usize>load<i32>(arg(c, 3) + ((step * arg(c, 4) + job) << 2));
-  memory.copy(<usize>arg(c, 5) + <usize>job * bytes, <usize>arg(c, 1) + row * bytes, bytes);
+  const from = <usize>arg(c, 1) + row * bytes, to = <usize>arg(c, 5) + <usize>job * bytes;
+  if (factor == 0) {
+    memory.copy(to, from, bytes);
+    return;
+  }
+  const key = mix(load<u32>(<usize>arg(c, 6) + (<usize>step << 4), 12) ^ (<u32>(job + 1) * 0x85ebca6b));
+  let counter = key;
+  for (let o: usize = 0; o < bytes; o += 4) {
+    const a = mix((counter += 0x9e3779b9)), b = mix((counter += 0x9e3779b9));
+    const sum = <i32>((a & 0xffff) + (a >> 16) + (b & 0xffff) + (b >> 16)) - 131070;
+    store<f32>(to + o, load<f32>(from + o) + <f32>sum * factor);
+  }
+}
+
+/** MurmurHash3's finaliser. */
+// @ts-ignore: decorator
+@inline
+function mix(h: u32): u32 {
+  h = (h ^ (h >> 16)) * 0x85ebca6b;
+  h = (h ^ (h >> 13)) * 0xc2b2ae35;
+  return h ^ (h >> 16);
 }
 
 /**
@@ -58,7 +81,8 @@ export function sumCells(c: usize, job: i32, _scratch: usize): void {
 /**
  * Last pointwise convolution and mean squared error, for one sample.
  * 1 activation, 2 target, 3 values a sample, 4 scale and shift (two floats), 5 w, 6 b, 7 out, 8 gradient of out,
- * 9 factor 2 / (samples * values), 10 sums [sample][3] float64: squares, gradient, gradient * activation.
+ * 9 factor 2 / (samples * values), 10 sums [sample][3] float64: squares, gradient, gradient * activation, 11 whether to
+ * add to what is in `out`.
  */
 export function lossGradient(c: usize, job: i32, _scratch: usize): void {
   const values = arg(c, 3), scale = load<f32>(arg(c, 4)), shift = load<f32>(arg(c, 4), 4);
@@ -66,7 +90,8 @@ export function lossGradient(c: usize, job: i32, _scratch: usize): void {
   let squares: f64 = 0, sum: f64 = 0, products: f64 = 0;
   for (let i = job * values; i < (job + 1) * values; i++) {
     const o = <usize>i << 2, a = load<f32>(arg(c, 1) + o);
-    const out = (a * scale + shift) * w + b, difference = out - load<f32>(arg(c, 2) + o), d = difference * factor;
+    const held: f32 = arg(c, 11) ? load<f32>(arg(c, 7) + o) : 0;
+    const out = (a * scale + shift) * w + b + held, difference = out - load<f32>(arg(c, 2) + o), d = difference * factor;
     store<f32>(arg(c, 7) + o, out);
     store<f32>(arg(c, 8) + o, d);
     squares += <f64>difference * difference, sum += d, products += <f64>d * a;
@@ -93,12 +118,13 @@ export function scalarBack(c: usize, job: i32, _scratch: usize): void {
 }
 
 /**
- * Adam for 4096 floats. 1 parameters, 2 gradients, 3 first and 4 second moments, 5 floats,
- * 6 per step: rate / (1 - beta1^t), 1 / sqrt(1 - beta2^t); 7 beta1, 8 beta2, 9 eps.
+ * Adam for 4096 floats, after decoupled weight decay. 1 parameters, 2 gradients, 3 first and 4 second moments, 5 floats,
+ * 6 per step: rate / (1 - beta1^t), 1 / sqrt(1 - beta2^t), decay, key of the noise; 7 beta1, 8 beta2, 9 eps.
  */
 export function adam(c: usize, job: i32, step: i32): void {
-  const table = <usize>arg(c, 6) + (<usize>step << 3);
+  const table = <usize>arg(c, 6) + (<usize>step << 4);
   const rate = f32x4.splat(-load<f32>(table)), correction = f32x4.splat(load<f32>(table, 4));
+  const decay = f32x4.splat(load<f32>(table, 8));
   const b1 = f32x4.splat(floatArg(c, 7)), b2 = f32x4.splat(floatArg(c, 8)), eps = f32x4.splat(floatArg(c, 9));
   const c1 = f32x4.splat(<f32>(1.0 - <f64>floatArg(c, 7))), c2 = f32x4.splat(<f32>(1.0 - <f64>floatArg(c, 8)));
   const p = <usize>arg(c, 1), g = <usize>arg(c, 2), m = <usize>arg(c, 3), v = <usize>arg(c, 4);
@@ -109,6 +135,6 @@ export function adam(c: usize, job: i32, step: i32): void {
     const second = fma(f32x4.mul(gradient, gradient), c2, f32x4.mul(v128.load(v + o), b2));
     v128.store(m + o, first), v128.store(v + o, second);
     const step = f32x4.div(first, fma(f32x4.sqrt(second), correction, eps));
-    v128.store(p + o, fma(step, rate, v128.load(p + o)));
+    v128.store(p + o, fma(step, rate, f32x4.mul(v128.load(p + o), decay)));
   }
 }

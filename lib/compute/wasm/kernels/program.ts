@@ -11,6 +11,7 @@ import { contract, correlateImage, expand, sumParts } from "./scalar_image";
 import { denseDot, denseOuter, denseWeight } from "./dense";
 import { lossSums, normGradient, normMoments, normRunning } from "./norm";
 import { adam, gatherRow, lossGradient, pyramidTotal, scalarBack, sumCells } from "./elementwise";
+import { linearDot, linearOuter, linearWeight, mapLinear } from "./linear";
 import { mapDot, mapExpand } from "./map";
 import { arg, fma } from "./vector";
 
@@ -83,6 +84,10 @@ function runJob(command: usize, job: i32, scratch: usize, step: i32): void {
     case 21: return scalarBack(command, job, scratch);
     case 22: return adam(command, job, step);
     case 23: return mapExpand(command, job, scratch);
+    case 24: return linearDot(command, job);
+    case 25: return linearOuter(command, job);
+    case 26: return linearWeight(command, job);
+    case 27: return mapLinear(command, job);
   }
 }
 
