@@ -1,4 +1,4 @@
-import { ADAM } from "./step.ts";
+export const ADAM = { beta1: 0.9, beta2: 0.999, eps: 1e-8 } as const;
 
 export interface OptimiserOptions {
   /** Adam's step size; betas 0.9/0.999, eps 1e-8. */

@@ -8,7 +8,6 @@ export type BufferId = number;
 export const NORM_EPS = 1e-5;
 /** running = 0.9 * running + 0.1 * batch; the variance that goes in is the unbiased one. */
 export const NORM_MOMENTUM = 0.1;
-export const ADAM = { beta1: 0.9, beta2: 0.999, eps: 1e-8 } as const;
 
 /** The pyramid's total: conv output + leaky output + batch-norm output of each stage; `first` writes, others add. */
 export interface TotalRef {

@@ -1,6 +1,6 @@
-import { stepFactors } from "../optimiser.ts";
+import { ADAM, stepFactors } from "../optimiser.ts";
 import type { OptimiserOptions } from "../optimiser.ts";
-import { ADAM, NORM_EPS, NORM_MOMENTUM } from "../step.ts";
+import { NORM_EPS, NORM_MOMENTUM } from "../step.ts";
 import type { ParameterSlot } from "../parameter_layout.ts";
 import type { BufferId, Step } from "../step.ts";
 import { convolve, convolveInputGradient, convolveWeightGradient } from "./convolution.ts";

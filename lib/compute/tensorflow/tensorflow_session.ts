@@ -9,8 +9,7 @@ import type { ParameterLayout } from "../parameter_layout.ts";
 import { planInference, planTraining } from "../plan.ts";
 import type { Plan } from "../plan.ts";
 import { checkBatches, checkState, countPairs, countSamples } from "../session_input.ts";
-import { noiseFactor, noiseOf, stepFactors } from "../optimiser.ts";
-import { ADAM } from "../step.ts";
+import { ADAM, noiseFactor, noiseOf, stepFactors } from "../optimiser.ts";
 import { runStep } from "./run_step.ts";
 import type { TensorMachine, Tfjs } from "./run_step.ts";
 

@@ -1,5 +1,5 @@
 import { sizeOf } from "../../base/nd_array.ts";
-import { ADAM } from "../step.ts";
+import { ADAM } from "../optimiser.ts";
 import { convolveCommands, filterCommand, groupsOf, partCount, weightCommands } from "./conv_commands.ts";
 import { denseDot, denseOuter, denseWeight } from "./dense_commands.ts";
 import type { Source } from "./dense_commands.ts";

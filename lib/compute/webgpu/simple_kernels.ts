@@ -1,4 +1,4 @@
-import { ADAM } from "../step.ts";
+import { ADAM } from "../optimiser.ts";
 import type { Step } from "../step.ts";
 import { elementwise, makeKernel } from "./gpu_kernel.ts";
 import type { Kernel } from "./gpu_kernel.ts";
