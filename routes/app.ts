@@ -9,6 +9,7 @@ import { guardAgainstCsrf } from "./middleware/csrf_guard.ts";
 import type { AppContext, AppDeps, AppEnv } from "./context.ts";
 import { mountCubes } from "./endpoints/cubes.ts";
 import type { App } from "./openapi/declare_route.ts";
+import { mountCubeData } from "./endpoints/cube_data.ts";
 import { mountDocs } from "./endpoints/docs.ts";
 import { MethodNotAllowed, problemResponse, statusOf } from "./errors.ts";
 import { mountInference } from "./endpoints/inference_v2.ts";
@@ -37,6 +38,7 @@ export function createApp(deps: AppDeps): App {
   mountCubes(app, deps);
   mountUploads(app, deps);
   mountJobs(app, deps);
+  mountCubeData(app, deps);
   mountModels(app, deps);
   mountPredictions(app, deps);
   mountResults(app, deps);
@@ -60,7 +62,15 @@ function refuseWhileStopping({ services }: AppDeps): MiddlewareHandler<AppEnv> {
 
 /** Response headers that pages of the allowed origin may read, besides the CORS-safelisted ones. */
 const EXPOSED = [
-  ...["Allow", "Content-Disposition", "Content-Location", "ETag", "Idempotency-Replayed"],
+  ...[
+    "Accept-Ranges",
+    "Allow",
+    "Content-Disposition",
+    "Content-Location",
+    "Content-Range",
+    "ETag",
+    "Idempotency-Replayed",
+  ],
   ...["Inference-Header-Content-Length", "Location", "Preference-Applied", "Retry-After", "WWW-Authenticate"],
   ...["X-Dtype", "X-Request-Id", "X-Shape"],
   ...["Tus-Checksum-Algorithm", "Tus-Extension", "Tus-Max-Size", "Tus-Resumable", "Tus-Version"],

@@ -13,6 +13,7 @@ const STATUS: Record<ErrorKind, [status: number, title: string]> = {
   conflict: [409, "Conflict"],
   precondition: [412, "Precondition failed"],
   tooLarge: [413, "Too large"],
+  range: [416, "Range not satisfiable"],
   unsupportedType: [415, "Unsupported media type"],
   unprocessable: [422, "Cannot be processed"],
   tooMany: [429, "Too many requests"],

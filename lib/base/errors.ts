@@ -10,6 +10,7 @@ export type ErrorKind =
   | "precondition" // 412
   | "checksum" // 460 (tus): not the bytes that were sent
   | "tooLarge" // 413
+  | "range" // 416: outside of what is there
   | "unsupportedType" // 415
   | "unprocessable" // 422: well-formed but wrong
   | "tooMany" // 429

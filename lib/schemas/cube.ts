@@ -71,6 +71,9 @@ export const ingestedCubeSchema = cubeRecordSchema.omit({
 });
 export type IngestedCube = z.infer<typeof ingestedCubeSchema>;
 
+/** What may be changed of a cube: the name that people see. */
+export const renameCubeSchema = z.strictObject({ name: z.string().trim().min(1).max(200) });
+
 /** How to read an upload: part of a cube's identity together with its bytes. */
 export const ingestOptionsSchema = z.object({
   /** Path of the dataset inside the file. */

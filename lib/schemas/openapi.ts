@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { axisSchema, cubeHealthSchema, cubeRecordSchema } from "./cube.ts";
+import { axisSchema, cubeHealthSchema, cubeRecordSchema, renameCubeSchema } from "./cube.ts";
 import { arrayInputSchema, arrayJsonSchema } from "./http_array.ts";
 import {
   inferRequestSchema,
@@ -63,6 +63,7 @@ const REQUESTS = {
   ArrayInput: arrayInputSchema,
   ImportModel: importModelSchema,
   SetAlias: setAliasSchema,
+  RenameCube: renameCubeSchema,
   InferRequest: inferRequestSchema,
 } satisfies Record<string, z.ZodType>;
 

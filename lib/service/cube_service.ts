@@ -1,4 +1,5 @@
 import { type Clock, toTimestamp } from "../base/clock.ts";
+import type { ByteSource } from "../base/byte_source.ts";
 import { LoopscopeError, missing, unprocessable } from "../base/errors.ts";
 import { newId } from "../base/ids.ts";
 import { ndArray, type ResultTree } from "../base/nd_array.ts";
@@ -9,6 +10,7 @@ import type { IngestProcesses } from "../jobs/ingest/ingest_process.ts";
 import { type CubeRecord, type IngestOptions, ingestOptionsSchema } from "../schemas/cube.ts";
 import type { StoredBlob } from "../store/ports/blob_store.ts";
 import { openCubeFile } from "../store/cube_files/cube_file.ts";
+import { fileSource } from "../store/file_source.ts";
 import type { Store } from "../store/ports/store.ts";
 import { nearestStep } from "../cube/nearest_step.ts";
 import type { Quotas } from "./quotas.ts";
@@ -101,6 +103,16 @@ export function createCubeService(options: CubeServiceOptions): CubeService {
       return await store.cubes.ownerOf(id) === quotas.ownerOf(caller);
     },
 
+    rename: (id, name) => store.cubes.rename(id, name),
+
+    async file(id) {
+      const { sha256 } = await require(id);
+      const blob = await store.blobs.get(sha256);
+      if (!blob) throw missing("file_not_kept", `The file of cube ${id} is not kept; expected /v1/cubes/${id}/values`);
+      await store.blobs.release(sha256);
+      return heldFile(store, blob);
+    },
+
     async remove(id, removal) {
       await require(id);
       if (await store.cubes.remove(id, { ...removal, ifUnused: true })) await store.results.removeScope(id);
@@ -148,6 +160,22 @@ export function createCubeService(options: CubeServiceOptions): CubeService {
           await store.scratch.discard(folder);
         }
       });
+    },
+  };
+}
+
+/** Holds the file while it is read: a cube that is removed meanwhile is still sent whole. */
+function heldFile({ blobs }: Store, { sha256, sizeBytes }: StoredBlob): ByteSource {
+  return {
+    sizeBytes,
+    async *read(start, end) {
+      const blob = await blobs.get(sha256);
+      if (!blob) throw missing("file_not_kept", "The cube was removed");
+      try {
+        yield* fileSource(blob.path, sizeBytes).read(start, end);
+      } finally {
+        await blobs.release(sha256);
+      }
     },
   };
 }

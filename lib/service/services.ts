@@ -1,3 +1,4 @@
+import type { ByteSource } from "../base/byte_source.ts";
 import type { NdArray, ResultTree } from "../base/nd_array.ts";
 import type { CubeRecord, IngestOptions } from "../schemas/cube.ts";
 import type { JobRecord, TrainRequest } from "../schemas/job.ts";
@@ -50,6 +51,9 @@ export interface CubeService {
   get(id: string): Promise<CubeRecord>;
   /** Whether the caller uploaded it. */
   owns(id: string, caller: Caller): Promise<boolean>;
+  rename(id: string, name: string): Promise<CubeRecord>;
+  /** The bytes as uploaded. Throws `file_not_kept` (missing) where only the cube is there. */
+  file(id: string): Promise<ByteSource>;
   /** Conflict while a queued or running job uses it; with `ifExpiredMs` kept unless it expires by that time. */
   remove(id: string, options?: { ifExpiredMs?: number }): Promise<void>;
   /** `{index, at, axis:{name,unit}, values}` with values rows x cols; `map` names a separate channel instead. */

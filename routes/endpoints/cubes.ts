@@ -1,3 +1,4 @@
+import { renameCubeSchema } from "../../lib/schemas/cube.ts";
 import { idParamsSchema, noParamsSchema } from "../../lib/schemas/paths.ts";
 import {
   mapQuerySchema,
@@ -14,7 +15,9 @@ import { type App, declare, json } from "../openapi/declare_route.ts";
 import { holdResponse } from "../response/response_backpressure.ts";
 import { renderResult, resultTypeOf } from "../response/render_result.ts";
 import { arrayResponses, FILE_BODY, NOT_MODIFIED } from "../openapi/result_docs.ts";
+import { readJson } from "../request/read_json.ts";
 import { withUploadedFile } from "../request/uploaded_file.ts";
+import { check } from "../request/validate.ts";
 
 const TAG = "Cubes";
 
@@ -37,11 +40,17 @@ export function mountCubes(app: App, deps: AppDeps): void {
     description:
       "The file as the body or as the form field `file`: HDF5 (NSID, USID, HyperSpy, NeXus, plain), NPY, NPZ " +
       "and others. It is checked, repaired and stored; the same bytes and options again give the cube that is there. " +
-      "In a form the options of the query may be fields before `file`.",
+      "In a form the options of the query may be fields before `file`. Without a name the file's own is taken: of the " +
+      "form, or of the header `Content-Disposition: attachment; filename=…`.",
     scope: "train",
     publicWith: "publicUploads",
     params: noParamsSchema,
     query: uploadQuerySchema,
+    headers: [{
+      name: "Content-Disposition",
+      description: 'The file\'s name: `attachment; filename="film.h5"`',
+      schema: { type: "string" },
+    }],
     body: FILE_BODY,
     responses: {
       200: {
@@ -88,6 +97,29 @@ export function mountCubes(app: App, deps: AppDeps): void {
     const headers = cacheHeaders(tagOf(body), "revalidate");
     return notModified(c, headers) ??
       new Response(body, { headers: { ...headers, "Content-Type": "application/json", "Vary": "Accept" } });
+  });
+
+  declare(app, deps, {
+    method: "patch",
+    path: "/v1/cubes/{id}",
+    tag: TAG,
+    summary: "Give a cube another name",
+    description: "Your own; another's needs a key with `admin`. Nothing else of a cube changes.",
+    scope: "train",
+    publicWith: "publicUploads",
+    params: idParamsSchema,
+    query: noQuerySchema,
+    headers: [{ name: "If-Match", description: "The ETag of the cube", schema: { type: "string" } }],
+    body: json("RenameCube", { name: "PbTiO3 film, 2nd cooling" }),
+    responses: { 200: { description: "The cube", content: json("Cube"), headers: ["ETag"] } },
+    errors: [404, 412],
+  }, async ({ c, params: { id }, caller }) => {
+    const { name } = check(renameCubeSchema, await readJson(c, deps.settings), "body");
+    requireOwner(c, await services.cubes.owns(id, caller), `cube ${id}`);
+    requireUnchanged(c, tagOf(JSON.stringify(await services.cubes.get(id))));
+    const body = JSON.stringify(await services.cubes.rename(id, name));
+    const headers = { ...cacheHeaders(tagOf(body), "revalidate"), "Content-Type": "application/json" };
+    return new Response(body, { headers });
   });
 
   declare(app, deps, {

@@ -14,7 +14,7 @@ const KEPT_HEADERS = [
 /** Headers that are part of what is asked for, and so of the fingerprint. */
 const FINGERPRINT_HEADERS = [
   ...["inference-header-content-length", "upload-length", "upload-metadata", "upload-offset"],
-  "x-http-method-override",
+  ...["x-http-method-override", "content-disposition"],
 ];
 
 /**

@@ -127,6 +127,7 @@ const TITLES: Record<number, string> = {
   412: "It has changed since",
   413: "Too large",
   415: "Unsupported media type or encoding",
+  416: "The range starts beyond the end",
   422: "Well-formed but wrong",
   429: "Too many requests",
   460: "The piece does not have its checksum",

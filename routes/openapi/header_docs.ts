@@ -32,6 +32,8 @@ export const HEADER_DOCS = {
   "X-Shape": { description: "Shape of raw values: `60,60`", schema: { type: "string", pattern: "^[0-9]+(,[0-9]+)*$" } },
   "X-Dtype": { description: "Data type of raw values", schema: { type: "string", const: "float32" } },
   "Content-Disposition": { description: "A file name", schema: text, required: true },
+  "Accept-Ranges": { description: "`bytes`: parts can be asked for", schema: { type: "string", const: "bytes" } },
+  "Content-Range": { description: "Which bytes: `bytes 0-1023/4096`", schema: text, required: true },
   "Content-Location": { description: "The cube that the upload has become", schema: text },
   "Tus-Resumable": {
     description: "The protocol's version",

@@ -6,6 +6,18 @@ const BINARY = { type: "string", format: "binary" };
 
 export const NOT_MODIFIED = { description: "The client already has it" };
 
+/** Headers of a request for a part of a file. */
+export const RANGE_HEADERS = [
+  { name: "Range", description: "One range of bytes, such as `bytes=0-1023`", schema: { type: "string" } },
+  { name: "If-Range", description: "The ETag that the range is of; else the whole comes", schema: { type: "string" } },
+];
+
+export const PARTIAL: ResponseDoc = {
+  description: "The range",
+  content: { "application/octet-stream": { schema: BINARY } },
+  headers: ["Content-Range", "Accept-Ranges", "Content-Disposition", "ETag", "Cache-Control"],
+};
+
 /** A file as the body, or in the form field `file`. */
 export const FILE_BODY: Record<string, ContentDoc> = {
   "application/octet-stream": { schema: BINARY },

@@ -23,7 +23,8 @@ export interface UploadedFileOptions<S extends z.ZodObject> {
 
 /**
  * Takes an uploaded file from the body itself or from the form's field `file`. In a form, options may also be fields
- * before the file; other fields are ignored. Without a name the file name is used.
+ * before the file; other fields are ignored. Without a name the file name is used: the form's or, beside a plain body, that
+ * of `Content-Disposition`.
  */
 export async function withUploadedFile<S extends z.ZodObject, T>(
   c: AppContext,
@@ -32,7 +33,11 @@ export async function withUploadedFile<S extends z.ZodObject, T>(
   use: UseFile<z.output<S>, T>,
 ): Promise<T> {
   const type = mediaTypeOf(c);
-  if (RAW_TYPES.test(type)) return await use(bodyStream(c, settings, settings.maxUploadBytes), query);
+  if (RAW_TYPES.test(type)) {
+    const options: z.output<S> & { name?: string } = query;
+    const named = { ...options, name: options.name ?? plainName(filenameOf(c.req.header("content-disposition"))) };
+    return await use(bodyStream(c, settings, settings.maxUploadBytes), named);
+  }
   if (type !== "multipart/form-data") {
     const message =
       `Received Content-Type ${type}; expected application/octet-stream or multipart/form-data with the field file`;
@@ -92,6 +97,17 @@ async function shortText({ name, body }: Part): Promise<string> {
     }
   }
   return text + decoder.decode();
+}
+
+/** The file name of a `Content-Disposition` header (RFC 6266): `filename*` in UTF-8 goes before `filename`. */
+function filenameOf(disposition: string | undefined): string | undefined {
+  const encoded = /;\s*filename\*\s*=\s*UTF-8'[^']*'([^\s;]+)/i.exec(disposition ?? "")?.[1];
+  const [, quoted, token] = /;\s*filename\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s;"]+))/i.exec(disposition ?? "") ?? [];
+  try {
+    return encoded === undefined ? quoted ?? token : decodeURIComponent(encoded);
+  } catch {
+    return quoted ?? token;
+  }
 }
 
 /** The last segment of a path as browsers send it (they escape quotes), without control characters. */

@@ -97,6 +97,13 @@ function cubeTests(test: Test): void {
     assertEquals((await store.storedCubes()).length, 0);
   });
 
+  test("a cube is renamed and nothing else of it changes", async (store) => {
+    const { cube } = await addCube(store, { id: "cube_1" });
+    assertEquals(await store.cubes.rename("cube_1", "film"), { ...cube, name: "film" });
+    assertEquals(await store.cubes.get("cube_1"), { ...cube, name: "film" });
+    await assertFailsWith("cube_missing", () => store.cubes.rename("cube_2", "film"));
+  });
+
   test("usage counts the upload and the stored values by owner, and expiry lists what is due", async (store) => {
     await addCube(store, { id: "cube_1", optionsKey: "1", owner: "key:a", expiresMs: 1000 });
     await addCube(store, { id: "cube_2", optionsKey: "2", owner: "key:b", expiresMs: 2000 });

@@ -102,6 +102,14 @@ export class SqliteCubeStore implements CubeStore {
   }
 
   // deno-lint-ignore require-await
+  async rename(id: string, name: string): Promise<CubeRecord> {
+    this.#require(id);
+    const changed = { ...this.#get(id)!, name };
+    this.db.run("UPDATE cubes SET record = ? WHERE id = ?", JSON.stringify(changed), id);
+    return changed;
+  }
+
+  // deno-lint-ignore require-await
   async addImage(id: string, channel: ImageChannel): Promise<CubeRecord> {
     const record = this.#get(id);
     if (!record) throw missing("cube_missing", `There is no cube ${id}`);

@@ -60,6 +60,8 @@ export interface CubeStore {
    * cube that does not expire by that time is kept. False when nothing was removed.
    */
   remove(id: string, options?: RemoveCubeOptions): Promise<boolean>;
+  /** Gives a cube another name. Throws `cube_missing`. */
+  rename(id: string, name: string): Promise<CubeRecord>;
   /** Adds a separate image channel. Throws `map_exists`, `grid_mismatch`, `too_many_maps`, `cube_missing`. */
   addImage(id: string, channel: ImageChannel): Promise<CubeRecord>;
   /** For reads of parts. Throws `cube_missing`. */

@@ -2,6 +2,7 @@ import { conflict, LoopscopeError, missing, unprocessable } from "../../../lib/b
 import { newId } from "../../../lib/base/ids.ts";
 import { type NdArray, ndArray, type ResultTree, sizeOf } from "../../../lib/base/nd_array.ts";
 import { decodeNpy } from "../../../lib/formats/numpy/npy.ts";
+import { bytesSource } from "../../../lib/base/byte_source.ts";
 import type { CubeRecord } from "../../../lib/schemas/cube.ts";
 import type { JobRecord } from "../../../lib/schemas/job.ts";
 import type {
@@ -43,7 +44,7 @@ export function arrayServices(): Services {
   };
 }
 
-type StoredCube = { record: CubeRecord; array: NdArray };
+type StoredCube = { record: CubeRecord; array: NdArray; file?: Uint8Array<ArrayBuffer> };
 
 function arrayCubes(): CubeService & { stored: Map<string, StoredCube> } {
   const stored = new Map<string, StoredCube>();
@@ -64,7 +65,7 @@ function arrayCubes(): CubeService & { stored: Map<string, StoredCube> } {
       const same = [...stored.values()].find(({ record }) => record.sha256 === sha256);
       if (same) return { cube: same.record, created: false };
       const record = recordOf(name, array, { sha256, sizeBytes: bytes.length });
-      stored.set(record.id, { record, array });
+      stored.set(record.id, { record, array, file: bytes });
       return { cube: record, created: true };
     },
     list: (page) => Promise.resolve(pageOf([...stored.values()].map(({ record }) => record), page)),
@@ -72,6 +73,15 @@ function arrayCubes(): CubeService & { stored: Map<string, StoredCube> } {
     get: async (id) => find(id).record,
     // deno-lint-ignore require-await
     owns: async (id) => find(id) !== undefined,
+    async rename(id, name) {
+      const changed = { ...(await this.get(id)), name };
+      stored.set(id, { ...find(id), record: changed });
+      return changed;
+    },
+    file: (id) => {
+      const { file } = find(id);
+      return file ? Promise.resolve(bytesSource(file)) : Promise.reject(missing("file_not_kept", "Not kept"));
+    },
     // deno-lint-ignore require-await
     remove: async (id) => void stored.delete(find(id).record.id),
     map: (id, { index = 0 }) => Promise.resolve(mapAt(find(id).array, index)),
