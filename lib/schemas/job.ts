@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { recipeSchema } from "./recipe.ts";
 
 export const regionSchema = z.object({
   row: z.int().min(0),
@@ -18,6 +19,8 @@ export const trainRequestSchema = z.object({
   cube: z.string(),
   /** Where training pixels' centres lie; default: the left 72 % of the columns. */
   region: regionSchema.optional(),
+  /** `robust` has defaults of its own: 14 epochs, 16 filters, 3 members, noise, decay and cosine (recipe.ts). */
+  recipe: recipeSchema.default("published"),
   window: z.int().min(2).max(64).default(8),
   latent: z.int().min(1).max(64).default(2),
   filters: z.int().min(1).max(256).default(64),
@@ -28,6 +31,15 @@ export const trainRequestSchema = z.object({
   epochs: z.int().min(1).max(10000).default(100),
   batchSize: z.int().min(2).max(1024).default(64),
   learningRate: z.number().positive().max(1).default(0.001),
+  /** Adam's decoupled weight decay a step and unit of learning rate. */
+  weightDecay: z.number().min(0).max(1).default(0),
+  /** `cosine`: the learning rate falls to 0 over the training. */
+  schedule: z.enum(["constant", "cosine"]).default("constant"),
+  /**
+   * Deviation of the noise that is added to each input of a mini-batch, in standardised units. Default: none, or for
+   * `robust` what spatial folds inside the training part choose.
+   */
+  inputNoise: z.number().min(0).max(5).optional(),
   seed: z.int().min(0).max(0xffffffff).default(1),
   /** `name@version`: continue from this model's weights and scaler. */
   from: z.string().optional(),

@@ -2,6 +2,7 @@ import { z } from "zod";
 import { axisSchema } from "./cube.ts";
 import { directionSchema, regionSchema } from "./job.ts";
 import { preparationsSchema } from "./preparation.ts";
+import { recipeSchema } from "./recipe.ts";
 
 const WORD = "of 1 to 64 of a-z, 0-9, dot, dash and underscore, beginning with a letter or digit";
 export const modelNameSchema = z.string().regex(/^[a-z0-9][a-z0-9._-]{0,63}$/, `expected a name ${WORD}`);
@@ -51,6 +52,8 @@ export const scoresSchema = z.object({
     /** 200 extremely randomised trees; absent from models of before 0.2.0. */
     trees: scoreSchema.optional(),
   }),
+  /** Of the `robust` recipe's linear path alone; what is missing to `test` the convolutions add. */
+  linearPath: scoreSchema.optional(),
   /** Scores of spatial blocks of the test part, from which intervals are bootstrapped. */
   byBlock: z.array(scoreSchema.extend({ region: regionSchema, count: z.int() })).optional(),
   /** 90 % block-bootstrap intervals. */
@@ -92,6 +95,13 @@ export const modelManifestSchema = z.object({
     bestEpoch: z.int(),
     batchSize: z.int(),
     learningRate: z.number(),
+    /** Absent from models of before 0.2.0: as published. */
+    recipe: recipeSchema.optional(),
+    weightDecay: z.number().optional(),
+    schedule: z.enum(["constant", "cosine"]).optional(),
+    inputNoise: z.number().optional(),
+    /** What spatial folds inside the training part chose for a `robust` training, and their r2. */
+    folds: z.object({ inputNoise: z.number(), slope: z.number(), r2: z.number() }).optional(),
     seed: z.int(),
     from: z.string().optional(),
     trainPixels: z.int(),

@@ -5,6 +5,7 @@ import { buildNetwork } from "../../models/build_network.ts";
 import type { CubeRecord } from "../schemas/cube.ts";
 import type { TrainRequest } from "../schemas/job.ts";
 import type { ModelManifest } from "../schemas/model.ts";
+import { networkOptionsOf } from "../training/network_options.ts";
 import { calibrationRegion } from "../training/calibration_region.ts";
 import { seenRegions } from "../training/evaluation/seen_regions.ts";
 
@@ -18,9 +19,11 @@ const STAGES = 10;
  * model to start from that has another shape, more memory than a job may have.
  */
 export function checkTrainRequest(request: TrainRequest, cube: CubeRecord, from: ModelManifest | undefined): void {
-  const { direction, window, latent, filters, map } = request;
+  const { window, map } = request;
   const points = cube.shape[2];
-  buildNetwork({ direction, window, points, latent, filters });
+  const network = networkOptionsOf(request, points);
+  buildNetwork(network);
+  if (network.recipe === "robust") checkRank(request, points);
   const seen = from
     ? seenRegions(from, { ...cube, cubeSha256: cube.sha256, preparation: preparationOf(cube.provenance) }, window)
     : [];
@@ -36,18 +39,31 @@ export function checkTrainRequest(request: TrainRequest, cube: CubeRecord, from:
     const names = cube.maps.map(({ name }) => name).join(", ") || "none";
     throw missing("map_missing", `Cube ${cube.id} has no map ${map}, it has ${names}`);
   }
-  if (from) checkSameNetwork(from, { direction, window, points, latent, filters });
+  if (from) checkSameNetwork(from, network);
   checkMemory(request, points, split.train.length + split.test.length);
 }
 
 function checkSameNetwork(from: ModelManifest, wanted: ModelManifest["network"]): void {
-  const names = ["direction", "window", "points", "latent", "filters"] as const;
+  const names = ["recipe", "direction", "window", "points", "latent", "filters"] as const;
   const differing = names.filter((name) => from.network[name] !== wanted[name]);
   if (differing.length === 0) return;
-  const detail = differing.map((name) => `${name} ${wanted[name]}, the model has ${from.network[name]}`).join("; ");
+  const shown = (network: ModelManifest["network"], name: typeof names[number]) => network[name] ?? "published";
+  const detail = differing.map((name) => `${name} ${shown(wanted, name)}, the model has ${shown(from.network, name)}`)
+    .join("; ");
   throw unprocessable(
     "model_mismatch",
     `Training from ${from.name}@${from.version} wants its own shape; received ${detail}`,
+  );
+}
+
+/** The linear path has no more components than the smaller of patch and spectrum has values. */
+function checkRank({ latent, window }: TrainRequest, points: number): void {
+  const most = Math.min(points, window * window);
+  if (latent <= most) return;
+  throw unprocessable(
+    "latent_too_large",
+    `Latent is ${latent}; expected at most ${most}, the smaller of the patch's ${window * window} pixels and the ` +
+      `spectrum's ${points} steps, for the recipe robust`,
   );
 }
 

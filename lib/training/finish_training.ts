@@ -12,6 +12,10 @@ import { calibrateSpread, coverageOf, meanAndSpread } from "./evaluation/ensembl
 import { evaluate } from "./evaluation/evaluate.ts";
 import { makeCheck } from "./artifact/model_check.ts";
 import { createPause, type Pause } from "./pause.ts";
+import { columnMeans } from "./baselines/ridge.ts";
+import { type FoldChoice, stretched } from "./robust/choose_by_folds.ts";
+import { linearPathOf } from "./robust/linear_path.ts";
+import { principalLatents } from "./robust/principal_latents.ts";
 import { predictAll } from "./session_loss.ts";
 import { seenRegions } from "./evaluation/seen_regions.ts";
 import { thinPairs } from "./take_pairs.ts";
@@ -34,6 +38,8 @@ interface Results {
   data: TrainingData;
   done: Checkpoint["done"];
   seconds: () => number;
+  /** What spatial folds chose for a `robust` training. */
+  choice?: FoldChoice;
 }
 
 const MOST_TRAIN_PIXELS = 2048;
@@ -49,9 +55,13 @@ export async function finishTraining(context: Context, results: Results): Promis
   const { request, cube, engine } = context;
   const { data, done, network } = results;
   const pause = createPause(context.signal, context.nowMs);
-  const states = done.map((member) => member.best!.network);
-  const outputs = (pairs: PairSet) => memberOutputs(engine, network, states, pairs, pause);
   const trainPairs = thinPairs(data.train, MOST_TRAIN_PIXELS);
+  const states: NetworkState[] = [];
+  for (const { best } of done) {
+    const { network: state } = best!;
+    states.push(request.recipe === "robust" ? await finishRobust(engine, state, results, trainPairs) : state);
+  }
+  const outputs = (pairs: PairSet) => memberOutputs(engine, network, states, pairs, pause);
   const train = await outputs(trainPairs);
   const test = meanAndSpread((await outputs(data.test)).outputs);
   const calibrated = request.members > 1 ? meanAndSpread((await outputs(data.calibration)).outputs) : undefined;
@@ -83,6 +93,7 @@ export async function finishTraining(context: Context, results: Results): Promis
       kernelRidge: physical(baselines.kernelRidge),
       trees: physical(baselines.trees),
     },
+    linearPath: request.recipe === "robust" ? physical(linearPathOf(states, network, data.test.input_NI)) : undefined,
     coverage,
   });
   return {
@@ -92,10 +103,28 @@ export async function finishTraining(context: Context, results: Results): Promis
       ...(spreadFactor === undefined ? {} : { spreadFactor }),
     },
     state: states[0],
-    last: done[0].last,
+    // The last epoch of the robust recipe is its best.
+    last: request.recipe === "robust" ? undefined : done[0].last,
     members: states.slice(1),
     check: await checkOf(engine, network, states[0], data),
   };
+}
+
+/** With latent variables in the order of what they explain, and predictions stretched as the folds say. */
+async function finishRobust(
+  engine: Engine,
+  state: NetworkState,
+  { network, data, choice }: Results,
+  pairs: PairSet,
+): Promise<NetworkState> {
+  const session = await engine.open(network, state);
+  try {
+    const ordered = principalLatents(network, state, await session.encode(pairs.input_NI));
+    if (!choice) return ordered;
+    return stretched(ordered, choice.slope, columnMeans(data.train.target_NO, data.train.pixels.length));
+  } finally {
+    await session.close();
+  }
 }
 
 async function memberOutputs(
@@ -122,7 +151,7 @@ async function memberOutputs(
 
 function manifestOf(
   { request, cube, engine, cubeSha256, cubeName, preparation, from }: Context,
-  { network, data, done, seconds }: Results,
+  { network, data, done, seconds, choice }: Results,
   scores: Scores,
 ): TrainedModel["manifest"] {
   const [first] = done;
@@ -146,6 +175,11 @@ function manifestOf(
       bestEpoch: first.best!.epoch,
       batchSize: request.batchSize,
       learningRate: request.learningRate,
+      recipe: request.recipe,
+      weightDecay: request.weightDecay,
+      schedule: request.schedule,
+      ...(choice ? { folds: choice } : {}),
+      ...(request.inputNoise === undefined ? {} : { inputNoise: request.inputNoise }),
       seed: request.seed,
       ...(request.from ? { from: request.from } : {}),
       trainPixels: data.train.pixels.length,

@@ -8,12 +8,23 @@ import type { NetworkOptions } from "../schemas/model.ts";
 import { buildNetwork } from "../../models/build_network.ts";
 import type { Network } from "../../models/network.ts";
 import { checkAxis } from "./inference/check_axis.ts";
-import { type Checkpoint, type MemberProgress, readCheckpoint, writeCheckpoint } from "./artifact/checkpoint.ts";
+import {
+  type Checkpoint,
+  type FoldSums,
+  type MemberProgress,
+  readCheckpoint,
+  writeCheckpoint,
+} from "./artifact/checkpoint.ts";
 import { mixSeed } from "./epoch_batches.ts";
 import { finishTraining } from "./finish_training.ts";
 import type { LoadedModel, TrainedModel } from "./artifact/artifact.ts";
 import { createPause } from "./pause.ts";
+import { chosenRidge } from "./baselines/baselines.ts";
+import type { LinearModel } from "./baselines/ridge.ts";
 import { ridgeLoss } from "./baselines/ridge_loss.ts";
+import { choiceOf, foldTrainings } from "./robust/choose_by_folds.ts";
+import { networkOptionsOf } from "./network_options.ts";
+import { robustStart } from "./robust/robust_start.ts";
 import { seenRegions } from "./evaluation/seen_regions.ts";
 import { trainMember } from "./train_member.ts";
 import { buildTrainingData, type TrainingData } from "./training_data.ts";
@@ -82,9 +93,14 @@ export async function* trainModel(input: TrainInput): AsyncGenerator<TrainingEve
   const startedMs = nowMs();
   const seconds = () => begun.seconds + (nowMs() - startedMs) / 1000;
   const pause = createPause(input.signal, nowMs, undefined, input.yieldToPredictions);
-  const ridge = await ridgeLoss(data.train, data.test, { cols: cube.shape[1], window: request.window, pause });
-  const done = yield* trainMembers(input, { network, data, begun, seconds, ridge });
-  return await finishTraining(input, { network, data, done, seconds });
+  const ridge = await chosenRidge(data.train, { cols: cube.shape[1], window: request.window, pause });
+  const folds = [...begun.folds ?? []];
+  if (request.recipe === "robust" && !from && request.inputNoise === undefined) {
+    yield* chooseByFolds(input, { network, data, begun, seconds }, folds);
+  }
+  const choice = choiceOf(folds);
+  const done = yield* trainMembers(input, { network, data, begun, seconds, ridge, folds });
+  return await finishTraining(input, { network, data, done, seconds, choice });
 }
 
 interface Preparations {
@@ -92,29 +108,63 @@ interface Preparations {
   data: TrainingData;
   begun: Checkpoint;
   seconds: () => number;
-  ridge: number;
+  ridge: LinearModel;
+  folds: readonly FoldSums[];
+}
+
+/** Adds to `folds` what is missing there. */
+async function* chooseByFolds(
+  input: TrainInput,
+  { network, data, begun, seconds }: Omit<Preparations, "ridge" | "folds">,
+  folds: FoldSums[],
+): AsyncGenerator<TrainingEvent, void> {
+  const { request, nowMs, checkpointEveryMs = 15000, cube } = input;
+  const { fingerprint } = begun;
+  let savedMs = nowMs();
+  for await (
+    const sums of foldTrainings({ ...input, network, seed: request.seed, data, cols: cube.shape[1] }, folds)
+  ) {
+    folds.push(sums);
+    const draining = input.isDraining?.() ?? false;
+    if (draining || nowMs() - savedMs >= checkpointEveryMs) {
+      savedMs = nowMs();
+      const bytes = writeCheckpoint({ fingerprint, done: [], folds, seconds: seconds() });
+      yield { kind: "checkpoint", bytes };
+    }
+    if (draining) throw new LoopscopeError("unavailable", "draining", "The service is stopping");
+  }
 }
 
 async function* trainMembers(
   input: TrainInput,
-  { network, data, begun, seconds, ridge }: Preparations,
+  { network, data, begun, seconds, ridge, folds }: Preparations,
 ): AsyncGenerator<TrainingEvent, Checkpoint["done"]> {
   const { request, nowMs, checkpointEveryMs = 15000 } = input;
+  const inputNoise = choiceOf(folds)?.inputNoise ?? inputNoiseOf(request);
   const done = [...begun.done];
+  const ofRidge = ridgeLoss(ridge, data.test);
   const epochs = request.epochs * request.members;
   let savedMs = nowMs();
   while (done.length < request.members) {
     const member = done.length;
     const seed = member === 0 ? request.seed : mixSeed(request.seed, member);
     let current = member === begun.done.length ? begun.current : undefined;
-    const start = current ?? startingState(input, network, member, seed);
+    const start = current ?? startingState(input, { network, data, ridge }, member, seed);
     const checkpoint = (): TrainingEvent => {
       savedMs = nowMs();
       const { fingerprint } = begun;
-      return { kind: "checkpoint", bytes: writeCheckpoint({ fingerprint, done, current, seconds: seconds() }) };
+      const saved = {
+        fingerprint,
+        done,
+        current,
+        folds: folds.length > 0 ? [...folds] : undefined,
+        seconds: seconds(),
+      };
+      return { kind: "checkpoint", bytes: writeCheckpoint(saved) };
     };
     try {
-      for await (const { progress, patchesPerSecond } of trainMember({ ...input, network, seed, data, start })) {
+      const options = { ...input, network, seed, data, start, inputNoise };
+      for await (const { progress, patchesPerSecond } of trainMember(options)) {
         current = progress;
         const epoch = member * request.epochs + progress.epoch;
         yield {
@@ -123,7 +173,7 @@ async function* trainMembers(
           epochs,
           trainLoss: progress.history.trainLoss.at(-1)!,
           testLoss: progress.history.testLoss.at(-1)!,
-          ridgeLoss: ridge,
+          ridgeLoss: ofRidge,
           patchesPerSecond,
           etaSeconds: (epochs - epoch) * seconds() / epoch,
         };
@@ -144,12 +194,18 @@ function finished({ state, ...progress }: NonNullable<Checkpoint["current"]>): M
   return { ...progress, last: state.network };
 }
 
-function networkFor(cube: CubeReader, { direction, window, latent, filters }: TrainRequest): Network {
-  return buildNetwork({ direction, window, points: cube.shape[2], latent, filters });
+function networkFor(cube: CubeReader, request: TrainRequest): Network {
+  return buildNetwork(networkOptionsOf(request, cube.shape[2]));
 }
 
 /** A fine-tuned ensemble takes up the members of its base in turn. */
-function startingState({ from }: TrainInput, network: Network, member: number, seed: number): NetworkState {
+function startingState(
+  { from, request }: TrainInput,
+  { network, data, ridge }: Pick<Preparations, "network" | "data" | "ridge">,
+  member: number,
+  seed: number,
+): NetworkState {
+  if (!from && request.recipe === "robust") return robustStart(network, seed, data.train.input_NI, ridge);
   if (!from) return initialState(network, seed);
   const states = [from.state, ...from.members];
   return states[member % states.length];
@@ -157,19 +213,27 @@ function startingState({ from }: TrainInput, network: Network, member: number, s
 
 function checkBase(from: LoadedModel, wanted: NetworkOptions, cube: CubeReader): void {
   const met = from.manifest.network;
-  for (const key of ["direction", "window", "points", "latent", "filters"] as const) {
+  for (const key of ["recipe", "direction", "window", "points", "latent", "filters"] as const) {
     if (met[key] === wanted[key]) continue;
     throw unprocessable(
       "from_mismatch",
-      `Model ${from.manifest.name}@${from.manifest.version} has ${key} ${met[key]}, the request and cube want ${
-        wanted[key]
-      }`,
+      `Model ${from.manifest.name}@${from.manifest.version} has ${key} ${met[key] ?? "published"}, the request and ` +
+        `cube want ${wanted[key] ?? "published"}`,
     );
   }
   checkAxis(from.manifest, cube);
 }
 
+/** What a robust training takes where there are no folds to choose by: spectra vary together more than patches do. */
+function inputNoiseOf({ recipe, direction, inputNoise }: TrainRequest): number {
+  return inputNoise ?? (recipe === "published" ? 0 : direction === "im2spec" ? 0.5 : 0.2);
+}
+
 function fingerprintOf({ request, cubeSha256, from }: TrainInput): string {
-  const { saveAs: _, notes: __, priority: ___, webhook: ____, ...rest } = request;
-  return JSON.stringify({ ...rest, cubeSha256, base: from?.manifest.weights.sha256 });
+  const { saveAs: _, notes: __, priority: ___, webhook: ____, ...all } = request;
+  // Without what is as published, so that the checkpoints of version 0.1.0 still fit.
+  const { recipe, weightDecay, schedule, inputNoise, ...rest } = all;
+  const isPublished = recipe === "published" && weightDecay === 0 && schedule === "constant" &&
+    inputNoise === undefined;
+  return JSON.stringify({ ...(isPublished ? rest : all), cubeSha256, base: from?.manifest.weights.sha256 });
 }

@@ -1,5 +1,6 @@
 import { unprocessable } from "../base/errors.ts";
 import type { Engine, NetworkState, Session, TrainingState } from "../compute/engine.ts";
+import type { OptimiserOptions } from "../compute/optimiser.ts";
 import type { TrainRequest } from "../schemas/job.ts";
 import type { Network } from "../../models/network.ts";
 import type { MemberProgress } from "./artifact/checkpoint.ts";
@@ -15,6 +16,8 @@ export interface MemberInput {
   request: TrainRequest;
   /** Decides the order of samples; the initial weights come with `start`. */
   seed: number;
+  /** Deviation of the noise on the inputs; default: none. */
+  inputNoise?: number;
   data: TrainingData;
   start: NetworkState | (MemberProgress & { state: TrainingState });
   signal: AbortSignal;
@@ -43,7 +46,7 @@ export async function* trainMember(input: MemberInput): AsyncGenerator<EpochDone
   const resumed = start instanceof Map ? undefined : start;
   const session = await engine.open(network, start instanceof Map ? start : start.state.network, {
     trainBatch: Math.min(request.batchSize, data.train.pixels.length),
-    learningRate: request.learningRate,
+    ...optimiserOptions(input),
     ...(resumed ? { resume: resumed.state } : {}),
   });
   try {
@@ -58,6 +61,17 @@ export async function* trainMember(input: MemberInput): AsyncGenerator<EpochDone
   } finally {
     await session.close();
   }
+}
+
+function optimiserOptions({ request, data, seed, inputNoise: deviation = 0 }: MemberInput): OptimiserOptions {
+  const { learningRate, weightDecay, schedule, epochs, batchSize } = request;
+  const steps = epochs * epochBatches(data.train.pixels.length, batchSize, seed, 1).length;
+  return {
+    learningRate,
+    weightDecay,
+    ...(schedule === "cosine" ? { cosineSteps: steps } : {}),
+    ...(deviation > 0 ? { inputNoise: { deviation, seed } } : {}),
+  };
 }
 
 async function trainEpoch(
@@ -76,7 +90,8 @@ async function trainEpoch(
   const testLoss = checkFinite(await sessionLoss(session, test, pause), epoch, "test");
   const guardLoss = checkFinite(await sessionLoss(session, data.guard, pause, data.guardWeight_NO), epoch, "guard");
   const state = await session.state();
-  const isBest = before.best === undefined || guardLoss < before.best.guardLoss;
+  // With noise and a schedule the last epoch is as good as any, and a drifting map makes the guard band choose wrongly.
+  const isBest = request.recipe === "robust" || before.best === undefined || guardLoss < before.best.guardLoss;
   const history = {
     trainLoss: [...before.history.trainLoss, trainLoss],
     testLoss: [...before.history.testLoss, testLoss],

@@ -1,5 +1,6 @@
 import type { JobRecord } from "../../lib/schemas/job.ts";
 import { trainRequestSchema } from "../../lib/schemas/job.ts";
+import { withRecipeDefaults } from "../../lib/schemas/recipe.ts";
 import { idParamsSchema, noParamsSchema } from "../../lib/schemas/paths.ts";
 import { jobsQuerySchema, noQuerySchema } from "../../lib/schemas/queries.ts";
 import type { Caller } from "../../lib/service/services.ts";
@@ -36,7 +37,7 @@ export function mountJobs(app: App, deps: AppDeps): void {
     },
     errors: [404, 409],
   }, async ({ c, caller }) => {
-    const request = check(trainRequestSchema.strict(), await readJson(c, deps.settings), "body");
+    const request = check(trainRequestSchema.strict(), withRecipeDefaults(await readJson(c, deps.settings)), "body");
     const job = await jobs.submit(request, caller);
     const waitMs = preferredWaitMs(c, deps.settings.maxWaitMs);
     const seen = waitMs ? await jobs.waitFor(job.id, waitMs, caller.signal) : job;

@@ -12,6 +12,7 @@ export function renderCard(manifest: ModelManifest): string {
     manifest.notes ? `## Data and notes\n\n${manifest.notes}` : "",
     axisSection(manifest),
     trainingSection(manifest),
+    recipeSection(manifest),
     scoreSection(manifest),
     `## Limits\n\nScores hold for the scan named above and for pixels beside it. Other samples, tips or settings need ` +
     `their own test. A prediction outside the range of the training inputs or latents comes with a warning.`,
@@ -46,10 +47,12 @@ function trainingSection({ training, members, network }: ModelManifest): string 
     (training.seen ? ", nor with one that the models before it in this line were trained on" : ""),
     `- ${training.epochs} epochs of Adam on the MSE, mini-batch ${training.batchSize}, learning rate ` +
     `${training.learningRate}, seed ${training.seed}${training.from ? `, from ${training.from} with its scaler` : ""}`,
-    `- Weights of epoch ${training.bestEpoch}: the lowest loss on the ` +
-    (network.direction === "im2spec" ? "outer half of the guard band" : "guard band") +
-    `, which is neither trained on nor scored. The test pixels had no part in the choice` +
-    (network.direction === "spec2im" ? ": of the guard patches only pixels that are in no test patch count" : ""),
+    network.recipe === "robust"
+      ? `- Weights of the last epoch, ${training.bestEpoch}: nothing was chosen on the test pixels`
+      : `- Weights of epoch ${training.bestEpoch}: the lowest loss on the ` +
+        (network.direction === "im2spec" ? "outer half of the guard band" : "guard band") +
+        `, which is neither trained on nor scored. The test pixels had no part in the choice` +
+        (network.direction === "spec2im" ? ": of the guard patches only pixels that are in no test patch count" : ""),
     `- ${round(training.seconds)} s on ${training.engine} (${training.device})`,
   ];
   if (members) {
@@ -63,10 +66,49 @@ function trainingSection({ training, members, network }: ModelManifest): string 
   return `## Training\n\n${lines.join("\n")}`;
 }
 
+/** What the `robust` recipe does, what it chose, and what the two paths carry. */
+function recipeSection({ training, scores, network }: ModelManifest): string {
+  if (network.recipe !== "robust" || !training) return "";
+  const { folds, inputNoise, weightDecay = 0, schedule } = training;
+  const noise = folds?.inputNoise ?? inputNoise;
+  const lines = [
+    `- A linear path goes through the same ${network.latent} latent variables: latent = linear(input) + ` +
+    `convolutions(input), output = linear(latent) + convolutions(latent). ` +
+    (training.from
+      ? "It starts as the model before left it"
+      : "It starts as ridge regression with as many components, and the convolutions add what is not linear"),
+    `- Weight decay ${weightDecay}, ${schedule} learning rate` +
+    (noise === undefined ? "" : `, input noise of ${noise} standard deviations`),
+    "- Latent variables are uncorrelated over the training pixels, of unit variance, and in the order of how much each " +
+    "moves the output along the linear path",
+  ];
+  if (folds) {
+    lines.push(
+      folds.r2 < 0.01
+        ? "- **Spatial folds inside the training part found nothing that the input predicts: this model is close to the " +
+          "mean training target**"
+        : `- Spatial folds inside the training part chose the noise and a factor of ${
+          round(folds.slope)
+        } on the deviation ` +
+          `from the mean; their r2 was ${round(folds.r2)}`,
+    );
+  }
+  const [linear, whole] = [scores?.linearPath?.r2, scores?.test.r2];
+  if (typeof linear === "number" && typeof whole === "number") {
+    lines.push(
+      `- On the held-out pixels the linear path alone has r2 ${round(linear)}, with the convolutions it is ${
+        round(whole)
+      }`,
+    );
+  }
+  return `## Recipe: robust\n\n${lines.join("\n")}`;
+}
+
 function scoreSection({ scores, training, unit }: ModelManifest): string {
   if (!scores) return "## Scores\n\nNone: an imported checkpoint has no test pixels.";
   const rows: [string, Score | undefined][] = [
     ["**this model, test**", scores.test],
+    ["its linear path alone, test", scores.linearPath],
     ["this model, training pixels", scores.train],
     ["baseline: mean training target", scores.baselines.mean],
     ["baseline: ridge regression", scores.baselines.ridge],

@@ -10,6 +10,16 @@ export interface MemberProgress {
   history: { trainLoss: number[]; testLoss: number[] };
 }
 
+/** One network that was trained without one spatial fold of the training part, and what it predicts there. */
+export interface FoldSums {
+  inputNoise: number;
+  fold: number;
+  /** Sums of squares and products of predictions and targets, both less the mean of what was trained on. */
+  predicted: number;
+  product: number;
+  target: number;
+}
+
 /** All that a training needs to go on as if it had not been interrupted. */
 export interface Checkpoint {
   /** What was asked for, on which data; another request must not go on from here. */
@@ -18,6 +28,8 @@ export interface Checkpoint {
   done: (MemberProgress & { last: NetworkState })[];
   /** The member that was being trained; absent between members. */
   current?: MemberProgress & { state: TrainingState };
+  /** Of the `robust` recipe: fold trainings that are done. */
+  folds?: FoldSums[];
   /** Seconds worked so far. */
   seconds: number;
 }
@@ -25,6 +37,7 @@ export interface Checkpoint {
 interface CheckpointHeader {
   fingerprint: string;
   seconds: number;
+  folds?: FoldSums[];
   done: HeaderProgress[];
   current?: HeaderProgress & { step: number };
 }
@@ -47,6 +60,7 @@ export function writeCheckpoint(checkpoint: Checkpoint): Uint8Array {
   const header: CheckpointHeader = {
     fingerprint: checkpoint.fingerprint,
     seconds: checkpoint.seconds,
+    ...(checkpoint.folds ? { folds: checkpoint.folds } : {}),
     done: checkpoint.done.map(headerOf),
     ...(current ? { current: { ...headerOf(current), step: current.state.step } } : {}),
   };
@@ -78,6 +92,7 @@ export function readCheckpoint(bytes: Uint8Array, fingerprint: string): Checkpoi
   return {
     fingerprint,
     seconds: header.seconds,
+    ...(header.folds ? { folds: header.folds } : {}),
     done: header.done.map((met, i) => ({ ...progress(met, `done${i}.best`), last: take(`done${i}.last`) })),
     ...(header.current
       ? {

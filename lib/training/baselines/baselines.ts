@@ -1,7 +1,7 @@
 import { MOST_FEATURES, predictExtraTrees } from "../../analysis/extra_trees.ts";
 import { fitKernelRidge, type KernelConstants, predictKernelRidge, squaredDistances } from "./kernel_ridge.ts";
 import type { Pause } from "../pause.ts";
-import { columnMeans, fitRidge, mostRidgeSamples, predictLinear } from "./ridge.ts";
+import { columnMeans, fitRidge, type LinearModel, mostRidgeSamples, predictLinear } from "./ridge.ts";
 import { type SpatialFold, spatialFolds } from "./spatial_folds.ts";
 import { thin } from "../thin.ts";
 import { takePairs, thinOutputs, thinPairs } from "../take_pairs.ts";
@@ -63,7 +63,12 @@ export async function predictBaselines(
 }
 
 /** Standardised predictions of `test` by a ridge regression on `train`. */
-export async function ridgeBaseline(train: PairSet, test: PairSet, { cols, window, pause }: BaselineOptions) {
+export async function ridgeBaseline(train: PairSet, test: PairSet, options: BaselineOptions) {
+  return predictLinear(await chosenRidge(train, options), test.input_NI);
+}
+
+/** The ridge regression of the training part with the penalty that spatial folds inside it choose. */
+export async function chosenRidge(train: PairSet, { cols, window, pause }: BaselineOptions): Promise<LinearModel> {
   const known = thinPairs(train, mostRidgeSamples(train.input_NI.length / train.pixels.length));
   const chosenOn = thinOutputs(known, MOST_FOLD_OUTPUTS);
   const fit = (pairs: PairSet, penalties: readonly number[]) =>
@@ -75,7 +80,7 @@ export async function ridgeBaseline(train: PairSet, test: PairSet, { cols, windo
     models.forEach((model, k) => losses[k] += sumOfSquares(predictLinear(model, score.input_NI), score.target_NO));
   }
   const [model] = await fit(known, [RIDGE_PENALTIES[indexOfLeast(losses)]]);
-  return predictLinear(model, test.input_NI);
+  return model;
 }
 
 async function nearestBaseline(train: PairSet, test: PairSet, pause: Pause): Promise<Float32Array> {

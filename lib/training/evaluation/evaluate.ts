@@ -14,6 +14,8 @@ export interface EvaluationInput {
   train: Scored;
   /** The baselines' predictions of the test pixels, in physical units. */
   baselines: BaselinePredictions;
+  /** What a `robust` model's linear path predicts alone for the test pixels, in physical units. */
+  linearPath?: Float32Array;
   /** Share of held-out targets inside an ensemble's calibrated band. */
   coverage?: number;
 }
@@ -42,6 +44,9 @@ export function evaluate(input: EvaluationInput): Scores {
       kernelRidge: scoreOf(baselineBlocks.kernelRidge),
       trees: scoreOf(baselineBlocks.trees),
     },
+    ...(input.linearPath
+      ? { linearPath: scoreOf(blockSums({ ...test, predicted_NO: input.linearPath }, cols, size)) }
+      : {}),
     byBlock: blocks.map((block) => ({ region: block.region, count: block.count, ...scoreOf([block]) })),
     intervals: intervalsOf(blocks, baselineBlocks, input.seed),
     ...(input.coverage === undefined ? {} : { coverage: input.coverage }),

@@ -14,7 +14,16 @@ import { useStore } from "./store.ts";
 import { partSizes, regionOutlines } from "./training_areas.ts";
 import { useLayer } from "./use_layer.ts";
 
+type Recipe = "robust" | "published";
+
+/** What each recipe proposes. */
+const RECIPES = {
+  robust: { latent: 10, epochs: 14, filters: 16, members: 3 },
+  published: { latent: 2, epochs: 40, filters: 64, members: 1 },
+} as const;
+
 interface Options {
+  recipe: Recipe;
   direction: "im2spec" | "spec2im";
   window: number;
   latent: number;
@@ -56,13 +65,11 @@ export function Train({ session, derived }: { session: Session; derived: Derived
 function defaultsFor(name: string, [rows, cols]: readonly number[]): Options {
   const slug = name.toLowerCase().replace(/[^a-z0-9]+/g, "-").replace(/^-+|-+$/g, "").slice(0, 40) || "model";
   return {
+    recipe: "robust",
     direction: "im2spec",
+    ...RECIPES.robust,
     window: Math.min(8, Math.floor(Math.min(rows, cols) / 2)),
-    latent: 2,
-    epochs: 40,
-    filters: 64,
     seed: 1,
-    members: 1,
     learningRate: 0.001,
     image: "",
     saveAs: slug,
@@ -215,6 +222,19 @@ function OptionsPanel({ session, options, setOptions }: {
           >
             <option value="im2spec">image patch → spectrum</option>
             <option value="spec2im">spectrum → image patch</option>
+          </select>
+        </label>
+        <label class="wide">
+          Recipe
+          <select
+            value={options.recipe}
+            onChange={(event) => {
+              const recipe = event.currentTarget.value as Recipe;
+              patch({ recipe, ...RECIPES[recipe] });
+            }}
+          >
+            <option value="robust">robust: starts as a straight line, learns the rest</option>
+            <option value="published">as published</option>
           </select>
         </label>
         <label class="wide">
