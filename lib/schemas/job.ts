@@ -47,6 +47,8 @@ export const trainRequestSchema = z.object({
   scaling: z.enum(["global", "perStep", "none"]).default("global"),
   /** An ensemble of this many seeds in one version. */
   members: z.int().min(1).max(16).default(1),
+  /** `sides` also trains on the left, right, upper and lower part in turn: scores as mean and range over the four. */
+  validation: z.enum(["split", "sides"]).default("split"),
   saveAs: z.string().regex(
     /^[a-z0-9][a-z0-9._-]{0,63}$/,
     "expected a name of 1 to 64 of a-z, 0-9, dot, dash and underscore, beginning with a letter or digit",

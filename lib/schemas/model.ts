@@ -40,18 +40,39 @@ export const scoreSchema = z.object({
 });
 export type Score = z.infer<typeof scoreSchema>;
 
+const baselinesSchema = z.object({
+  mean: scoreSchema,
+  ridge: scoreSchema,
+  nearest: scoreSchema,
+  /** RBF kernel ridge regression, constants chosen inside the training part. */
+  kernelRidge: scoreSchema.optional(),
+  /** 200 extremely randomised trees; absent from models of before 0.2.0. */
+  trees: scoreSchema.optional(),
+});
+
+export const sideScoresSchema = z.object({
+  side: z.enum(["left", "right", "upper", "lower"]),
+  /** What was trained on. */
+  region: regionSchema,
+  test: scoreSchema,
+  baselines: baselinesSchema,
+});
+/** Held-out scores of a model trained on one side of the map. */
+export type SideScores = z.infer<typeof sideScoresSchema>;
+
+const rangeSchema = z.object({ mean: z.number(), min: z.number(), max: z.number() }).nullable();
+const scoreRangesSchema = z.object({ mse: rangeSchema, nrmse: rangeSchema, r2: rangeSchema });
+
 export const scoresSchema = z.object({
   train: scoreSchema.optional(),
   test: scoreSchema,
-  baselines: z.object({
-    mean: scoreSchema,
-    ridge: scoreSchema,
-    nearest: scoreSchema,
-    /** RBF kernel ridge regression, constants chosen inside the training part. */
-    kernelRidge: scoreSchema.optional(),
-    /** 200 extremely randomised trees; absent from models of before 0.2.0. */
-    trees: scoreSchema.optional(),
-  }),
+  baselines: baselinesSchema,
+  /** With `validation: "sides"`: the same training on four sides, and mean and range of each score over them. */
+  sides: z.object({
+    bySide: z.array(sideScoresSchema),
+    test: scoreRangesSchema,
+    baselines: z.record(z.string(), scoreRangesSchema),
+  }).optional(),
   /** Of the `robust` recipe's linear path alone; what is missing to `test` the convolutions add. */
   linearPath: scoreSchema.optional(),
   /** Scores of spatial blocks of the test part, from which intervals are bootstrapped. */

@@ -4,7 +4,7 @@ import { initialState } from "../compute/initial_state.ts";
 import type { CubeReader } from "../cube/cube.ts";
 import type { TrainRequest } from "../schemas/job.ts";
 import type { Preparation } from "../schemas/preparation.ts";
-import type { NetworkOptions } from "../schemas/model.ts";
+import type { NetworkOptions, SideScores } from "../schemas/model.ts";
 import { buildNetwork } from "../../models/build_network.ts";
 import type { Network } from "../../models/network.ts";
 import { checkAxis } from "./inference/check_axis.ts";
@@ -25,7 +25,9 @@ import { ridgeLoss } from "./baselines/ridge_loss.ts";
 import { choiceOf, foldTrainings } from "./robust/choose_by_folds.ts";
 import { networkOptionsOf } from "./network_options.ts";
 import { robustStart } from "./robust/robust_start.ts";
+import { sideRanges } from "./evaluation/side_ranges.ts";
 import { seenRegions } from "./evaluation/seen_regions.ts";
+import { sideRegions } from "./side_regions.ts";
 import { trainMember } from "./train_member.ts";
 import { buildTrainingData, type TrainingData } from "./training_data.ts";
 
@@ -80,6 +82,46 @@ export type TrainingEvent =
  * `axis_mismatch` and what `splitPixels` and `imageSide` throw.
  */
 export async function* trainModel(input: TrainInput): AsyncGenerator<TrainingEvent, TrainedModel> {
+  if (input.request.validation === "split") return yield* trainSplit(input, []);
+  const sides = yield* trainSides(input);
+  const trained = yield* trainSplit(input, sides);
+  const scores = { ...trained.manifest.scores!, sides: sideRanges(sides) };
+  return { ...trained, manifest: { ...trained.manifest, scores } };
+}
+
+/** The same training on each side of the map; of these only the scores are kept. A side that is interrupted begins again. */
+async function* trainSides(input: TrainInput): AsyncGenerator<TrainingEvent, SideScores[]> {
+  const { request, cube, nowMs, checkpoint } = input;
+  const fingerprint = fingerprintOf(input);
+  const begun = checkpoint && readCheckpoint(checkpoint, fingerprint);
+  const done = [...begun?.sides ?? []];
+  const [before, startedMs] = [begun?.seconds ?? 0, nowMs()];
+  const regions = sideRegions(cube.shape);
+  for (const side of (["left", "right", "upper", "lower"] as const).slice(done.length)) {
+    const region = regions[side];
+    const split: TrainRequest = { ...request, region, validation: "split" };
+    const training = trainSplit({ ...input, request: split, checkpoint: undefined }, []);
+    let next = await training.next();
+    for (; !next.done; next = await training.next()) {
+      if (next.value.kind === "epoch") {
+        const { epoch, epochs } = next.value;
+        yield { ...next.value, epoch: done.length * epochs + epoch, epochs: 5 * epochs };
+      } else {
+        const seconds = before + (nowMs() - startedMs) / 1000;
+        yield { kind: "checkpoint", bytes: writeCheckpoint({ fingerprint, done: [], sides: done, seconds }) };
+      }
+    }
+    const { test, baselines } = next.value.manifest.scores!;
+    done.push({ side, region, test, baselines });
+  }
+  return done;
+}
+
+/** One training on the request's region, after those of `sides`. */
+async function* trainSplit(
+  input: TrainInput,
+  sides: SideScores[],
+): AsyncGenerator<TrainingEvent, TrainedModel> {
   const { request, cube, from, nowMs } = input;
   const network = networkFor(cube, request);
   if (from) checkBase(from, network.options, cube);
@@ -96,10 +138,10 @@ export async function* trainModel(input: TrainInput): AsyncGenerator<TrainingEve
   const ridge = await chosenRidge(data.train, { cols: cube.shape[1], window: request.window, pause });
   const folds = [...begun.folds ?? []];
   if (request.recipe === "robust" && !from && request.inputNoise === undefined) {
-    yield* chooseByFolds(input, { network, data, begun, seconds }, folds);
+    yield* chooseByFolds(input, { network, data, begun, seconds, sides }, folds);
   }
   const choice = choiceOf(folds);
-  const done = yield* trainMembers(input, { network, data, begun, seconds, ridge, folds });
+  const done = yield* trainMembers(input, { network, data, begun, seconds, ridge, folds, sides });
   return await finishTraining(input, { network, data, done, seconds, choice });
 }
 
@@ -110,12 +152,13 @@ interface Preparations {
   seconds: () => number;
   ridge: LinearModel;
   folds: readonly FoldSums[];
+  sides: SideScores[];
 }
 
 /** Adds to `folds` what is missing there. */
 async function* chooseByFolds(
   input: TrainInput,
-  { network, data, begun, seconds }: Omit<Preparations, "ridge" | "folds">,
+  { network, data, begun, seconds, sides }: Omit<Preparations, "ridge" | "folds">,
   folds: FoldSums[],
 ): AsyncGenerator<TrainingEvent, void> {
   const { request, nowMs, checkpointEveryMs = 15000, cube } = input;
@@ -128,7 +171,7 @@ async function* chooseByFolds(
     const draining = input.isDraining?.() ?? false;
     if (draining || nowMs() - savedMs >= checkpointEveryMs) {
       savedMs = nowMs();
-      const bytes = writeCheckpoint({ fingerprint, done: [], folds, seconds: seconds() });
+      const bytes = writeCheckpoint({ fingerprint, done: [], folds, ...keptOf(sides), seconds: seconds() });
       yield { kind: "checkpoint", bytes };
     }
     if (draining) throw new LoopscopeError("unavailable", "draining", "The service is stopping");
@@ -137,7 +180,7 @@ async function* chooseByFolds(
 
 async function* trainMembers(
   input: TrainInput,
-  { network, data, begun, seconds, ridge, folds }: Preparations,
+  { network, data, begun, seconds, ridge, folds, sides }: Preparations,
 ): AsyncGenerator<TrainingEvent, Checkpoint["done"]> {
   const { request, nowMs, checkpointEveryMs = 15000 } = input;
   const inputNoise = choiceOf(folds)?.inputNoise ?? inputNoiseOf(request);
@@ -169,8 +212,8 @@ async function* trainMembers(
         const epoch = member * request.epochs + progress.epoch;
         yield {
           kind: "epoch",
-          epoch,
-          epochs,
+          epoch: sides.length * epochs + epoch,
+          epochs: (sides.length + 1) * epochs,
           trainLoss: progress.history.trainLoss.at(-1)!,
           testLoss: progress.history.testLoss.at(-1)!,
           ridgeLoss: ofRidge,
@@ -188,6 +231,10 @@ async function* trainMembers(
     done.push(finished(current!));
   }
   return done;
+}
+
+function keptOf(sides: SideScores[]): { sides?: SideScores[] } {
+  return sides.length > 0 ? { sides } : {};
 }
 
 function finished({ state, ...progress }: NonNullable<Checkpoint["current"]>): MemberProgress & { last: NetworkState } {

@@ -30,7 +30,7 @@ const NUMBERS = [
   ...["window", "latent", "filters", "epochs", "batchSize", "learningRate", "seed", "imageAt", "members"],
   ...["weightDecay", "inputNoise"],
 ];
-const TRAIN_OPTIONS = [...NUMBERS, "direction", "recipe", "schedule", "region", "map", "from", "notes"];
+const TRAIN_OPTIONS = [...NUMBERS, "direction", "recipe", "schedule", "validation", "region", "map", "from", "notes"];
 
 /** Every command by name. */
 export const COMMANDS: Readonly<Record<string, Command>> = {
@@ -50,9 +50,8 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
   },
   train: {
     about: "train a model on a cube, with progress and live loss",
-    usage:
-      "train CUBE SAVE_AS [--direction im2spec|spec2im] [--recipe robust|published] [--schedule cosine|constant]\n" +
-      "       [--region ROW,COL,ROWS,COLS] [--map NAME] [--from NAME@VERSION]\n" +
+    usage: "train CUBE SAVE_AS [--direction im2spec|spec2im] [--recipe robust|published] [--validation split|sides]\n" +
+      "       [--schedule cosine|constant] [--region ROW,COL,ROWS,COLS] [--map NAME] [--from NAME@VERSION]\n" +
       `       [--notes TEXT] ${NUMBERS.map((name) => `[--${name} N]`).join(" ")}`,
     words: 2,
     options: TRAIN_OPTIONS,

@@ -139,6 +139,27 @@ for (const direction of ["im2spec", "spec2im"] as const) {
   });
 }
 
+Deno.test("validation on four sides gives mean and range of each score, also after an interruption", async () => {
+  const request = robust({ validation: "sides", members: 1, inputNoise: 0.5 });
+  const whole = await run(tinyInput({}, { request }));
+  const { sides, test } = whole.trained.manifest.scores!;
+  assertEquals(sides!.bySide.map(({ side }) => side), ["left", "right", "upper", "lower"]);
+  const r2 = sides!.bySide.map((side) => side.test.r2!);
+  assertCloseToLargest([sides!.test.r2!.mean], [r2.reduce((a, b) => a + b, 0) / 4], 1e-12, "mean");
+  assertEquals([sides!.test.r2!.min, sides!.test.r2!.max], [Math.min(...r2), Math.max(...r2)]);
+  assertEquals(Object.keys(sides!.baselines), ["mean", "ridge", "nearest", "kernelRidge", "trees"]);
+  // The default region is the left side.
+  assertEquals(sides!.bySide[0].test, test);
+  const epochs = whole.events.flatMap((event) => event.kind === "epoch" ? [[event.epoch, event.epochs]] : []);
+  assertEquals(epochs, Array.from({ length: 10 }, (_, i) => [i + 1, 10]));
+  const checkpoints = whole.events.flatMap((event) => event.kind === "checkpoint" ? [event.bytes] : []);
+  for (const at of [3, 8]) {
+    const { manifest, state } = (await run(tinyInput({}, { request, checkpoint: checkpoints[at] }))).trained;
+    assertEquals(manifest.scores, whole.trained.manifest.scores, `from checkpoint ${at}`);
+    assertEquals(state, whole.trained.state);
+  }
+});
+
 Deno.test("a robust model can be trained on, with the noise that was asked for", async () => {
   const { trained } = await run(tinyInput({}, { request: robust({ inputNoise: 0.3 }) }));
   const from = await loadModel(await writeArtifact(trained, identity));

@@ -129,6 +129,7 @@ function scoreSection({ scores, training, unit }: ModelManifest): string {
   return [
     `## Scores\n\n${table.join("\n")}`,
     scores.verdict ? `**${scores.verdict}.**` : "",
+    sidesTable(scores),
     intervals.length > 0
       ? `90 % intervals, bootstrapped over ${scores.byBlock?.length ?? 0} spatial blocks:\n\n${intervals.join("\n")}`
       : "",
@@ -136,6 +137,26 @@ function scoreSection({ scores, training, unit }: ModelManifest): string {
       ? ""
       : `The ensemble's calibrated 90 % band holds ${Math.round(100 * scores.coverage)} % of the held-out values.`,
   ].filter((part) => part !== "").join("\n\n");
+}
+
+/** Mean and range over four sides: one split alone can mislead. */
+function sidesTable({ sides }: NonNullable<ModelManifest["scores"]>): string {
+  if (!sides) return "";
+  type Range = typeof sides.test.r2;
+  const cell = (range: Range) =>
+    range ? `${round(range.mean)} (${round(range.min)} to ${round(range.max)})` : "not finite";
+  const row = (label: string, ranges: typeof sides.test) =>
+    `| ${label} | ${cell(ranges.mse)} | ${cell(ranges.nrmse)} | ${cell(ranges.r2)} |`;
+  const table = [
+    "| trained on four sides in turn: mean (range) | mse | nrmse | r2 |",
+    "|---|---|---|---|",
+    row("**this training**", sides.test),
+    ...Object.entries(sides.baselines).map(([name, ranges]) => row(`baseline: ${name}`, ranges)),
+  ];
+  const bySide = sides.bySide.map(({ side, test }) => `${side} ${show(test.r2)}`).join(", ");
+  return `${
+    table.join("\n")
+  }\n\nr2 by the side that was trained on: ${bySide}. One split alone can mislead by as much.`;
 }
 
 const round = (value: number): number => Number(value.toPrecision(3));

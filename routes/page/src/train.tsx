@@ -24,6 +24,7 @@ const RECIPES = {
 
 interface Options {
   recipe: Recipe;
+  validation: "split" | "sides";
   direction: "im2spec" | "spec2im";
   window: number;
   latent: number;
@@ -66,6 +67,7 @@ function defaultsFor(name: string, [rows, cols]: readonly number[]): Options {
   const slug = name.toLowerCase().replace(/[^a-z0-9]+/g, "-").replace(/^-+|-+$/g, "").slice(0, 40) || "model";
   return {
     recipe: "robust",
+    validation: "split",
     direction: "im2spec",
     ...RECIPES.robust,
     window: Math.min(8, Math.floor(Math.min(rows, cols) / 2)),
@@ -235,6 +237,16 @@ function OptionsPanel({ session, options, setOptions }: {
           >
             <option value="robust">robust: starts as a straight line, learns the rest</option>
             <option value="published">as published</option>
+          </select>
+        </label>
+        <label class="wide">
+          Test
+          <select
+            value={options.validation}
+            onChange={(event) => patch({ validation: event.currentTarget.value as Options["validation"] })}
+          >
+            <option value="split">once, outside the rectangle</option>
+            <option value="sides">also on four sides in turn: one split can mislead</option>
           </select>
         </label>
         <label class="wide">
