@@ -63,7 +63,7 @@ else {
         await page.getByLabel("Name").fill("lab");
         await page.locator(".train-form button").click();
         await page.locator(".job-panel .state-succeeded").waitFor({ timeout: 90_000 });
-        await page.getByLabel(/Loss over 4 epochs.*ridge regression 0\.\d/).waitFor();
+        await page.getByLabel(/Loss over 12 epochs.*ridge regression 0\.\d/).waitFor();
         await page.getByRole("button", { name: "See where it fails" }).click();
       });
       const cube = new URL(page.url().replace("#/", "")).searchParams.get("cube") ??
