@@ -239,10 +239,11 @@ testInBrowser("the page on a real service", (test) =>
       await page.getByLabel("Patch window").fill("4");
       await page.getByLabel("Filters").fill("4");
       await page.getByLabel("Epochs").fill("3");
+      await page.getByLabel("Ensemble members").fill("1");
       await page.getByLabel("Name").fill("drawn");
       await page.locator(".train-form button").click();
       await page.locator(".job-panel .state-succeeded").waitFor({ timeout: 60_000 });
-      await page.getByLabel("Loss over 9 epochs", { exact: false }).waitFor();
+      await page.getByLabel("Loss over 3 epochs", { exact: false }).waitFor();
       assert.ok(await colours(page.locator(".loss-plot canvas")) > 5, "no curve was drawn");
       const { training } = await service.json<{ training: { region: unknown } }>("/v1/models/drawn/versions/1");
       assertEquals(training.region, { row: 2, col: 1, rows: 20, cols: 14 });
