@@ -62,6 +62,7 @@ const PARTS: Readonly<Record<string, Readonly<Record<string, string[]>>>> = {
   "lib/formats/hdf5/": {
     "hdf5_source.ts": ["dialects"],
     dialects: [],
+    writer: [],
   },
   "lib/training/": {
     "train.ts": ["artifact", "baselines", "robust", "evaluation", "inference"],

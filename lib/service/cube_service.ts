@@ -13,6 +13,8 @@ import { openCubeFile } from "../store/cube_files/cube_file.ts";
 import { fileSource } from "../store/file_source.ts";
 import type { Store } from "../store/ports/store.ts";
 import { nearestStep } from "../cube/nearest_step.ts";
+import { bandBytes } from "./cube_bytes.ts";
+import { exportCube } from "./export_cube.ts";
 import type { Quotas } from "./quotas.ts";
 import type { Caller, CubeService, Page, PageRequest } from "./services.ts";
 
@@ -111,6 +113,12 @@ export function createCubeService(options: CubeServiceOptions): CubeService {
       if (!blob) throw missing("file_not_kept", `The file of cube ${id} is not kept; expected /v1/cubes/${id}/values`);
       await store.blobs.release(sha256);
       return heldFile(store, blob);
+    },
+
+    async values(id, format) {
+      const record = await require(id);
+      const cube = await store.cubes.open(id);
+      return { source: await exportCube(record, cube, { format, yieldTurn }), heldBytes: bandBytes(cube) };
     },
 
     async remove(id, removal) {

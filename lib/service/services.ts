@@ -1,4 +1,5 @@
 import type { ByteSource } from "../base/byte_source.ts";
+import type { CubeFormat } from "./export_cube.ts";
 import type { NdArray, ResultTree } from "../base/nd_array.ts";
 import type { CubeRecord, IngestOptions } from "../schemas/cube.ts";
 import type { JobRecord, TrainRequest } from "../schemas/job.ts";
@@ -54,6 +55,8 @@ export interface CubeService {
   rename(id: string, name: string): Promise<CubeRecord>;
   /** The bytes as uploaded. Throws `file_not_kept` (missing) where only the cube is there. */
   file(id: string): Promise<ByteSource>;
+  /** The cube as it is used, as a file; `heldBytes` is what reading it keeps in memory. */
+  values(id: string, format: CubeFormat): Promise<{ source: ByteSource; heldBytes: number }>;
   /** Conflict while a queued or running job uses it; with `ifExpiredMs` kept unless it expires by that time. */
   remove(id: string, options?: { ifExpiredMs?: number }): Promise<void>;
   /** `{index, at, axis:{name,unit}, values}` with values rows x cols; `map` names a separate channel instead. */

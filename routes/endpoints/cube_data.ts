@@ -3,8 +3,10 @@ import { noQuerySchema } from "../../lib/schemas/queries.ts";
 import type { AppDeps } from "../context.ts";
 import { type App, declare } from "../openapi/declare_route.ts";
 import { NOT_MODIFIED, PARTIAL, RANGE_HEADERS } from "../openapi/result_docs.ts";
-import { attachment } from "../response/attachment.ts";
-import { cacheHeaders, notModified } from "../response/conditional.ts";
+import { attachment, withEnding } from "../response/attachment.ts";
+import { cacheHeaders, notModified, tagOf } from "../response/conditional.ts";
+import { negotiate } from "../response/negotiate.ts";
+import { holdBytes } from "../response/response_backpressure.ts";
 import { rangeResponse } from "../response/range_response.ts";
 
 const BINARY = { type: "string", format: "binary" };
@@ -45,4 +47,53 @@ export function mountCubeData(app: App, deps: AppDeps): void {
       "Content-Disposition": attachment(name),
     });
   });
+
+  declare(app, deps, {
+    method: "get",
+    path: "/v1/cubes/{id}/values",
+    tag: "Cubes",
+    summary: "The cube as it is used, as one file",
+    description:
+      "After repair and preparation, in float32. `application/x-hdf5` (also the default): one file that NSID's readers, " +
+      "HyperSpy and H5Web open, with axes, mask and image channels; the upload of it gives the same cube. " +
+      "`application/x-npz`: arrays `values`, `mask` (1 where repaired), `axes/…`, `maps/…` and `metadata` (JSON). " +
+      "`application/x-npy`: the values alone.",
+    scope: "read",
+    params: idParamsSchema,
+    query: noQuerySchema,
+    headers: RANGE_HEADERS,
+    responses: {
+      200: {
+        description: "The file",
+        content: Object.fromEntries(Object.keys(FORMATS).map((type) => [type, { schema: BINARY }])),
+        headers: ["Content-Disposition", "Accept-Ranges"],
+      },
+      206: PARTIAL,
+      304: NOT_MODIFIED,
+    },
+    errors: [404, 406, 416],
+    untimed: true,
+  }, async ({ c, params: { id } }) => {
+    const type = negotiate(c.req.header("accept"), Object.keys(FORMATS) as (keyof typeof FORMATS)[]);
+    const { format, ending } = FORMATS[type];
+    const cube = await cubes.get(id);
+    // A new name or image channel changes the file.
+    const headers = cacheHeaders(tagOf(JSON.stringify(cube), type, deps.settings.version), "revalidate");
+    const known = notModified(c, headers);
+    if (known) return known;
+    const { source, heldBytes } = await cubes.values(id, format);
+    holdBytes(c, Math.min(heldBytes, source.sizeBytes));
+    return rangeResponse(c.req.raw.headers, source, {
+      ...headers,
+      "Content-Type": type,
+      "Content-Disposition": attachment(withEnding(cube.name, ending)),
+      "Vary": "Accept",
+    });
+  });
 }
+
+const FORMATS = {
+  "application/x-hdf5": { format: "hdf5", ending: ".h5" },
+  "application/x-npy": { format: "npy", ending: ".npy" },
+  "application/x-npz": { format: "npz", ending: ".npz" },
+} as const;

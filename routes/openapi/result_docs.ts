@@ -14,7 +14,7 @@ export const RANGE_HEADERS = [
 
 export const PARTIAL: ResponseDoc = {
   description: "The range",
-  content: { "application/octet-stream": { schema: BINARY } },
+  content: { "*/*": { schema: BINARY } },
   headers: ["Content-Range", "Accept-Ranges", "Content-Disposition", "ETag", "Cache-Control"],
 };
 

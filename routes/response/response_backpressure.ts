@@ -9,7 +9,11 @@ const SMALL_BYTES = 65_536;
  * has gone. Throws `busy` (503) where they do not fit, and the reason of the signal where the request has ended.
  */
 export function holdResponse(c: AppContext, value: ResultTree): void {
-  const bytes = bytesIn(value);
+  holdBytes(c, bytesIn(value));
+}
+
+/** The same for so many bytes. */
+export function holdBytes(c: AppContext, bytes: number): void {
   if (bytes <= SMALL_BYTES || !c.env?.onResponseEnd) return;
   c.get("signal").throwIfAborted();
   const lease = c.get("unread")(c.get("callerId"));

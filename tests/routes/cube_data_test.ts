@@ -82,3 +82,27 @@ Deno.test("a cube is renamed, only as it was seen where that is asked for", asyn
   await app.problem(404, "/v1/cubes/cube_nothing", rename({ name: "a" }));
   assertEquals((await (await app.request(path)).json()).name, "Film 2");
 });
+
+Deno.test("the cube as it is used comes in the form that is asked for, under its name, in ranges", async () => {
+  const app = testApp();
+  const { id } = await upload(app, "?name=film.npy");
+  const get = (headers: Record<string, string>) => app.request(`/v1/cubes/${id}/values`, { headers });
+  const names: Record<string, string> = {
+    "*/*": "film.h5",
+    "application/x-npz": "film.npz",
+    "application/x-npy": "film.npy",
+  };
+  for (const [accept, name] of Object.entries(names)) {
+    const response = await get({ Accept: accept });
+    assertEquals(response.headers.get("content-disposition"), `attachment; filename="${name}"`);
+    await response.body?.cancel();
+  }
+  const range = await get({ Accept: "application/x-npy", Range: "bytes=128-135" });
+  assertEquals([range.status, new Float32Array(await range.arrayBuffer())], [206, Float32Array.of(0, 1)]);
+  const tag = range.headers.get("etag")!;
+  assertEquals((await get({ Accept: "application/x-npy", "If-None-Match": tag })).status, 304);
+  assertEquals(
+    (await app.problem(406, `/v1/cubes/${id}/values`, { headers: { Accept: "text/html" } })).code,
+    "not_acceptable",
+  );
+});

@@ -15,14 +15,19 @@ export interface DecodeNpyOptions {
 
 /** An array as an NPY file of version 1.0, C order, little-endian: its head and the array's own bytes, not copied. */
 export function npyPieces(array: NdArray): [head: Uint8Array<ArrayBuffer>, data: Uint8Array<ArrayBuffer>] {
+  const { buffer, byteOffset, byteLength } = array.data;
+  return [npyHead(array), new Uint8Array(buffer as ArrayBuffer, byteOffset, byteLength)];
+}
+
+/** What stands before an array's own bytes. */
+export function npyHead(array: Pick<NdArray, "dtype" | "shape">): Uint8Array<ArrayBuffer> {
   const shape = array.shape.length === 1 ? `(${array.shape[0]},)` : `(${array.shape.join(", ")})`;
   const dict = `{'descr': '${DESCR[array.dtype]}', 'fortran_order': False, 'shape': ${shape}, }`;
   const length = Math.ceil((10 + dict.length + 1) / ALIGNMENT) * ALIGNMENT;
   const head = new Uint8Array(length);
   head.set([0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59, 1, 0, (length - 10) & 255, (length - 10) >> 8]);
   head.set(new TextEncoder().encode(dict.padEnd(length - 11) + "\n"), 10);
-  const { buffer, byteOffset, byteLength } = array.data;
-  return [head, new Uint8Array(buffer as ArrayBuffer, byteOffset, byteLength)];
+  return head;
 }
 
 /** `npyPieces` as one run of bytes. */

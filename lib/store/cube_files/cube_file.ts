@@ -15,6 +15,12 @@ export interface CubeFileOptions {
   cacheBytes?: number;
 }
 
+/** A cube in files, and what only its files know. */
+export interface StoredCubeReader extends CubeReader {
+  meta: CubeFile;
+  hasMask: boolean;
+}
+
 /**
  * Creates the files of a cube in a folder that is there. Rows are written once, in order; then maps may be read and
  * repaired; `finish` makes it whole. Memory stays below one row of tiles (64 MiB, or one row of the cube) plus what
@@ -33,7 +39,7 @@ export function createCubeFile(folder: string, shape: readonly [number, number, 
  * Opens a stored cube. Throws `cube_damaged` (internal) when `cube.json` is not what was written or a file has
  * another size than the shape demands.
  */
-export function openCubeFile(folder: string, options: CubeFileOptions = {}): CubeReader & { meta: CubeFile } {
+export function openCubeFile(folder: string, options: CubeFileOptions = {}): StoredCubeReader {
   const meta = readCubeJson(folder);
   const [rows, cols, points] = meta.shape;
   const layout: TileLayout = { shape: meta.shape, ...meta.layout };
@@ -52,10 +58,11 @@ function cubeReader(
   meta: CubeFile,
   values: TiledFile<Float32Array>,
   mask: TiledFile<Uint8Array> | undefined,
-): CubeReader & { meta: CubeFile } {
+): StoredCubeReader {
   const { shape, axes, quantity, unit, maps } = meta;
   return {
     meta,
+    hasMask: mask !== undefined,
     shape,
     axes,
     quantity,

@@ -1,12 +1,12 @@
-import type { CubeReader } from "../../cube/cube.ts";
+import type { StoredCubeReader } from "../cube_files/cube_file.ts";
 
 /** Keeps the few cube files in use open; the least recently used one is closed for the next. */
 export class OpenCubeFiles {
-  readonly #readers = new Map<string, CubeReader>();
+  readonly #readers = new Map<string, StoredCubeReader>();
 
-  constructor(private readonly open: (id: string) => CubeReader, private readonly limit: number) {}
+  constructor(private readonly open: (id: string) => StoredCubeReader, private readonly limit: number) {}
 
-  get(id: string): CubeReader {
+  get(id: string): StoredCubeReader {
     const reader = this.#readers.get(id) ?? this.open(id);
     this.#readers.delete(id);
     this.#readers.set(id, reader);

@@ -154,8 +154,9 @@ export class SqliteCubeStore implements CubeStore {
   // deno-lint-ignore require-await
   async open(id: string): Promise<CubeParts> {
     this.#require(id);
-    const { shape, axes, quantity, unit, imageNames } = this.#open.get(id);
-    const parts = { shape, axes, quantity, unit, imageNames };
+    const { shape, axes, quantity, unit, imageNames, meta, hasMask } = this.#open.get(id);
+    const tile = { rows: meta.layout.tileRows, cols: meta.layout.tileCols };
+    const parts = { shape, axes, quantity, unit, imageNames, tile, hasMask };
     // Between two reads the file may have been closed for another cube, or removed.
     const reader = () => {
       this.#require(id);
@@ -167,6 +168,10 @@ export class SqliteCubeStore implements CubeStore {
       readMap: async (step) => reader().readMap(step),
       // deno-lint-ignore require-await
       readSpectra: async (row, col, count) => reader().readBlock({ row, col, rows: 1, cols: count }),
+      // deno-lint-ignore require-await
+      readBlock: async (region) => reader().readBlock(region),
+      // deno-lint-ignore require-await
+      readMask: async (region) => reader().readMask(region),
       // deno-lint-ignore require-await
       readImage: async (name) => reader().readImage(name),
     };

@@ -1,6 +1,7 @@
 import type { Axis } from "../../schemas/cube.ts";
 import type { ImageChannel } from "../../cube/cube.ts";
 import type { CubeRecord } from "../../schemas/cube.ts";
+import type { Region } from "../../schemas/job.ts";
 import type { Listing, ListingRequest } from "../paging.ts";
 
 /** Number and size of stored cubes. */
@@ -32,10 +33,18 @@ export interface CubeParts {
   readonly quantity: string;
   readonly unit: string;
   readonly imageNames: readonly string[];
+  /** Pixels that lie together: reading whole rows of such tiles costs least. */
+  readonly tile: { readonly rows: number; readonly cols: number };
+  /** Whether any value was repaired. */
+  readonly hasMask: boolean;
   /** rows x cols at one step of the spectral axis */
   readMap(step: number): Promise<Float32Array>;
   /** count x points: the spectra of `count` pixels from (row, col) on in one row */
   readSpectra(row: number, col: number, count: number): Promise<Float32Array>;
+  /** rows x cols x points of the region */
+  readBlock(region: Region): Promise<Float32Array>;
+  /** As `readBlock`: 1 where a value was repaired. */
+  readMask(region: Region): Promise<Uint8Array>;
   /** A separate image channel, or undefined. */
   readImage(name: string): Promise<ImageChannel | undefined>;
 }

@@ -1,7 +1,7 @@
 import { conflict, LoopscopeError, missing, unprocessable } from "../../../lib/base/errors.ts";
 import { newId } from "../../../lib/base/ids.ts";
 import { type NdArray, ndArray, type ResultTree, sizeOf } from "../../../lib/base/nd_array.ts";
-import { decodeNpy } from "../../../lib/formats/numpy/npy.ts";
+import { decodeNpy, encodeNpy } from "../../../lib/formats/numpy/npy.ts";
 import { bytesSource } from "../../../lib/base/byte_source.ts";
 import type { CubeRecord } from "../../../lib/schemas/cube.ts";
 import type { JobRecord } from "../../../lib/schemas/job.ts";
@@ -82,6 +82,7 @@ function arrayCubes(): CubeService & { stored: Map<string, StoredCube> } {
       const { file } = find(id);
       return file ? Promise.resolve(bytesSource(file)) : Promise.reject(missing("file_not_kept", "Not kept"));
     },
+    values: (id) => Promise.resolve({ source: bytesSource(encodeNpy(find(id).array)), heldBytes: 0 }),
     // deno-lint-ignore require-await
     remove: async (id) => void stored.delete(find(id).record.id),
     map: (id, { index = 0 }) => Promise.resolve(mapAt(find(id).array, index)),
