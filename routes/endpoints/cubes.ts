@@ -202,12 +202,16 @@ async function cubeView(
   id: string,
   view: () => ReturnType<AppDeps["services"]["cubes"]["map"]>,
 ): Promise<Response> {
-  const { sha256 } = await services.cubes.get(id);
+  const { sha256, name, axes } = await services.cubes.get(id);
   const type = resultTypeOf(c.req.header("accept"));
   const headers = cacheHeaders(tagOf(c.req.url, sha256, type, settings.version), "immutable");
   const known = notModified(c, headers);
   if (known && c.req.header("if-none-match") !== "*") return known; // a tag was only ever given for something that exists
   const value = await view();
   holdResponse(c, value);
-  return known ?? renderResult(type, value, { headers, main: "values" });
+  return known ?? renderResult(type, value, {
+    headers,
+    main: "values",
+    origin: { attributes: { cube: id, cube_name: name, cube_sha256: sha256 }, axes },
+  });
 }

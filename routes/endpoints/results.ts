@@ -3,6 +3,7 @@ import { appliedParamsSchema, idParamsSchema } from "../../lib/schemas/paths.ts"
 import { cubeResultQuerySchemas, modelResultQuerySchemas } from "../../lib/schemas/queries.ts";
 import type { ComponentName } from "../../lib/schemas/openapi.ts";
 import type { CubeResultName, ModelResultName, Outcome } from "../../lib/service/services.ts";
+import type { ResultOrigin } from "../../lib/formats/hdf5/writer/result_plan.ts";
 import { cacheHeaders, notModified } from "../response/conditional.ts";
 import type { AppContext, AppDeps } from "../context.ts";
 import { type App, declare } from "../openapi/declare_route.ts";
@@ -127,7 +128,7 @@ export function mountResults(app: App, deps: AppDeps): void {
       errors: [404, 406],
     }, ({ c, params, query, caller }) => {
       const ask = (waitMs: number) => results.ofCube(result, params.id, query, waitMs, caller);
-      return renderOutcome(c, deps, { ask, main, version: undefined });
+      return renderOutcome(c, deps, { ask, main, version: undefined, origin: { result, cube: params.id, query } });
     });
   }
   for (const { result, schema, path, summary, main } of MODEL_RESULTS) {
@@ -144,7 +145,7 @@ export function mountResults(app: App, deps: AppDeps): void {
       errors: [404, 406],
     }, ({ c, params: { name, version, cube }, query, caller }) => {
       const ask = (waitMs: number) => results.ofModel(result, { name, version }, cube, query, waitMs, caller);
-      return renderOutcome(c, deps, { ask, main, version });
+      return renderOutcome(c, deps, { ask, main, version, origin: { result, cube, query, model: name } });
     });
   }
 }
@@ -154,9 +155,12 @@ interface Asked {
   main: string;
   /** As in the URL: an alias may point to another version later. */
   version: string | undefined;
+  origin: { result: string; cube: string; query: Record<string, unknown>; model?: string };
 }
 
-async function renderOutcome(c: AppContext, { settings }: AppDeps, { ask, main, version }: Asked): Promise<Response> {
+async function renderOutcome(c: AppContext, deps: AppDeps, asked: Asked): Promise<Response> {
+  const { settings } = deps;
+  const { ask, main, version } = asked;
   const type = resultTypeOf(c.req.header("accept"));
   const preferredMs = preferredWaitMs(c, settings.maxWaitMs);
   const outcome = await ask(preferredMs ?? settings.resultWaitMs);
@@ -176,5 +180,17 @@ async function renderOutcome(c: AppContext, { settings }: AppDeps, { ask, main, 
   const known = notModified(c, headers);
   if (known) return known;
   holdResponse(c, outcome.value);
-  return renderResult(type, outcome.value, { headers, main });
+  const origin = type === "application/x-hdf5" ? await originOf(deps, asked) : undefined;
+  return renderResult(type, outcome.value, { headers, main, origin });
+}
+
+/** What an HDF5 file says: the model, the cube with its axes, and the parameters. */
+async function originOf({ services, settings }: AppDeps, { origin, version }: Asked): Promise<ResultOrigin> {
+  const { result, cube: id, query, model } = origin;
+  const cube = await services.cubes.get(id);
+  const about = { result, parameters: JSON.stringify(query), cube: id, cube_name: cube.name, cube_sha256: cube.sha256 };
+  const of = { quantity: cube.quantity, unit: cube.unit, loopscope: settings.version };
+  if (model === undefined) return { attributes: { ...about, ...of }, axes: cube.axes };
+  const { version: number } = await services.models.version(model, version!);
+  return { attributes: { ...about, ...of, model, version: number }, axes: cube.axes };
 }

@@ -31,6 +31,8 @@ export function arrayResponses(description: string, name: ComponentName) {
     "application/x-npy": { schema: BINARY },
     "application/x-npz": { schema: BINARY },
     "application/octet-stream": { schema: BINARY },
+    "application/x-hdf5": { schema: BINARY },
+    "text/csv": { schema: { type: "string" } },
   };
   const response: ResponseDoc = { description, content, headers: ["X-Shape", "X-Dtype"] };
   return { 200: response, 304: NOT_MODIFIED };

@@ -1,13 +1,20 @@
+import { type ResultOrigin, resultPlan } from "../../lib/formats/hdf5/writer/result_plan.ts";
+import { writeHdf5 } from "../../lib/formats/hdf5/writer/write_hdf5.ts";
 import { npyPieces } from "../../lib/formats/numpy/npy.ts";
 import { npzPieces } from "../../lib/formats/numpy/npz.ts";
 import { LoopscopeError } from "../../lib/base/errors.ts";
 import { isNdArray, type NdArray, ndArray, type ResultTree } from "../../lib/base/nd_array.ts";
+import { arraysOf } from "./arrays_of.ts";
 import { bytesResponse } from "./bytes_response.ts";
+import { csvPieces } from "./csv_pieces.ts";
 import { jsonPieces } from "./json_pieces.ts";
 import { negotiate } from "./negotiate.ts";
 import { streamText } from "./stream_text.ts";
 
-const TYPES = ["application/json", "application/x-npy", "application/x-npz", "application/octet-stream"] as const;
+const TYPES = [
+  ...["application/json", "application/x-npy", "application/x-npz", "application/octet-stream"] as const,
+  ...["application/x-hdf5", "text/csv"] as const,
+];
 export type ResultType = (typeof TYPES)[number];
 
 export interface RenderOptions {
@@ -15,6 +22,8 @@ export interface RenderOptions {
   headers?: Record<string, string>;
   /** Path, such as `values`, of the array that is sent where the client asks for a single array. */
   main?: string;
+  /** What an HDF5 file says of the result. */
+  origin?: ResultOrigin;
 }
 
 /** The media type that the client asks for; throws 406 where it is not available. */
@@ -22,7 +31,7 @@ export function resultTypeOf(accept: string | undefined): ResultType {
   return negotiate(accept, TYPES);
 }
 
-/** Renders a result as JSON, one array of it as NPY or raw float32, or all arrays as NPZ. */
+/** Renders a result as JSON, one array of it as NPY or raw float32, all of it as NPZ or HDF5, or a table as CSV. */
 export function renderResult(type: ResultType, value: ResultTree, options: RenderOptions = {}): Response {
   const headers = { ...options.headers, "Content-Type": type, "Vary": "Accept" };
   const respond = (body: Uint8Array<ArrayBuffer> | ReadableStream, more: Record<string, string> = {}) => {
@@ -32,22 +41,18 @@ export function renderResult(type: ResultType, value: ResultTree, options: Rende
   const respondBytes = (pieces: Uint8Array<ArrayBuffer>[], more: Record<string, string> = {}) =>
     bytesResponse(pieces, { ...headers, ...more }, options.status);
   if (type === "application/json") return respond(streamText(jsonPieces(value)));
+  if (type === "text/csv") return respond(streamText(csvPieces(value)), { "Content-Type": "text/csv; charset=utf-8" });
+  if (type === "application/x-hdf5") {
+    const file = writeHdf5(resultPlan(value, options.origin ?? { attributes: {} }));
+    const length = { "Content-Length": String(file.sizeBytes) };
+    return respond(ReadableStream.from(file.read(0, file.sizeBytes)), length);
+  }
   if (type === "application/x-npz") return respondBytes(npzPieces(collectForNpz(value)));
   const array = mainArray(value, options.main);
   if (type === "application/x-npy") return respondBytes(npyPieces(array));
   const float32 = array.data instanceof Float32Array ? array.data : Float32Array.from(array.data);
   const bytes = new Uint8Array(float32.buffer as ArrayBuffer, float32.byteOffset, float32.byteLength);
   return respondBytes([bytes], { "X-Shape": array.shape.join(","), "X-Dtype": "float32" });
-}
-
-/** All arrays of a result by dotted path; lists of numbers count as arrays. */
-export function arraysOf(value: ResultTree, path = ""): [path: string, array: NdArray][] {
-  if (isNdArray(value)) return [[path || "values", value]];
-  if (typeof value !== "object" || value === null) return [];
-  if (Array.isArray(value) && value.length > 0 && value.every((entry) => typeof entry === "number")) {
-    return [[path || "values", ndArray(Float64Array.from(value as number[]), [value.length])]];
-  }
-  return Object.entries(value).flatMap(([key, entry]) => arraysOf(entry, path ? `${path}.${key}` : key));
 }
 
 function mainArray(value: ResultTree, main: string | undefined): NdArray {

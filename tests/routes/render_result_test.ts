@@ -2,7 +2,8 @@ import fc from "fast-check";
 import { decodeNpy } from "../../lib/formats/numpy/npy.ts";
 import { ndArray, type ResultTree } from "../../lib/base/nd_array.ts";
 import { assert, assertEquals } from "../support/assert.ts";
-import { arraysOf, renderResult } from "../../routes/response/render_result.ts";
+import { arraysOf } from "../../routes/response/arrays_of.ts";
+import { renderResult } from "../../routes/response/render_result.ts";
 
 const json = async (value: ResultTree) => await renderResult("application/json", value).json();
 
