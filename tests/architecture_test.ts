@@ -70,7 +70,7 @@ const PARTS: Readonly<Record<string, Readonly<Record<string, string[]>>>> = {
     "finish_training.ts": ["artifact", "baselines", "robust", "evaluation"],
     artifact: [],
     baselines: [],
-    robust: ["artifact", "baselines"],
+    robust: ["artifact", "baselines", "evaluation"],
     evaluation: ["baselines"],
     inference: ["artifact", "evaluation"],
   },

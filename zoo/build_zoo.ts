@@ -1,5 +1,5 @@
 /**
- * Trains the models that ship with the service and writes their artifacts: `deno task zoo [--rescore] [NAME…]`. The
+ * Trains the models that ship with the service and writes their artifacts: `deno task zoo [--rescore] [NAME[@VERSION]…]`. The
  * measured film is read from ../shared/data (public, see the card); without that folder its models are left as they are.
  * `--rescore` keeps the weights and rewrites scores, check and card, for when only the evaluation has changed.
  */
@@ -12,6 +12,7 @@ import { writeNsid } from "../lib/formats/hdf5/dialects/write_nsid.ts";
 import { ingestCube } from "../lib/jobs/ingest/ingest_cube.ts";
 import { ingestOptionsSchema } from "../lib/schemas/cube.ts";
 import { trainRequestSchema } from "../lib/schemas/job.ts";
+import { withRecipeDefaults } from "../lib/schemas/recipe.ts";
 import { openCubeFile } from "../lib/store/cube_files/cube_file.ts";
 import { readModelFiles } from "../lib/jobs/processes/read_model_files.ts";
 import { loadModel, type ModelFiles, type TrainedModel, writeArtifact } from "../lib/training/artifact/artifact.ts";
@@ -26,16 +27,22 @@ const MEASURED = new URL("../../shared/data/pto_beps_nsid.h5", import.meta.url);
 
 interface ZooModel {
   name: string;
+  version: number;
   direction: "im2spec" | "spec2im";
   source: "film" | "pto";
-  epochs: number;
+  /** What the request says besides; the rest is its recipe's default. */
+  options: Record<string, unknown>;
 }
 
+const ROBUST = { recipe: "robust", latent: 10, validation: "sides" };
+
 const MODELS: ZooModel[] = [
-  { name: "simulated-film-im2spec", direction: "im2spec", source: "film", epochs: 100 },
-  { name: "simulated-film-spec2im", direction: "spec2im", source: "film", epochs: 100 },
-  { name: "pto-beps-im2spec", direction: "im2spec", source: "pto", epochs: 60 },
-  { name: "pto-beps-spec2im", direction: "spec2im", source: "pto", epochs: 60 },
+  { name: "simulated-film-im2spec", version: 1, direction: "im2spec", source: "film", options: { epochs: 100 } },
+  { name: "simulated-film-spec2im", version: 1, direction: "spec2im", source: "film", options: { epochs: 100 } },
+  { name: "pto-beps-im2spec", version: 1, direction: "im2spec", source: "pto", options: { epochs: 60 } },
+  { name: "pto-beps-spec2im", version: 1, direction: "spec2im", source: "pto", options: { epochs: 60 } },
+  { name: "pto-beps-im2spec", version: 2, direction: "im2spec", source: "pto", options: ROBUST },
+  { name: "pto-beps-spec2im", version: 2, direction: "spec2im", source: "pto", options: ROBUST },
 ];
 
 const NOTES = {
@@ -63,22 +70,17 @@ async function openCube(source: ZooModel["source"], folder: string) {
 
 async function build(model: ZooModel, engine: Engine, folder: string, rescored: boolean): Promise<ModelFiles> {
   const { cube, cubeSha256 } = await openCube(model.source, folder);
-  const request = trainRequestSchema.parse({
-    kind: "train",
-    direction: model.direction,
-    cube: model.source,
-    epochs: model.epochs,
-    saveAs: model.name,
-    notes: NOTES[model.source],
-  });
+  const { direction, source, name, options } = model;
+  const body = { kind: "train", direction, cube: source, saveAs: name, notes: NOTES[source], ...options };
+  const request = trainRequestSchema.parse(withRecipeDefaults(body));
   const cubeName = model.source === "pto" ? "BEPS_PTO_50x50" : "Simulated ferroelectric film";
   const signal = new AbortController().signal;
   const input = { cube, request, cubeName, cubeSha256, engine, signal, nowMs: () => performance.now() };
-  const trained = rescored ? await rescore(model.name, input) : await train(model.name, input);
+  const trained = rescored ? await rescore(model, input) : await train(model.name, input);
   cube.close();
   console.log(model.name, JSON.stringify(trained.manifest.scores?.test), trained.manifest.scores?.verdict);
   // The last epoch's weights are left out of the repository: the best epoch's are what predicts.
-  const identity = { name: model.name, version: 1, createdAt: toTimestamp(systemClock.nowMs()) };
+  const identity = { name: model.name, version: model.version, createdAt: toTimestamp(systemClock.nowMs()) };
   return await writeArtifact({ ...trained, last: undefined }, identity);
 }
 
@@ -91,9 +93,9 @@ async function train(name: string, input: TrainInput): Promise<TrainedModel> {
   }
 }
 
-/** The shipped weights evaluated again, as if their training had just ended. */
-async function rescore(name: string, input: TrainInput): Promise<TrainedModel> {
-  const { manifest, network, state } = await loadModel(await readModelFiles(new URL(`${name}/1/`, ZOO)));
+/** The shipped weights evaluated again, as if their training had just ended; of the published recipe only. */
+async function rescore({ name, version }: ZooModel, input: TrainInput): Promise<TrainedModel> {
+  const { manifest, network, state } = await loadModel(await readModelFiles(new URL(`${name}/${version}/`, ZOO)));
   const { training, scaler } = manifest;
   if (!training || training.cubeSha256 !== input.cubeSha256) console.log(`${name}: was trained on another file`);
   const history = training!.history;
@@ -114,24 +116,27 @@ function logEpoch(name: string, event: { epoch: number; epochs: number; trainLos
   console.log(`${name}: epoch ${event.epoch} of ${event.epochs}, ${losses}`);
 }
 
-async function write(name: string, files: ModelFiles): Promise<void> {
+async function write({ name, version }: ZooModel, files: ModelFiles): Promise<void> {
   // A model that does not pass its own check on the oracle does not ship.
   await loadModel(files, openReferenceEngine());
-  const folder = new URL(`${name}/1/`, ZOO);
+  const folder = new URL(`${name}/${version}/`, ZOO);
   await Deno.mkdir(folder, { recursive: true });
   for (const [file, bytes] of files) await Deno.writeFile(new URL(file, folder), bytes);
 }
 
 const names = Deno.args.filter((arg) => !arg.startsWith("--"));
 const rescored = Deno.args.includes("--rescore");
-const wanted = names.length > 0 ? MODELS.filter((model) => names.includes(model.name)) : MODELS;
+const named = (model: ZooModel) => [model.name, `${model.name}@${model.version}`].some((name) => names.includes(name));
+const wanted = MODELS.filter((model) =>
+  (names.length === 0 || named(model)) && !(rescored && model.options.recipe === "robust")
+);
 const engine = await openWasmEngine({ threads: Math.min(2, navigator.hardwareConcurrency) });
 const folder = await Deno.makeTempDir();
 try {
   for (const model of wanted) {
     if (model.source === "pto" && !await exists(MEASURED)) {
       console.log(`${model.name}: left as it is, ${MEASURED.pathname} is absent`);
-    } else await write(model.name, await build(model, engine, folder, rescored));
+    } else await write(model, await build(model, engine, folder, rescored));
   }
 } finally {
   await Deno.writeTextFile(new URL("SHA256SUMS", ZOO), await sumsOfZoo());

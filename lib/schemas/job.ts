@@ -37,7 +37,7 @@ export const trainRequestSchema = z.object({
   schedule: z.enum(["constant", "cosine"]).default("constant"),
   /**
    * Deviation of the noise that is added to each input of a mini-batch, in standardised units. Default: none, or for
-   * `robust` what spatial folds inside the training part choose.
+   * `robust` what spatial folds inside the training part choose (0.2 or 0.5).
    */
   inputNoise: z.number().min(0).max(5).optional(),
   seed: z.int().min(0).max(0xffffffff).default(1),

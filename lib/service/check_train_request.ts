@@ -7,6 +7,7 @@ import type { TrainRequest } from "../schemas/job.ts";
 import type { ModelManifest } from "../schemas/model.ts";
 import { networkOptionsOf } from "../training/network_options.ts";
 import { calibrationRegion } from "../training/calibration_region.ts";
+import { holdsOut } from "../training/training_data.ts";
 import { seenRegions } from "../training/evaluation/seen_regions.ts";
 
 /** What one training job may hold: its patches and spectra, and the activations of one mini-batch. */
@@ -28,7 +29,7 @@ export function checkTrainRequest(request: TrainRequest, cube: CubeRecord, from:
     ? seenRegions(from, { ...cube, cubeSha256: cube.sha256, preparation: preparationOf(cube.provenance) }, window)
     : [];
   const split = splitPixels(cube.shape, window, request.region, seen);
-  if (request.members > 1) {
+  if (holdsOut(request)) {
     const [rows, cols] = cube.shape;
     splitPixels(cube.shape, window, calibrationRegion(split, rows, cols, window).train, seen);
   }

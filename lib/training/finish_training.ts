@@ -19,7 +19,7 @@ import { principalLatents } from "./robust/principal_latents.ts";
 import { predictAll } from "./session_loss.ts";
 import { seenRegions } from "./evaluation/seen_regions.ts";
 import { thinPairs } from "./take_pairs.ts";
-import type { PairSet, TrainingData } from "./training_data.ts";
+import { holdsOut, type PairSet, type TrainingData } from "./training_data.ts";
 
 interface Context {
   cube: CubeReader;
@@ -40,6 +40,8 @@ interface Results {
   seconds: () => number;
   /** What spatial folds chose for a `robust` training. */
   choice?: FoldChoice;
+  /** Of an ensemble that was calibrated by folds. */
+  spreadFactor?: number;
 }
 
 const MOST_TRAIN_PIXELS = 2048;
@@ -64,8 +66,8 @@ export async function finishTraining(context: Context, results: Results): Promis
   const outputs = (pairs: PairSet) => memberOutputs(engine, network, states, pairs, pause);
   const train = await outputs(trainPairs);
   const test = meanAndSpread((await outputs(data.test)).outputs);
-  const calibrated = request.members > 1 ? meanAndSpread((await outputs(data.calibration)).outputs) : undefined;
-  const spreadFactor = calibrated && calibrateSpread(calibrated, data.calibration.target_NO);
+  const calibrated = holdsOut(request) ? meanAndSpread((await outputs(data.calibration)).outputs) : undefined;
+  const spreadFactor = calibrated ? calibrateSpread(calibrated, data.calibration.target_NO) : results.spreadFactor;
   const coverage = spreadFactor === undefined ? undefined : coverageOf(test, data.test.target_NO, spreadFactor);
   const baselines = await predictBaselines(data.train, data.test, {
     cols: cube.shape[1],

@@ -22,7 +22,7 @@ import { createPause } from "./pause.ts";
 import { chosenRidge } from "./baselines/baselines.ts";
 import type { LinearModel } from "./baselines/ridge.ts";
 import { ridgeLoss } from "./baselines/ridge_loss.ts";
-import { choiceOf, foldTrainings } from "./robust/choose_by_folds.ts";
+import { choiceOf, foldSpreadFactor, foldTrainings } from "./robust/choose_by_folds.ts";
 import { networkOptionsOf } from "./network_options.ts";
 import { robustStart } from "./robust/robust_start.ts";
 import { sideRanges } from "./evaluation/side_ranges.ts";
@@ -137,12 +137,15 @@ async function* trainSplit(
   const pause = createPause(input.signal, nowMs, undefined, input.yieldToPredictions);
   const ridge = await chosenRidge(data.train, { cols: cube.shape[1], window: request.window, pause });
   const folds = [...begun.folds ?? []];
-  if (request.recipe === "robust" && !from && request.inputNoise === undefined) {
+  if (request.recipe === "robust" && !from) {
     yield* chooseByFolds(input, { network, data, begun, seconds, sides }, folds);
   }
   const choice = choiceOf(folds);
   const done = yield* trainMembers(input, { network, data, begun, seconds, ridge, folds, sides });
-  return await finishTraining(input, { network, data, done, seconds, choice });
+  const spreadFactor = choice && request.members > 1
+    ? await foldSpreadFactor({ ...input, network, seed: request.seed, data, cols: cube.shape[1] }, choice)
+    : from?.manifest.spreadFactor;
+  return await finishTraining(input, { network, data, done, seconds, choice, spreadFactor });
 }
 
 interface Preparations {

@@ -47,7 +47,7 @@ export interface TrainingData {
   guard: PairSet;
   /** 1 where a guard target may be looked at, 0 where it is also part of a test target; N x output size. */
   guardWeight_NO: Float32Array;
-  /** Block of the asked region on which an ensemble's spread is calibrated; empty for a single member. */
+  /** Block of the asked region on which an ensemble's spread is calibrated; empty unless `holdsOut`. */
   calibration: PairSet;
 }
 
@@ -69,7 +69,8 @@ export function buildTrainingData(cube: CubeReader, request: TrainRequest, from?
   const { image_HW, choice } = imageSide(cube, unsaid && from?.image || request);
   const seen = from?.seen ?? [];
   const asked = splitPixels(cube.shape, window, request.region, seen);
-  const split = request.members > 1
+  const isHeldOut = holdsOut(request);
+  const split = isHeldOut
     ? splitPixels(cube.shape, window, calibrationRegion(asked, rows, cols, window).train, seen)
     : asked;
   const raw = (pixels: Int32Array) => {
@@ -83,9 +84,8 @@ export function buildTrainingData(cube: CubeReader, request: TrainRequest, from?
   const [trainable, testable] = [measured(split.train), measured(asked.test)];
   checkMeasured("training", trainable, SMALLEST_TRAIN);
   checkMeasured("test", testable, SMALLEST_TEST);
-  const isEnsemble = request.members > 1;
-  const calibration = isEnsemble ? measured(calibrationPixels(asked, split, rows, cols, window)) : new Int32Array();
-  if (isEnsemble) checkMeasured("calibration", calibration, 1);
+  const calibration = isHeldOut ? measured(calibrationPixels(asked, split, rows, cols, window)) : new Int32Array();
+  if (isHeldOut) checkMeasured("calibration", calibration, 1);
   const trainPixels = thin(trainable, Math.floor(MAX_TRAIN_BYTES / 4 / (inputSize + outputSize)));
   const [trainInput, trainTarget] = raw(trainPixels);
   const used = from?.scaler ?? fitScaler(trainInput, trainTarget, points, request);
@@ -108,6 +108,11 @@ export function buildTrainingData(cube: CubeReader, request: TrainRequest, from?
     guardWeight_NO: guardWeights(guard.pixels, asked, cols, request, outputSize),
     calibration: pairs(calibration),
   };
+}
+
+/** Whether a block of the region is kept from an ensemble's training; a `robust` one is calibrated by folds, once. */
+export function holdsOut({ members, recipe }: TrainRequest): boolean {
+  return members > 1 && recipe === "published";
 }
 
 function checkMeasured(part: string, pixels: Int32Array, least: number): void {

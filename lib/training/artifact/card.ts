@@ -57,10 +57,10 @@ function trainingSection({ training, members, network }: ModelManifest): string 
   ];
   if (members) {
     lines.push(
-      `- Ensemble of ${
-        members.length + 1
-      } seeds; predictions are their mean. A stripe of the asked region, a guard band ` +
-        `away from the training pixels, was held out to calibrate their spread`,
+      `- Ensemble of ${members.length + 1} seeds; predictions are their mean. ` +
+        (network.recipe === "robust"
+          ? "Their spread was calibrated on spatial folds inside the training part"
+          : "A stripe of the asked region, a guard band away from the training pixels, was held out to calibrate their spread"),
     );
   }
   return `## Training\n\n${lines.join("\n")}`;

@@ -2,13 +2,16 @@ import type { NetworkState } from "../../compute/engine.ts";
 import type { FoldSums } from "../artifact/checkpoint.ts";
 import { columnMeans } from "../baselines/ridge.ts";
 import { chosenRidge } from "../baselines/baselines.ts";
+import type { LinearModel } from "../baselines/ridge.ts";
+import { calibrateSpread, meanAndSpread } from "../evaluation/ensemble.ts";
 import { spatialFolds } from "../baselines/spatial_folds.ts";
 import { mixSeed } from "../epoch_batches.ts";
-import { createPause } from "../pause.ts";
+import { createPause, type Pause } from "../pause.ts";
 import { robustStart } from "./robust_start.ts";
 import { predictAll } from "../session_loss.ts";
 import { takePairs, thinPairs } from "../take_pairs.ts";
 import { type MemberInput, trainMember } from "../train_member.ts";
+import type { PairSet } from "../training_data.ts";
 
 export interface FoldChoice {
   inputNoise: number;
@@ -28,43 +31,88 @@ const LEAST_R2 = 0.01;
 const LEAST_SLOPE = 1e-3;
 const MOST_FIT_PIXELS = 8192, MOST_SCORE_PIXELS = 4096;
 
+type FoldInput = Omit<MemberInput, "start"> & { cols: number };
+
 /**
- * Trains a `robust` network for each input noise and spatial fold of the training part that `known` lacks, and yields how
- * well it predicts the fold. Nothing outside the training part is looked at.
+ * Trains a `robust` network for each input noise (the request's, where it names one) and spatial fold of the training part
+ * that `known` lacks, and yields how well it predicts the fold. Nothing outside the training part is looked at.
  */
-export async function* foldTrainings(
-  input: Omit<MemberInput, "start"> & { cols: number },
-  known: readonly FoldSums[],
-): AsyncGenerator<FoldSums, void> {
-  const { data, network, engine, request, cols, signal, nowMs } = input;
-  const pause = createPause(signal, nowMs, undefined, input.yieldToPredictions);
+export async function* foldTrainings(input: FoldInput, known: readonly FoldSums[]): AsyncGenerator<FoldSums, void> {
+  const { inputNoise: asked } = input.request;
+  const noises = asked === undefined ? NOISES : [asked];
+  for await (const fold of foldsOf(input)) {
+    const mean_O = columnMeans(fold.fit.target_NO, fold.fit.pixels.length);
+    for (const inputNoise of noises) {
+      if (known.some((sums) => sums.fold === fold.index && sums.inputNoise === inputNoise)) continue;
+      const output_NO = await predictFold(input, fold, 0, inputNoise);
+      yield { inputNoise, fold: fold.index, ...sumsOf(output_NO, fold.score.target_NO, mean_O) };
+    }
+  }
+}
+
+/**
+ * The factor that turns the spread of an ensemble's members into a 90 % half-width: mean over the folds of what an ensemble
+ * trained without the fold needs there. No part of the region has to be held out for it. undefined without folds.
+ */
+export async function foldSpreadFactor(input: FoldInput, choice: FoldChoice): Promise<number | undefined> {
+  const factors: number[] = [];
+  for await (const fold of foldsOf(input)) {
+    const mean_O = columnMeans(fold.fit.target_NO, fold.fit.pixels.length);
+    const stretch = (value: number, at: number) => {
+      const mean = mean_O[at % mean_O.length];
+      return mean + choice.slope * (value - mean);
+    };
+    const outputs: Float32Array[] = [];
+    for (let member = 0; member < input.request.members; member++) {
+      outputs.push((await predictFold(input, fold, member, choice.inputNoise)).map(stretch));
+    }
+    factors.push(calibrateSpread(meanAndSpread(outputs), fold.score.target_NO));
+  }
+  return factors.length > 0 ? factors.reduce((sum, factor) => sum + factor / factors.length, 0) : undefined;
+}
+
+interface Fold {
+  index: number;
+  fit: PairSet;
+  score: PairSet;
+  ridge: LinearModel;
+}
+
+async function* foldsOf(input: FoldInput): AsyncGenerator<Fold, void> {
+  const { data, request, cols } = input;
   const folds = spatialFolds(data.train.pixels, cols, request.window, FOLDS);
-  for (const [fold, { fit: fitted, score: scored }] of folds.entries()) {
+  for (const [index, { fit: fitted, score: scored }] of folds.entries()) {
     const fit = thinPairs(takePairs(data.train, fitted), MOST_FIT_PIXELS);
     const score = thinPairs(takePairs(data.train, scored), MOST_SCORE_PIXELS);
     if (fit.pixels.length < 2) continue;
-    // The curves of test and guard losses are not looked at here.
-    const [test, guardWeight_NO] = [thinPairs(score, 1), new Float32Array(data.outputSize).fill(1)];
-    const few = { test, guard: test, guardWeight_NO };
-    const ridge = await chosenRidge(fit, { cols, window: request.window, pause });
-    for (const inputNoise of NOISES) {
-      if (known.some((sums) => sums.fold === fold && sums.inputNoise === inputNoise)) continue;
-      const seed = mixSeed(input.seed, -1 - fold);
-      const start = robustStart(network, seed, fit.input_NI, ridge);
-      const state = await lastState({ ...input, seed, start, data: { ...data, ...few, train: fit }, inputNoise });
-      const session = await engine.open(network, state);
-      try {
-        const { output_NO } = await predictAll(session, score.input_NI, data.inputSize, pause);
-        yield {
-          inputNoise,
-          fold,
-          ...sumsOf(output_NO, score.target_NO, columnMeans(fit.target_NO, fit.pixels.length)),
-        };
-      } finally {
-        await session.close();
-      }
-    }
+    yield { index, fit, score, ridge: await chosenRidge(fit, { cols, window: request.window, pause: pauseOf(input) }) };
   }
+}
+
+/** What a network that was trained without the fold predicts there. */
+async function predictFold(
+  input: FoldInput,
+  { index, fit, score, ridge }: Fold,
+  member: number,
+  inputNoise: number,
+): Promise<Float32Array> {
+  const { data, engine, network } = input;
+  const seed = mixSeed(input.seed, -1 - index - FOLDS * member);
+  // The curves of test and guard losses are not looked at here.
+  const [test, guardWeight_NO] = [thinPairs(score, 1), new Float32Array(data.outputSize).fill(1)];
+  const few = { ...data, train: fit, test, guard: test, guardWeight_NO };
+  const start = robustStart(network, seed, fit.input_NI, ridge);
+  const state = await lastState({ ...input, seed, start, data: few, inputNoise });
+  const session = await engine.open(network, state);
+  try {
+    return (await predictAll(session, score.input_NI, data.inputSize, pauseOf(input))).output_NO;
+  } finally {
+    await session.close();
+  }
+}
+
+function pauseOf({ signal, nowMs, yieldToPredictions }: FoldInput): Pause {
+  return createPause(signal, nowMs, undefined, yieldToPredictions);
 }
 
 /** The noise with the least error after stretching; undefined without folds. */
