@@ -15,6 +15,7 @@ import { MethodNotAllowed, problemResponse, statusOf } from "./errors.ts";
 import { mountInference } from "./endpoints/inference_v2.ts";
 import { mountJobs } from "./endpoints/jobs.ts";
 import { createMetrics } from "./middleware/metrics.ts";
+import { mountModelFiles } from "./endpoints/model_files.ts";
 import { mountModels } from "./endpoints/models.ts";
 import { observe } from "./middleware/observe.ts";
 import { mountPredictions } from "./endpoints/predictions.ts";
@@ -40,6 +41,7 @@ export function createApp(deps: AppDeps): App {
   mountJobs(app, deps);
   mountCubeData(app, deps);
   mountModels(app, deps);
+  mountModelFiles(app, deps);
   mountPredictions(app, deps);
   mountResults(app, deps);
   mountInference(app, deps);

@@ -73,6 +73,7 @@ const PARTS: Readonly<Record<string, Readonly<Record<string, string[]>>>> = {
     robust: ["artifact", "baselines", "evaluation"],
     evaluation: ["baselines"],
     inference: ["artifact", "evaluation"],
+    onnx: ["artifact"],
   },
   "lib/jobs/": {
     "compute_worker.ts": ["processes"],

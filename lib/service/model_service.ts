@@ -3,9 +3,12 @@ import { type Clock, toTimestamp } from "../base/clock.ts";
 import { LoopscopeError } from "../base/errors.ts";
 import { ndArray, type ResultTree } from "../base/nd_array.ts";
 import type { WorkerPool } from "../jobs/processes/worker_pool.ts";
+import { readModelFiles } from "../jobs/processes/read_model_files.ts";
 import { writeTrainedModel } from "../jobs/processes/trained_model_tree.ts";
 import type { StoredModel } from "../store/ports/model_store.ts";
 import type { Store } from "../store/ports/store.ts";
+import { loadModel } from "../training/artifact/artifact.ts";
+import { writeOnnx } from "../training/onnx/write_onnx.ts";
 import { submissionKey } from "./submission_key.ts";
 import type { ModelService, ModelSummary, Page, PageRequest } from "./services.ts";
 
@@ -13,10 +16,16 @@ export interface ModelServiceOptions {
   store: Store;
   compute: WorkerPool;
   clock: Clock;
+  /** Version of this program, for the files that it makes. */
+  producerVersion: string;
 }
 
+/** Models that came with the service are under its own licence; of others their data's owner decides. */
+const SHIPPED_LICENCE = "MIT";
+const UNKNOWN_LICENCE = "unknown";
+
 /** Models of the shipped zoo and of the data folder, as callers see them. */
-export function createModelService({ store, compute, clock }: ModelServiceOptions): ModelService {
+export function createModelService({ store, compute, clock, producerVersion }: ModelServiceOptions): ModelService {
   const { models } = store;
 
   async function summary({ name, versions, aliases, readOnly }: StoredModel): Promise<ModelSummary> {
@@ -62,6 +71,12 @@ export function createModelService({ store, compute, clock }: ModelServiceOption
     },
     weights: async (name, version) => await models.weights(name, await models.resolve(name, version)),
     card: async (name, version) => await models.card(name, await models.resolve(name, version)),
+    async onnx(name, version) {
+      const number = await models.resolve(name, version);
+      const { readOnly } = await models.version(name, number);
+      const loaded = await loadModel(await readModelFiles(await models.localFolder(name, number)));
+      return writeOnnx(loaded, { producerVersion, licence: readOnly ? SHIPPED_LICENCE : UNKNOWN_LICENCE });
+    },
     aliasTag,
     setAlias: (name, alias, version, { ifMatch, ifAbsent }) =>
       changeAlias(name, ifMatch, (ifRevision) => models.setAlias(name, alias, version, { ifRevision, ifAbsent })),

@@ -107,7 +107,7 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
       stopping: stopping.signal,
       checkWebhook: (url) => checkWebhook(url, settings.LOOPSCOPE_WEBHOOK_HOSTS),
     }),
-    models: createModelService({ store, compute, clock }),
+    models: createModelService({ store, compute, clock, producerVersion: version }),
     predictions: createPredictionService({ store, compute, local }),
     results,
     system: state,

@@ -135,6 +135,8 @@ export interface ModelService {
   version(name: string, version: string): Promise<ModelView>;
   weights(name: string, version: string): Promise<Uint8Array>;
   card(name: string, version: string): Promise<string>;
+  /** An ONNX file with the scaler inside, in pieces. */
+  onnx(name: string, version: string): Promise<Uint8Array<ArrayBuffer>[]>;
   /** The ETag of versions and aliases; a change of an alias demands it when `ifMatch` is given (else 412). */
   aliasTag(name: string): Promise<string>;
   /** With `ifAbsent` an alias that exists is not moved (412). */

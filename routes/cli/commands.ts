@@ -89,7 +89,14 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
     usage: "weights NAME[@VERSION] --out FILE.safetensors",
     words: 1,
     options: ["out"],
-    run: saveWeights,
+    run: (input) => saveModel(input, "weights", "safetensors"),
+  },
+  onnx: {
+    about: "a model for ONNX runtimes, with its scaler inside",
+    usage: "onnx NAME[@VERSION] --out FILE.onnx",
+    words: 1,
+    options: ["out"],
+    run: (input) => saveModel(input, "onnx", "onnx"),
   },
 };
 
@@ -240,9 +247,9 @@ async function exportResult(input: CommandInput): Promise<void> {
   await save(input, await client.result(`${pathOf(model)}/cubes/${cube}/${result}`, typeOf(options.out)));
 }
 
-async function saveWeights(input: CommandInput): Promise<void> {
-  if (!input.options.out) throw new Error("Wanted --out FILE.safetensors");
-  await save(input, await input.client.request(`${pathOf(input.words[0])}/weights`));
+async function saveModel(input: CommandInput, form: "weights" | "onnx", ending: string): Promise<void> {
+  if (!input.options.out) throw new Error(`Wanted --out FILE.${ending}`);
+  await save(input, await input.client.request(`${pathOf(input.words[0])}/${form}`));
 }
 
 async function save({ options, print }: CommandInput, answer: Response): Promise<void> {

@@ -18,12 +18,18 @@ Deno.test("models, versions, card and weights are read with strong tags", async 
   assertEquals(Array.from(await weights.bytes()), [1, 2, 3]);
   assertEquals(weights.headers.get("content-disposition"), 'attachment; filename="mean-1.safetensors"');
   assert.match(weights.headers.get("cache-control")!, /immutable/);
+  const onnx = await app.request("/v1/models/mean/versions/latest/onnx");
+  assertEquals([onnx.headers.get("content-disposition"), onnx.headers.get("content-length")], [
+    'attachment; filename="mean-1.onnx"',
+    "2",
+  ]);
+  assert.match(onnx.headers.get("cache-control")!, /max-age=0/);
   const card = await app.request("/v1/models/mean/versions/latest/card");
   assertEquals([card.headers.get("content-type"), await card.text()], [
     "text/markdown; charset=utf-8",
     "# Mean of a patch\n",
   ]);
-  for (const path of ["versions/1", "versions/1/weights", "versions/1/card"]) {
+  for (const path of ["versions/1", "versions/1/weights", "versions/1/onnx", "versions/1/card"]) {
     const { headers } = await app.request(`/v1/models/mean/${path}`);
     const again = await app.request(`/v1/models/mean/${path}`, { headers: { "If-None-Match": headers.get("etag")! } });
     assertEquals(again.status, 304);

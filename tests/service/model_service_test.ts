@@ -6,7 +6,12 @@ import { temporaryStore, testClock } from "../support/temporary_store.ts";
 
 Deno.test("the tag of a model changes with its aliases and its versions, and an old one changes nothing", async () => {
   await using store = await temporaryStore();
-  const service = createModelService({ store, compute: undefined as unknown as WorkerPool, clock: testClock() });
+  const service = createModelService({
+    store,
+    compute: undefined as unknown as WorkerPool,
+    clock: testClock(),
+    producerVersion: "0.0.0-test",
+  });
   const add = () => store.models.add("film", (folder, version) => writeModel(folder, "film", version));
   await add();
   const first = await service.aliasTag("film");

@@ -178,7 +178,7 @@ function FilesPanel({ model, summary, path }: { model: ModelView; summary: Model
     }
   };
   const base = `/v1/models/${encodeURIComponent(model.name)}`;
-  const download = async (what: "weights" | "card", ending: string) =>
+  const download = async (what: "weights" | "card" | "onnx", ending: string) =>
     save(await (await app.api.request(`${path}/${what}`)).blob(), `${model.name}-${model.version}.${ending}`);
   const send = (event: Event) => {
     event.preventDefault();
@@ -241,6 +241,7 @@ function FilesPanel({ model, summary, path }: { model: ModelView; summary: Model
         <button type="button" onClick={() => act(() => download("weights", "safetensors"), "Weights saved")}>
           Weights ({sizeText(model.weights.bytes)})
         </button>
+        <button type="button" onClick={() => act(() => download("onnx", "onnx"), "ONNX saved")}>ONNX</button>
         <button type="button" onClick={() => act(() => download("card", "md"), "Card saved")}>Card</button>
         <button
           type="button"

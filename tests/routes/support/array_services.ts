@@ -172,6 +172,7 @@ function oneModel(): ModelService {
     get: async (name) => (demand(name), summary()),
     // deno-lint-ignore require-await
     version: async (name, version) => (demand(name, version), view()),
+    onnx: (name, version) => (demand(name, version), Promise.resolve([Uint8Array.of(8, 8)])),
     weights: (name, version) => (demand(name, version), Promise.resolve(new Uint8Array([1, 2, 3]))),
     // deno-lint-ignore require-await
     card: async (name, version) => (demand(name, version), view().card),
