@@ -56,7 +56,20 @@ function docFiles(app: App, deps: AppDeps) {
       schema: text,
       file: once(() => docFile(DOCS_STYLE)),
     },
+    {
+      path: "/client.py",
+      type: "text/x-python; charset=utf-8",
+      summary: "Client for Python 3.9 and later: one file that needs NumPy alone",
+      schema: text,
+      file: once(() => docFile(pythonClient(deps.settings.version))),
+    },
   ];
+}
+
+/** The client, with the version of this service in it. */
+function pythonClient(version: string): string {
+  const source = Deno.readTextFileSync(new URL("../python/client.py", import.meta.url));
+  return source.replace('__version__ = "0.0.0"', `__version__ = ${JSON.stringify(version)}`);
 }
 
 interface DocFile {
