@@ -2,12 +2,14 @@ import { ndArray, type ResultTree } from "../base/nd_array.ts";
 import { demoCube } from "../cube/demo_cube.ts";
 import { writeNsid } from "../formats/hdf5/dialects/write_nsid.ts";
 import { computeResult, type ResultTask } from "./results/compute_result.ts";
+import { startHeartbeat } from "./processes/heartbeat.ts";
 import { ignoreSignals } from "./processes/ignore_signals.ts";
 import { serveCalls } from "./processes/worker_channel.ts";
 
 /** Entry of an analysis process: derived results of stored cubes, one at a time. */
 console.log = console.error;
 ignoreSignals();
+startHeartbeat();
 await serveCalls(
   {
     result: (value, context) => computeResult(value as unknown as ResultTask, context),

@@ -4,6 +4,7 @@ import { describeEngines, openEngine } from "../compute/choose_engine.ts";
 import type { EngineName } from "../compute/engine.ts";
 import { ComputeTasks } from "./processes/compute_tasks.ts";
 import { GPU_FAILED_CODE } from "./processes/gpu_failed_code.ts";
+import { startHeartbeat } from "./processes/heartbeat.ts";
 import { ignoreSignals } from "./processes/ignore_signals.ts";
 import { serveCalls } from "./processes/worker_channel.ts";
 
@@ -82,5 +83,6 @@ function floats(value: ResultTree): NdArray & { data: Float32Array } {
 }
 
 ignoreSignals();
+startHeartbeat();
 await main();
 Deno.exit(0);

@@ -151,6 +151,7 @@ function createPools({ settings, log }: RuntimeOptions, store: Store, threads: n
       entry: new URL("../jobs/compute_worker.ts", import.meta.url),
       permissions: [read, write, "--allow-sys", ...native],
       args: [JSON.stringify({ engine, threads })],
+      heartbeat: true,
     }),
     ...{ size: 1, callsPerWorker: CALLS_AT_ONCE, maxWaiting: WAITING_CALLS },
     onLost(reason, code) {
@@ -165,6 +166,7 @@ function createPools({ settings, log }: RuntimeOptions, store: Store, threads: n
       entry: new URL("../jobs/analysis_worker.ts", import.meta.url),
       permissions: [read, "--allow-sys", "--ignore-env"],
       cancelGraceMs: CANCEL_GRACE_MS,
+      heartbeat: true,
     }),
     ...{ size: threads, callsPerWorker: 1, maxWaiting: WAITING_RESULTS, onLost: lost("analysis") },
   });

@@ -32,6 +32,7 @@ export function runtimeMeasures({ store, compute, analysis, runner, local }: Mea
     gauge("loopscope_calls_busy", "Calls that worker processes work on", ofPools((pool) => pool.busy), ["worker"]),
     gauge("loopscope_calls_waiting", "Calls that wait for one", ofPools((pool) => pool.waiting), ["worker"]),
     counter("loopscope_worker_restarts_total", "Processes lost", ofPools((pool) => pool.lost), ["worker"]),
+    counter("loopscope_worker_frozen_total", "Processes found frozen", ofPools((pool) => pool.frozen), ["worker"]),
     counter("loopscope_predict_batches_total", "Batches predicted", async () => (await totals()).batches),
     counter("loopscope_predict_samples_total", "Samples in them", async () => (await totals()).samples),
     counter("loopscope_predict_engine_seconds_total", "Engine time of them", async () => (await totals()).seconds),

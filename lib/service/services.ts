@@ -218,4 +218,6 @@ export interface SystemService {
   /** Body of `GET /v1/system`. */
   describe(): ResultTree;
   ready(): { ready: boolean; reason?: string };
+  /** Whether all of it works as well: what a load balancer asks. Requests that need no compute process are still taken. */
+  healthy(): { ready: boolean; reason?: string };
 }

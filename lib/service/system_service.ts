@@ -43,4 +43,9 @@ export class ServiceState implements SystemService {
     if (this.#draining) return { ready: false, reason: "The service is stopping" };
     return this.#engine === undefined ? { ready: false, reason: "The compute process is starting" } : { ready: true };
   }
+
+  healthy(): { ready: boolean; reason?: string } {
+    if (!this.options.compute.suspected) return this.ready();
+    return { ready: false, reason: "The compute process does not answer" };
+  }
 }

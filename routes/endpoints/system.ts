@@ -76,7 +76,7 @@ function limitsOf({ settings, keys }: AppDeps): Record<string, number> {
 
 /** Throws `not_ready` (503) while starting or draining. */
 export function requireReady({ services }: AppDeps): void {
-  const { ready, reason } = services.system.ready();
+  const { ready, reason } = services.system.healthy();
   if (ready) return;
   const message = `Received a service that is not ready: ${reason ?? "starting"}`;
   throw new LoopscopeError("unavailable", "not_ready", message, { retryAfterS: 2 });

@@ -72,6 +72,7 @@ Deno.test("an unexpected failure is 500, logged with its stack and shown without
           throw new TypeError("secret /etc/passwd");
         },
         ready: () => ({ ready: true }),
+        healthy: () => ({ ready: true }),
       },
     },
   });
@@ -96,7 +97,7 @@ Deno.test("every answer forbids scripts, sniffing and framing", async () => {
 
 Deno.test("readyz is 503 with Retry-After while draining, healthz stays 200", async () => {
   const ready = { ready: false, reason: "draining" };
-  const app = testApp({ services: { system: { describe: () => ({}), ready: () => ready } } });
+  const app = testApp({ services: { system: { describe: () => ({}), ready: () => ready, healthy: () => ready } } });
   const answer = await app.request("/readyz");
   assertEquals([answer.status, answer.headers.get("retry-after")], [503, "2"]);
   assert.match((await answer.json()).detail, /draining/);

@@ -49,6 +49,8 @@ export class WorkerPool {
   #later?: ReturnType<typeof setTimeout>;
   /** Processes that have ended unexpectedly. */
   lost = 0;
+  /** Of these, processes that were found frozen and killed. */
+  frozen = 0;
 
   constructor(options: PoolOptions) {
     this.#options = options;
@@ -60,6 +62,11 @@ export class WorkerPool {
 
   get busy(): number {
     return [...this.#workers].reduce((sum, worker) => sum + worker.busy, 0);
+  }
+
+  /** Whether a process has sent no heartbeat for some seconds. */
+  get suspected(): boolean {
+    return [...this.#workers].some((worker) => worker.suspected);
   }
 
   async call(method: string, value: ResultTree, options: PoolCallOptions = {}): Promise<ResultTree> {
@@ -140,7 +147,8 @@ export class WorkerPool {
       this.#workers.delete(worker);
       if (!this.#closed) {
         this.lost++;
-        this.#options.onLost?.(status.signal ?? `code ${status.code}`, status.code);
+        if (worker.frozen !== undefined) this.frozen++;
+        this.#options.onLost?.(worker.frozen ?? status.signal ?? `code ${status.code}`, status.code);
       }
       this.#next();
     });

@@ -1,6 +1,8 @@
 import { setPriority } from "node:os";
 import { errorFromJson, LoopscopeError } from "../../base/errors.ts";
 import type { ResultTree } from "../../base/nd_array.ts";
+import { parseBeat } from "./heartbeat.ts";
+import { HeartbeatMonitor } from "./heartbeat_monitor.ts";
 import { decodeMessages, MessageWriter, type WorkerMessage } from "./worker_channel.ts";
 
 export interface WorkerOptions {
@@ -15,6 +17,8 @@ export interface WorkerOptions {
   cancelGraceMs?: number;
   /** Called when a cancelled call has really ended. */
   onFree?: () => void;
+  /** The process sends heartbeats (`startHeartbeat`): it is killed when they stop. */
+  heartbeat?: boolean;
 }
 
 export interface CallOptions {
@@ -32,6 +36,8 @@ interface PendingCall {
 }
 
 const NICENESS = 5;
+/** Of what a process says without a line's end only so much is kept. */
+const MAX_LINE = 65536;
 /** Longest delay of a timer; longer ones fire at once. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
@@ -52,8 +58,11 @@ export class WorkerProcess {
   readonly #cancelled = new Map<number, ReturnType<typeof setTimeout> | undefined>();
   readonly #cancelGraceMs?: number;
   readonly #onFree?: () => void;
+  readonly #monitor?: HeartbeatMonitor;
   #nextId = 1;
   #dead = false;
+  /** Why it was found frozen and killed. */
+  frozen?: string;
   /** Resolves when the process has ended. */
   readonly ended: Promise<Deno.CommandStatus>;
 
@@ -62,9 +71,14 @@ export class WorkerProcess {
     this.#cancelGraceMs = options.cancelGraceMs;
     this.#onFree = options.onFree;
     this.#child = spawn(options);
+    if (options.heartbeat) {
+      this.#monitor = new HeartbeatMonitor((reason) => this.#killFrozen(reason));
+      void this.#readErrors();
+    }
     lowerPriority(this.#child.pid);
     this.#writer = new MessageWriter(this.#child.stdin);
     this.ended = this.#child.status.then((status) => {
+      this.#monitor?.close();
       this.#fail(`The worker process ended with ${status.signal ?? `code ${status.code}`}`);
       return status;
     });
@@ -73,6 +87,11 @@ export class WorkerProcess {
 
   get pid(): number {
     return this.#child.pid;
+  }
+
+  /** Whether its heartbeats have stopped for some seconds. */
+  get suspected(): boolean {
+    return this.#monitor?.suspected ?? false;
   }
 
   get alive(): boolean {
@@ -127,6 +146,30 @@ export class WorkerProcess {
     }
   }
 
+  #killFrozen(reason: string): void {
+    this.frozen = reason;
+    this.#fail(`The worker process is frozen: ${reason}`);
+    this.kill();
+  }
+
+  /** Heartbeats are kept, the rest goes on to our own standard error. */
+  async #readErrors(): Promise<void> {
+    let rest = "";
+    try {
+      for await (const text of this.#child.stderr.pipeThrough(new TextDecoderStream())) {
+        const lines = (rest + text).split("\n");
+        rest = lines.pop()!.slice(-MAX_LINE);
+        for (const line of lines) {
+          const silentMs = parseBeat(line);
+          if (silentMs !== undefined) this.#monitor?.beat(silentMs);
+          else console.error(line);
+        }
+      }
+    } catch {
+      // It has ended.
+    }
+  }
+
   #replace(): void {
     this.#fail("The worker process was ended for a cancelled call", WORKER_REPLACED);
     this.kill();
@@ -166,7 +209,8 @@ function spawn(options: WorkerOptions): Deno.ChildProcess {
   try {
     // Looking for a GPU, the graphics library complains where this folder is not set, though nothing is drawn.
     const env = { XDG_RUNTIME_DIR: "/tmp" };
-    return new Deno.Command(Deno.execPath(), { args, env, stdin: "piped", stdout: "piped", stderr: "inherit" }).spawn();
+    const stderr = options.heartbeat ? "piped" : "inherit";
+    return new Deno.Command(Deno.execPath(), { args, env, stdin: "piped", stdout: "piped", stderr }).spawn();
   } catch (error) {
     throw workerLost(`The worker process did not start: ${(error as Error).message}`);
   }

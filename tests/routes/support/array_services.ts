@@ -40,6 +40,7 @@ export function arrayServices(): Services {
         limits: {},
       }),
       ready: () => ({ ready: true }),
+      healthy: () => ({ ready: true }),
     },
   };
 }
