@@ -13,7 +13,7 @@ Deno.test("a known path with another method is 405 and says which are allowed", 
   for (
     const [path, method, allow] of [
       ["/v1/cubes", "PUT", "GET, HEAD, POST"],
-      ["/v1/cubes/x", "POST", "DELETE, GET, HEAD"],
+      ["/v1/cubes/x", "POST", "DELETE, GET, HEAD, PATCH"],
       ["/predict", "GET", "POST"],
       ["/v1/models/m/aliases/a", "GET", "DELETE, PUT"],
     ]
