@@ -46,6 +46,7 @@ async function main(): Promise<void> {
       apply: onTasks((tasks, value, { signal }) => tasks.apply(value as never, signal)),
       train: onTasks((tasks, value, context) => tasks.train(value as never, context)),
       import: onTasks((tasks, value) => tasks.import(value as never)),
+      importArchive: onTasks((tasks, value) => tasks.importArchive(value as never)),
       totals: onTasks((tasks) => Promise.resolve({ ...tasks.totals() })),
       async drain() {
         (await tasks).drain();

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { jobStateSchema } from "./job.ts";
+import { modelNameSchema } from "./model.ts";
 import { preparationsSchema } from "./preparation.ts";
 import { aboveZeroText, booleanText, integerText, jsonText, numberText, pairText } from "./query_values.ts";
 
@@ -20,6 +21,10 @@ export const noQuerySchema = z.strictObject({});
 export const pageQuerySchema = z.strictObject({
   limit: integerText(1, 500).default(50).meta({ description: "Most items on a page" }),
   cursor: z.string().min(1).max(512).optional().meta({ description: "`nextCursor` of the page before" }),
+});
+
+export const importQuerySchema = z.strictObject({
+  name: modelNameSchema.optional().meta({ description: "Instead of the name in the archive or form" }),
 });
 
 export const jobsQuerySchema = pageQuerySchema.extend({ state: jobStateSchema.optional() });

@@ -8,6 +8,8 @@ import { writeTrainedModel } from "../jobs/processes/trained_model_tree.ts";
 import type { StoredModel } from "../store/ports/model_store.ts";
 import type { Store } from "../store/ports/store.ts";
 import { loadModel } from "../training/artifact/artifact.ts";
+import { cardHead } from "../training/artifact/card_head.ts";
+import { writeModelArchive } from "../training/artifact/model_archive.ts";
 import { writeOnnx } from "../training/onnx/write_onnx.ts";
 import { submissionKey } from "./submission_key.ts";
 import type { ModelService, ModelSummary, Page, PageRequest } from "./services.ts";
@@ -21,8 +23,9 @@ export interface ModelServiceOptions {
 }
 
 /** Models that came with the service are under its own licence; of others their data's owner decides. */
-const SHIPPED_LICENCE = "MIT";
-const UNKNOWN_LICENCE = "unknown";
+function licenceOf(readOnly: boolean): string {
+  return readOnly ? "MIT" : "unknown";
+}
 
 /** Models of the shipped zoo and of the data folder, as callers see them. */
 export function createModelService({ store, compute, clock, producerVersion }: ModelServiceOptions): ModelService {
@@ -56,6 +59,30 @@ export function createModelService({ store, compute, clock, producerVersion }: M
     return await summary(await models.get(name));
   }
 
+  async function card(name: string, version: string): Promise<string> {
+    const number = await models.resolve(name, version);
+    const { manifest, readOnly } = await models.version(name, number);
+    return cardHead(manifest, licenceOf(readOnly)) + await models.card(name, number);
+  }
+
+  async function exported(name: string, version: string) {
+    const number = await models.resolve(name, version);
+    const { readOnly } = await models.version(name, number);
+    const files = await readModelFiles(await models.localFolder(name, number));
+    const onnx = writeOnnx(await loadModel(files), { producerVersion, licence: licenceOf(readOnly) });
+    return { files, onnx };
+  }
+
+  async function addVersion(name: string, trained: ResultTree, madeBy: string | undefined) {
+    const createdAt = toTimestamp(clock.nowMs());
+    const version = await models.add(
+      name,
+      (folder, number) => writeTrainedModel(folder, trained, { name, version: number, createdAt }),
+      { madeBy },
+    );
+    return { name, version };
+  }
+
   return {
     async list(page) {
       const { items, ...rest } = pageOf(await models.list(), page);
@@ -70,12 +97,19 @@ export function createModelService({ store, compute, clock, producerVersion }: M
       return { ...manifest, aliases: own, readOnly, card: await models.card(name, number) };
     },
     weights: async (name, version) => await models.weights(name, await models.resolve(name, version)),
-    card: async (name, version) => await models.card(name, await models.resolve(name, version)),
-    async onnx(name, version) {
-      const number = await models.resolve(name, version);
-      const { readOnly } = await models.version(name, number);
-      const loaded = await loadModel(await readModelFiles(await models.localFolder(name, number)));
-      return writeOnnx(loaded, { producerVersion, licence: readOnly ? SHIPPED_LICENCE : UNKNOWN_LICENCE });
+    card,
+    onnx: async (name, version) => (await exported(name, version)).onnx,
+    async archive(name, version) {
+      return writeModelArchive({ ...await exported(name, version), card: await card(name, version) });
+    },
+    async importArchive(archive, { name, maxBytes }, caller) {
+      const sha256 = createHash("sha256").update(archive).digest("hex");
+      const madeBy = submissionKey(caller, { archive: sha256, name });
+      const made = madeBy && await models.madeBy(madeBy);
+      if (made) return made;
+      const task = { archive: ndArray(archive, [archive.length]), maxBytes };
+      const imported = await compute.call("importArchive", task) as { name: string; trained: ResultTree };
+      return await addVersion(name ?? imported.name, imported.trained, madeBy);
     },
     aliasTag,
     setAlias: (name, alias, version, { ifMatch, ifAbsent }) =>
@@ -88,14 +122,7 @@ export function createModelService({ store, compute, clock, producerVersion }: M
       const made = madeBy && await models.madeBy(madeBy);
       if (made) return made;
       const task = { name, network, axis, scaler, weights: ndArray(weights, [weights.length]) } as ResultTree;
-      const imported = await compute.call("import", task);
-      const createdAt = toTimestamp(clock.nowMs());
-      const version = await models.add(
-        name,
-        (folder, number) => writeTrainedModel(folder, imported, { name, version: number, createdAt }),
-        { madeBy },
-      );
-      return { name, version };
+      return await addVersion(name, await compute.call("import", task), madeBy);
     },
     async removeVersion(name, version) {
       await models.removeVersion(name, await models.resolve(name, version));

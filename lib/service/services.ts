@@ -135,6 +135,14 @@ export interface ModelService {
   version(name: string, version: string): Promise<ModelView>;
   weights(name: string, version: string): Promise<Uint8Array>;
   card(name: string, version: string): Promise<string>;
+  /** All of a version as one ZIP archive: model, card, check and ONNX. */
+  archive(name: string, version: string): Promise<ByteSource>;
+  /** Takes such an archive, under its own name or another. Throws what is wrong with it. */
+  importArchive(
+    archive: Uint8Array,
+    options: { name?: string; maxBytes: number },
+    caller: Caller,
+  ): Promise<{ name: string; version: number }>;
   /** An ONNX file with the scaler inside, in pieces. */
   onnx(name: string, version: string): Promise<Uint8Array<ArrayBuffer>[]>;
   /** The ETag of versions and aliases; a change of an alias demands it when `ifMatch` is given (else 412). */

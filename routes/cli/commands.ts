@@ -98,6 +98,20 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
     options: ["out"],
     run: (input) => saveModel(input, "onnx", "onnx"),
   },
+  archive: {
+    about: "a model with its card, check and ONNX, for another service",
+    usage: "archive NAME[@VERSION] --out FILE.zip",
+    words: 1,
+    options: ["out"],
+    run: (input) => saveModel(input, "archive", "zip"),
+  },
+  import: {
+    about: "take a model's archive",
+    usage: "import FILE.zip [--name NAME]",
+    words: 1,
+    options: ["name"],
+    run: importArchive,
+  },
 };
 
 async function listCubes({ client, print }: CommandInput): Promise<void> {
@@ -199,7 +213,8 @@ async function listModels({ client, print }: CommandInput): Promise<void> {
 }
 
 async function showCard({ client, words: [model], print }: CommandInput): Promise<void> {
-  print(await (await client.request(`${pathOf(model)}/card`)).text());
+  const card = await (await client.request(`${pathOf(model)}/card`)).text();
+  print(card.replace(/^---\n[\s\S]*?\n---\n\n/, "")); // the head is for programs
 }
 
 async function predict(input: CommandInput): Promise<void> {
@@ -247,9 +262,16 @@ async function exportResult(input: CommandInput): Promise<void> {
   await save(input, await client.result(`${pathOf(model)}/cubes/${cube}/${result}`, typeOf(options.out)));
 }
 
-async function saveModel(input: CommandInput, form: "weights" | "onnx", ending: string): Promise<void> {
+async function saveModel(input: CommandInput, form: "weights" | "onnx" | "archive", ending: string): Promise<void> {
   if (!input.options.out) throw new Error(`Wanted --out FILE.${ending}`);
   await save(input, await input.client.request(`${pathOf(input.words[0])}/${form}`));
+}
+
+async function importArchive({ client, words: [file], options, print }: CommandInput): Promise<void> {
+  const query = options.name === undefined ? "" : `?name=${encodeURIComponent(options.name)}`;
+  const init = { method: "POST", body: await Deno.readFile(file), headers: { "Content-Type": "application/zip" } };
+  const { name, version } = await (await client.request(`/v1/models${query}`, init)).json() as Json;
+  print(`${name}@${version}`);
 }
 
 async function save({ options, print }: CommandInput, answer: Response): Promise<void> {

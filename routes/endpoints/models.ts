@@ -7,8 +7,8 @@ import {
   noParamsSchema,
   versionParamsSchema,
 } from "../../lib/schemas/paths.ts";
-import { noQuerySchema, pageQuerySchema } from "../../lib/schemas/queries.ts";
-import type { ModelSummary } from "../../lib/service/services.ts";
+import { importQuerySchema, noQuerySchema, pageQuerySchema } from "../../lib/schemas/queries.ts";
+import type { Caller, ModelSummary } from "../../lib/service/services.ts";
 import { check } from "../request/validate.ts";
 import {
   cacheHeaders,
@@ -23,7 +23,7 @@ import { type App, declare, json, ref } from "../openapi/declare_route.ts";
 import { parseJson } from "../request/parse_json.ts";
 import { readForm } from "../request/read_form.ts";
 import { readJson, requireType } from "../request/read_json.ts";
-import { readAll } from "../request/request_body.ts";
+import { bodyStream, mediaTypeOf, readAll } from "../request/request_body.ts";
 import { NOT_MODIFIED } from "../openapi/result_docs.ts";
 
 const TAG = "Models";
@@ -55,12 +55,15 @@ export function mountModels(app: App, deps: AppDeps): void {
     method: "post",
     path: "/v1/models",
     tag: TAG,
-    summary: "Import a PyTorch checkpoint",
-    description: "A form with `model` (JSON) and `weights` (safetensors with the names of published checkpoints).",
+    summary: "Import a model archive or a PyTorch checkpoint",
+    description:
+      "An archive (`application/zip`) as `/archive` of any service gives it, under its own name or the one of the query; " +
+      "or a form with `model` (JSON) and `weights` (safetensors with the names of published checkpoints).",
     scope: "admin",
     params: noParamsSchema,
-    query: noQuerySchema,
+    query: importQuerySchema,
     body: {
+      "application/zip": { schema: BINARY },
       "multipart/form-data": {
         schema: {
           type: "object",
@@ -72,13 +75,10 @@ export function mountModels(app: App, deps: AppDeps): void {
     responses: { 201: { description: "Stored", content: json("ImportedModel"), links: VERSION_LINKS } },
     errors: [409],
     untimed: true,
-  }, async ({ c, caller }) => {
-    const { model, weights } = await readImport(c, deps);
-    const made = await models.import(
-      check(importModelSchema, await parseJson(model, c.get("yieldTurn")), "model"),
-      weights,
-      caller,
-    );
+  }, async ({ c, query, caller }) => {
+    const made = mediaTypeOf(c) === "application/zip"
+      ? await importArchive(c, deps, { ...query, caller })
+      : await importCheckpoint(c, deps, { ...query, caller });
     const location = `/v1/models/${made.name}/versions/${made.version}`;
     return Response.json(made, { status: 201, headers: { Location: location } });
   });
@@ -233,8 +233,24 @@ async function summaryHeaders({ services }: AppDeps, { name }: ModelSummary): Pr
   return cacheHeaders(await services.models.aliasTag(name), "changing");
 }
 
+async function importArchive(
+  c: AppContext,
+  { services, settings }: AppDeps,
+  { name, caller }: { name?: string; caller: Caller },
+) {
+  const maxBytes = settings.maxImportBytes;
+  const bytes = await readAll(c, bodyStream(c, settings, maxBytes));
+  return await services.models.importArchive(bytes, { name, maxBytes }, caller);
+}
+
+async function importCheckpoint(c: AppContext, deps: AppDeps, { name, caller }: { name?: string; caller: Caller }) {
+  const { model, weights } = await readImport(c, deps);
+  const about = check(importModelSchema, await parseJson(model, c.get("yieldTurn")), "model");
+  return await deps.services.models.import({ ...about, name: name ?? about.name }, weights, caller);
+}
+
 async function readImport(c: AppContext, { settings }: AppDeps): Promise<{ model: Uint8Array; weights: Uint8Array }> {
-  requireType(c, /^multipart\/form-data$/, "multipart/form-data with the fields model and weights");
+  requireType(c, /^multipart\/form-data$/, "application/zip, or multipart/form-data with the fields model and weights");
   const found: Record<string, Uint8Array> = {};
   for await (const part of readForm(c, settings, settings.maxImportBytes)) {
     if (part.name !== "model" && part.name !== "weights") continue;

@@ -41,6 +41,18 @@ Deno.test("the command-line client uploads, trains with progress, predicts and e
     // A device without room.
     if (Deno.build.os === "linux") assert.equal((await cli("errors", "cli-film", cube, "--out", "/dev/full")).code, 1);
   });
+  await t.step("a model as an archive comes back under another name and predicts the same", async () => {
+    assert.match((await cli("archive", "cli-film", "--out", "film.zip")).out, /film.zip: \d+ bytes/);
+    const { out, err } = await cli("import", "film.zip", "--name", "copy");
+    assert.equal(out, "copy@1\n", err);
+    const [first, second] = [
+      await cli("predict", "cli-film", "patch.json"),
+      await cli("predict", "copy", "patch.json"),
+    ];
+    assert.deepEqual(JSON.parse(second.out).outputs, JSON.parse(first.out).outputs);
+    assert.match((await cli("card", "copy")).out, /^# copy, version 1/);
+    assert.match((await cli("onnx", "copy", "--out", "film.onnx")).out, /film.onnx: \d+ bytes/);
+  });
   await t.step("a refusal is told in the service's words, and a wrong command shows how", async () => {
     const refused = await cli("card", "nothing");
     assert.deepEqual([refused.code, refused.err.includes("There is no model nothing")], [1, true]);

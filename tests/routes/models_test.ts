@@ -95,6 +95,21 @@ Deno.test("a checkpoint is imported from a form, fields in any order", async () 
   assertEquals(await answer.json(), { name: "mine", version: 1 });
 });
 
+Deno.test("an archive is given and taken, under another name where one is asked for", async () => {
+  const app = testApp();
+  const archive = await app.request("/v1/models/mean/versions/1/archive");
+  const { headers } = archive;
+  assertEquals([headers.get("content-type"), headers.get("content-disposition"), headers.get("content-length")], [
+    "application/zip",
+    'attachment; filename="mean-1.zip"',
+    "2",
+  ]);
+  const init = { method: "POST", headers: { "Content-Type": "application/zip" }, body: await archive.bytes() };
+  const made = await app.request("/v1/models?name=copy", init);
+  assertEquals([made.status, made.headers.get("location")], [201, "/v1/models/copy/versions/2"]);
+  assertEquals((await app.problem(422, "/v1/models?name=../up", init)).code, "invalid_query");
+});
+
 Deno.test("an import that does not fit is refused", async () => {
   const app = testApp({ settings: { maxImportBytes: 2000 } });
   const model = JSON.stringify({ name: "mine", network: NETWORK });

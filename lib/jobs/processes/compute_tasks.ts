@@ -8,6 +8,7 @@ import { openCubeFile } from "../../store/cube_files/cube_file.ts";
 import { writeLargeFileDurably } from "../../store/durable.ts";
 import { applyModel } from "../../training/inference/apply.ts";
 import { importCheckpoint } from "../../training/artifact/import_checkpoint.ts";
+import { readModelArchive } from "../../training/artifact/model_archive.ts";
 import { throwIfCancelled } from "../../training/pause.ts";
 import { decodePhysical, encodePhysical, predictionWarnings, sizeOf } from "../../training/inference/predict.ts";
 import { predictImageInBands } from "../../training/inference/predict_image_in_bands.ts";
@@ -50,6 +51,12 @@ export interface TrainTask {
   cubeSha256: string;
   fromFolder?: string;
   checkpoint?: NdArray & { data: Uint8Array };
+}
+
+export interface ArchiveTask {
+  archive: NdArray & { data: Uint8Array };
+  /** Unpacked. */
+  maxBytes: number;
 }
 
 export interface ImportTask {
@@ -172,6 +179,13 @@ export class ComputeTasks {
     return trainedModelTree(
       await this.#withRoom(() => importCheckpoint({ network, axis, scaler, weights: weights.data, engine })),
     );
+  }
+
+  /** A model archive of somebody else's making; returns `{name, trained}`, the latter as `writeTrainedModel` takes it. */
+  async importArchive({ archive, maxBytes }: ArchiveTask): Promise<ResultTree> {
+    const { engine } = this;
+    const { name, trained } = await this.#withRoom(() => readModelArchive(archive.data, { maxBytes, engine }));
+    return { name, trained: trainedModelTree(trained) };
   }
 
   /**

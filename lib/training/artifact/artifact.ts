@@ -106,7 +106,8 @@ interface Issue {
   message: string;
 }
 
-function parseJson<T>(files: ModelFiles, name: string, schema: Schema<T>): T {
+/** One of an artifact's JSON files; throws `model_broken`. */
+export function parseJson<T>(files: ModelFiles, name: string, schema: Schema<T>): T {
   let value: unknown;
   try {
     value = JSON.parse(new TextDecoder().decode(fileOf(files, name)));

@@ -178,7 +178,7 @@ function FilesPanel({ model, summary, path }: { model: ModelView; summary: Model
     }
   };
   const base = `/v1/models/${encodeURIComponent(model.name)}`;
-  const download = async (what: "weights" | "card" | "onnx", ending: string) =>
+  const download = async (what: "weights" | "card" | "onnx" | "archive", ending: string) =>
     save(await (await app.api.request(`${path}/${what}`)).blob(), `${model.name}-${model.version}.${ending}`);
   const send = (event: Event) => {
     event.preventDefault();
@@ -242,6 +242,7 @@ function FilesPanel({ model, summary, path }: { model: ModelView; summary: Model
           Weights ({sizeText(model.weights.bytes)})
         </button>
         <button type="button" onClick={() => act(() => download("onnx", "onnx"), "ONNX saved")}>ONNX</button>
+        <button type="button" onClick={() => act(() => download("archive", "zip"), "Archive saved")}>Archive</button>
         <button type="button" onClick={() => act(() => download("card", "md"), "Card saved")}>Card</button>
         <button
           type="button"

@@ -173,6 +173,8 @@ function oneModel(): ModelService {
     get: async (name) => (demand(name), summary()),
     // deno-lint-ignore require-await
     version: async (name, version) => (demand(name, version), view()),
+    archive: (name, version) => (demand(name, version), Promise.resolve(bytesSource(Uint8Array.of(80, 75)))),
+    importArchive: (_bytes, { name = "mean" }) => Promise.resolve({ name, version: 2 }),
     onnx: (name, version) => (demand(name, version), Promise.resolve([Uint8Array.of(8, 8)])),
     weights: (name, version) => (demand(name, version), Promise.resolve(new Uint8Array([1, 2, 3]))),
     // deno-lint-ignore require-await
