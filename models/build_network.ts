@@ -17,7 +17,7 @@ export function buildNetwork(options: NetworkOptions): Network {
   const network = options.direction === "im2spec" ? im2spec(options) : spec2im(options);
   const count = network.parameters.reduce((sum, parameter) => sum + sizeOf(parameter.shape), 0);
   if (count > MAX_PARAMETERS) {
-    throw unprocessable("network_too_large", `Network has ${count} parameters, at most ${MAX_PARAMETERS} are allowed`);
+    throw unprocessable("network_too_large", `Network has ${count} parameters; expected at most ${MAX_PARAMETERS}`);
   }
   return network;
 }
@@ -33,9 +33,9 @@ function checkOptions(options: NetworkOptions): void {
   }
   const { direction, window } = options;
   if (direction === "im2spec" && window % 2 !== 0) {
-    throw unprocessable("window_not_even", `Window is ${window}, im2spec wants an even number`);
+    throw unprocessable("window_not_even", `Window is ${window}; expected an even number for im2spec`);
   }
   if (direction === "spec2im" && window % 4 !== 0) {
-    throw unprocessable("window_not_multiple_of_four", `Window is ${window}, spec2im wants a multiple of 4`);
+    throw unprocessable("window_not_multiple_of_four", `Window is ${window}; expected a multiple of 4 for spec2im`);
   }
 }

@@ -59,7 +59,9 @@ export function imagePositions(
 ): { rows: number; cols: number } {
   const { direction, window } = network.options;
   const { rows, cols } = extent;
-  if (direction !== "im2spec") throw unprocessable("image_direction", `A whole image wants im2spec, not ${direction}`);
+  if (direction !== "im2spec") {
+    throw unprocessable("image_direction", `The direction is ${direction}; expected im2spec for a whole image`);
+  }
   if (image_HW.length !== rows * cols) {
     throw unprocessable("sample_size", `Image has ${image_HW.length} values; expected ${rows} x ${cols}`);
   }

@@ -34,7 +34,7 @@ export function checkTrainRequest(request: TrainRequest, cube: CubeRecord, from:
     splitPixels(cube.shape, window, calibrationRegion(split, rows, cols, window).train, seen);
   }
   if (map !== undefined && request.imageAt !== undefined) {
-    throw unprocessable("image_twice", "Wanted imageAt or map for the image side; received both");
+    throw unprocessable("image_twice", "Received imageAt and map for the image side; expected one of them");
   }
   if (map !== undefined && !cube.maps.some(({ name }) => name === map)) {
     const names = cube.maps.map(({ name }) => name).join(", ") || "none";
@@ -53,7 +53,7 @@ function checkSameNetwork(from: ModelManifest, wanted: ModelManifest["network"])
     .join("; ");
   throw unprocessable(
     "model_mismatch",
-    `Training from ${from.name}@${from.version} wants its own shape; received ${detail}`,
+    `Training from ${from.name}@${from.version} expects the model's own shape; received ${detail}`,
   );
 }
 
@@ -74,6 +74,6 @@ function checkMemory({ window, filters, batchSize }: TrainRequest, points: numbe
   if (bytes <= MAX_TRAINING_BYTES) return;
   const detail =
     `${pixels} pixels with window ${window}, ${points} steps, ${filters} filters and batch size ${batchSize} ` +
-    `need about ${Math.round(bytes / 2 ** 20)} MiB, the limit is ${MAX_TRAINING_BYTES / 2 ** 20} MiB`;
+    `need about ${Math.round(bytes / 2 ** 20)} MiB; expected at most ${MAX_TRAINING_BYTES / 2 ** 20} MiB`;
   throw unprocessable("training_too_large", detail);
 }

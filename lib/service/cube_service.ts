@@ -196,7 +196,7 @@ function optionsKey({ dataset, channel, repair, prepare }: IngestOptions): strin
 async function checkStored({ store, maxStoredBytes }: CubeServiceOptions): Promise<void> {
   const { bytes } = await store.cubes.usage();
   if (bytes < maxStoredBytes) return;
-  const detail = `The stored cubes have ${bytes} bytes, the limit is ${maxStoredBytes}: delete some first`;
+  const detail = `The stored cubes have ${bytes} bytes; expected at most ${maxStoredBytes}: delete some first`;
   throw new LoopscopeError("conflict", "quota_exceeded", detail);
 }
 

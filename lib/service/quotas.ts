@@ -66,12 +66,12 @@ export class Quotas {
     const more = "delete some first" + (caller.id.startsWith("key:") ? "" : ", or wait until they expire");
     return (usage) => {
       if (usage.cubes + 1 > quota.cubes) {
-        throw conflict("quota_exceeded", `You have ${usage.cubes} cubes, the limit is ${quota.cubes}: ${more}`);
+        throw conflict("quota_exceeded", `You have ${usage.cubes} cubes; expected at most ${quota.cubes}: ${more}`);
       }
       if (usage.bytes + unfinishedBytes + bytes > quota.bytes) {
         const unfinished = unfinishedBytes > 0 ? ` and ${unfinishedBytes} of unfinished uploads` : "";
         const detail =
-          `You have ${usage.bytes} bytes${unfinished}, this cube needs ${bytes}, the limit is ${quota.bytes}: ${more}`;
+          `You have ${usage.bytes} bytes${unfinished}, this cube needs ${bytes}; expected at most ${quota.bytes}: ${more}`;
         throw conflict("quota_exceeded", detail);
       }
     };
@@ -85,7 +85,7 @@ export class Quotas {
     return ({ mine }) => {
       this.admitCube(caller, bytes, mine.bytes)(usage);
       if (!this.#quotaOf(caller.id) || mine.count < UNFINISHED_EACH) return;
-      const detail = `You have ${mine.count} unfinished uploads, the limit is ${UNFINISHED_EACH}: ` +
+      const detail = `You have ${mine.count} unfinished uploads; expected at most ${UNFINISHED_EACH}: ` +
         "finish or remove some";
       throw new LoopscopeError("tooMany", "too_many_uploads", detail, { retryAfterS: 60 });
     };
@@ -119,11 +119,11 @@ export class Quotas {
   async uploading<T>(caller: Caller, run: () => Promise<T>): Promise<T> {
     const mine = this.#uploading.of(caller.id);
     if (this.#quotaOf(caller.id) && mine >= UPLOADS_AT_ONCE_EACH) {
-      const detail = `You have ${mine} uploads under way, the limit is ${UPLOADS_AT_ONCE_EACH}`;
+      const detail = `You have ${mine} uploads under way; expected at most ${UPLOADS_AT_ONCE_EACH}`;
       throw new LoopscopeError("tooMany", "too_many_uploads", detail, { retryAfterS: 2 });
     }
     if (this.#uploads >= UPLOADS_AT_ONCE) {
-      const detail = `${this.#uploads} uploads are under way, the limit is ${UPLOADS_AT_ONCE}`;
+      const detail = `${this.#uploads} uploads are under way; expected at most ${UPLOADS_AT_ONCE}`;
       throw new LoopscopeError("unavailable", "busy", detail, { retryAfterS: 2 });
     }
     this.#uploads++;
@@ -162,7 +162,7 @@ export class Quotas {
 
 function refuseBeyond(what: string, active: number, limit: number): void {
   if (active < limit) return;
-  const detail = `You have ${active} unfinished ${what}, the limit is ${limit}: wait until one has ended`;
+  const detail = `You have ${active} unfinished ${what}; expected at most ${limit}: wait until one has ended`;
   throw new LoopscopeError("tooMany", "quota_exceeded", detail, { retryAfterS: 10 });
 }
 

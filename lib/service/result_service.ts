@@ -150,12 +150,12 @@ function checkParameters(request: ResultRequest, cube: CubeRecord, manifest: Mod
     throw unprocessable("outside_cube", detail);
   }
   if ((request.result === "pca" || request.result === "nmf") && components > Math.min(points, rows * cols)) {
-    const detail = `Wanted ${components} components, a cube of ${rows * cols} pixels and ${points} steps has at most ` +
-      `${Math.min(points, rows * cols)}`;
+    const detail = `Components are ${components}; expected at most ${Math.min(points, rows * cols)} for a cube of ` +
+      `${rows * cols} pixels and ${points} steps`;
     throw unprocessable("too_many_components", detail);
   }
   if (manifest === undefined && window !== undefined && window > Math.min(rows, cols)) {
-    throw unprocessable("window_too_large", `Window is ${window}, the map is only ${rows} x ${cols} pixels`);
+    throw unprocessable("window_too_large", `Window is ${window}; expected at most the map's ${rows} x ${cols} pixels`);
   }
   const latent = manifest?.network.latent ?? 0;
   if (manifest && Array.isArray(dims) && dims.some((dim: number) => dim >= Math.max(2, latent))) {

@@ -44,7 +44,8 @@ export function createUploadService(options: UploadServiceOptions): UploadServic
       const upload = { sizeBytes, metadata, owner: caller.id, createdMs, expiresMs: createdMs + keepMs };
       return await uploads.create(upload, (unfinished) => {
         if (unfinished.count >= maxOpen) {
-          const detail = `${unfinished.count} uploads are unfinished, the limit is ${maxOpen}: finish or remove some`;
+          const detail =
+            `${unfinished.count} uploads are unfinished; expected at most ${maxOpen}: finish or remove some`;
           throw new LoopscopeError("tooMany", "too_many_uploads", detail, { retryAfterS: 60 });
         }
         quotas.admitUpload(caller, sizeBytes, usage)(unfinished);

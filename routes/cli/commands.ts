@@ -257,13 +257,13 @@ async function errors(input: CommandInput): Promise<void> {
 
 async function exportResult(input: CommandInput): Promise<void> {
   const { client, words: [model, cube, result], options } = input;
-  if (!options.out) throw new Error("Wanted --out FILE.npz, .npy or .json");
+  if (!options.out) throw new Error("No file was given; expected --out FILE.npz, .npy or .json");
   checkOut(options.out);
   await save(input, await client.result(`${pathOf(model)}/cubes/${cube}/${result}`, typeOf(options.out)));
 }
 
 async function saveModel(input: CommandInput, form: "weights" | "onnx" | "archive", ending: string): Promise<void> {
-  if (!input.options.out) throw new Error(`Wanted --out FILE.${ending}`);
+  if (!input.options.out) throw new Error(`No file was given; expected --out FILE.${ending}`);
   await save(input, await input.client.request(`${pathOf(input.words[0])}/${form}`));
 }
 

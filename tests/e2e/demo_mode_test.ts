@@ -38,7 +38,7 @@ Deno.test("a public demo takes uploads and training of visitors within their quo
     await service.json("/v1/cubes?name=mine", await upload(25), 201);
     const [status, code, detail] = await problemOf(service, "/v1/cubes?name=mine", await upload(26));
     assertEquals([status, code], [409, "quota_exceeded"]);
-    assert.match(detail, /2 cubes, the limit is 2/);
+    assert.match(detail, /2 cubes; expected at most 2/);
 
     const named = await problemOf(service, "/v1/jobs", post(smallJob(id, "pto-beps-im2spec")));
     assertEquals(named.slice(0, 2), [403, "name_reserved"]);

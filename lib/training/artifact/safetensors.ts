@@ -122,7 +122,7 @@ function readLayout(name: string, entry: unknown): Layout {
   if (!isCounts(offsets) || offsets.length !== 2) throw bad(`Tensor ${name} has offsets ${JSON.stringify(offsets)}`);
   const [begin, end] = offsets;
   const wanted = sizeOf(shape) * elementBytes;
-  if (end - begin !== wanted) throw bad(`Tensor ${name} has ${end - begin} bytes, its shape wants ${wanted}`);
+  if (end - begin !== wanted) throw bad(`Tensor ${name} has ${end - begin} bytes; expected ${wanted} for its shape`);
   return { name, dtype: dtype as string, shape, begin, end };
 }
 
