@@ -1,8 +1,7 @@
-import axe from "axe-core";
 import type { Locator, Page } from "playwright-core";
 import { assert, assertEquals } from "../support/assert.ts";
 import { filmFile, smallJob, trainModel, uploadCube } from "../support/small_cube.ts";
-import { openPage, testInBrowser, withBrowser } from "./browser.ts";
+import { openPage, seriousFaults, testInBrowser, withBrowser } from "./browser.ts";
 
 const HOSTILE = `<img src=x onerror="globalThis.broken=1"><script>globalThis.broken=1</script>`;
 const MODEL = "tiny";
@@ -46,15 +45,6 @@ async function clickPixel(page: Page, [row, col]: [number, number], [rows, cols]
   const map = page.locator("#map-panel .map-top");
   const box = (await map.boundingBox())!;
   await map.click({ position: { x: (col + 0.5) / cols * box.width, y: (row + 0.5) / rows * box.height } });
-}
-
-async function seriousFaults(page: Page): Promise<string[]> {
-  await page.evaluate(axe.source);
-  const { violations } = await page.evaluate(() =>
-    (globalThis as unknown as { axe: typeof axe }).axe.run({ resultTypes: ["violations"] })
-  );
-  return violations.filter(({ impact }) => impact === "serious" || impact === "critical")
-    .flatMap(({ id, nodes }) => nodes.map((node) => `${id}: ${node.html.slice(0, 160)}`));
 }
 
 testInBrowser("the page on a real service", (test) =>

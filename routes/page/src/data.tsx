@@ -1,11 +1,12 @@
 import { useRef, useState } from "preact/hooks";
 import type { CubeRecord } from "../../../lib/schemas/cube.ts";
 import { useApp } from "./context.ts";
-import { CubePreview, healthText } from "./cube_preview.tsx";
+import { CubeList } from "./cube_list.tsx";
+import { CubePreview } from "./cube_preview.tsx";
 import { Panel } from "./panel.tsx";
 import { sizeText } from "./quantity_text.ts";
 import type { Session } from "./session.ts";
-import { Empty, Failure, Loaded } from "./status.tsx";
+import { Empty, Failure } from "./status.tsx";
 import { useStore } from "./store.ts";
 import { uploadCube } from "./upload.ts";
 
@@ -59,7 +60,7 @@ export function Data({ session }: { session: Session }) {
           />
         ))}
       </div>
-      <CubeList session={session} />
+      <CubeList session={session} open={(id) => openCube(app, id)} />
     </div>
   );
 }
@@ -195,53 +196,4 @@ function openCube({ view }: ReturnType<typeof useApp>, cube: string): void {
     probe: null,
     region: null,
   });
-}
-
-function CubeList({ session }: { session: Session }) {
-  const app = useApp();
-  const current = useStore(app.view, (view) => view.cube);
-  const { mayManage } = useStore(app.ui, (ui) => ui.access);
-  const remove = async (cube: CubeRecord) => {
-    if (!confirm(`Delete ${cube.name}? Its maps and predictions go with it.`)) return;
-    try {
-      await app.api.request(`/v1/cubes/${cube.id}`, { method: "DELETE" });
-      if (current === cube.id) app.view.set({ cube: "", model: "", pins: [] });
-      app.ui.set({ revision: app.ui.get().revision + 1 });
-    } catch (error) {
-      app.ui.set({ message: { text: (error as Error).message, tone: "bad" } });
-    }
-  };
-  return (
-    <Panel title="Cubes" class="cube-list" exports={{ name: "cubes", curl: app.api.curl("/v1/cubes") }}>
-      <Loaded of={session.cubes}>
-        {(cubes) => (
-          <ul class="rows">
-            {cubes.map((cube) => (
-              <li key={cube.id}>
-                <div class="row-text">
-                  <button type="button" class="link" onClick={() => openCube(app, cube.id)}>{cube.name}</button>
-                  <p class="muted">
-                    {cube.shape.join(" × ")} · {cube.quantity || "no quantity"} · {cube.format} ·{" "}
-                    {sizeText(cube.sizeBytes)}
-                  </p>
-                  <p class="muted">{healthText(cube)}</p>
-                </div>
-                {mayManage && (
-                  <button
-                    type="button"
-                    class="plain danger"
-                    aria-label={`Delete ${cube.name}`}
-                    onClick={() => remove(cube)}
-                  >
-                    Delete
-                  </button>
-                )}
-              </li>
-            ))}
-            {cubes.length === 0 && <li class="muted">None yet</li>}
-          </ul>
-        )}
-      </Loaded>
-    </Panel>
-  );
 }

@@ -3,6 +3,7 @@ import type { Score } from "../../../lib/schemas/model.ts";
 import { useApp } from "./context.ts";
 import { csvBlob, save } from "./exports.ts";
 import { LossPlot } from "./loss_plot.tsx";
+import { ModelList } from "./model_list.tsx";
 import { Markdown } from "./markdown.tsx";
 import type { ModelView } from "./model_source.ts";
 import { Panel } from "./panel.tsx";
@@ -27,28 +28,7 @@ export function Models({ session }: { session: Session }) {
           )
           : (
             <div class="models-grid">
-              <Panel title="Models" class="model-list" exports={{ name: "models", curl: app.api.curl("/v1/models") }}>
-                <ul class="rows">
-                  {models.map((model) => (
-                    <li key={model.name}>
-                      <button
-                        type="button"
-                        class={chosen.startsWith(`${model.name}@`) ? "model-row model-on" : "model-row"}
-                        aria-pressed={chosen.startsWith(`${model.name}@`)}
-                        onClick={() =>
-                          app.view.set({ model: `${model.name}@${model.version}`, brush: null, probe: null })}
-                      >
-                        <strong>{model.name}</strong>
-                        <span class="muted">
-                          {model.network.direction === "im2spec" ? "image → spectrum" : "spectrum → image"} · window
-                          {" "}
-                          {model.network.window} · {model.network.points} steps
-                        </span>
-                      </button>
-                    </li>
-                  ))}
-                </ul>
-              </Panel>
+              <ModelList models={models} />
               <ModelDetail
                 reference={chosen && chosen !== "none" ? chosen : `${models[0].name}@${models[0].version}`}
               />

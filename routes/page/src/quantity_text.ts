@@ -56,6 +56,11 @@ export function sizeText(bytes: number): string {
   return `${Number((bytes / 1000 ** power).toPrecision(3))} ${["", "k", "M", "G", "T"][power]}B`;
 }
 
+/** Day and minute as the reader's own country writes them. */
+export function dateText(timestamp: string): string {
+  return new Date(timestamp).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "short" });
+}
+
 export function durationText(seconds: number): string {
   if (!Number.isFinite(seconds)) return "–";
   if (seconds < 60) return `${Math.max(1, Math.round(seconds))} s`;
