@@ -8,9 +8,10 @@ const short = fc.integer({ min: -99999, max: 99999 }).map((n) => n / 1000);
 const text = fc.string({ maxLength: 20 });
 
 const views: fc.Arbitrary<ViewState> = fc.record({
-  tab: fc.constantFrom(...TABS),
+  tab: fc.constantFrom(...TABS, "report" as const),
   cube: text,
   model: text,
+  other: text,
   layer: text.filter((layer) => layer !== ""),
   index,
   colours: text,

@@ -4,6 +4,7 @@ import type { ModelView } from "./model_source.ts";
 import { numberText } from "./quantity_text.ts";
 import { copyText } from "./panel.tsx";
 import { useApp } from "./context.ts";
+import { Compare } from "./compare.tsx";
 import { Explore } from "./explore.tsx";
 import { KeyDialog } from "./key_dialog.tsx";
 import { Latent } from "./latent.tsx";
@@ -18,6 +19,8 @@ import { type Tab, TABS } from "./view_state.ts";
 const TITLES: Record<Tab, string> = {
   explore: "Explore",
   latent: "Latent space",
+  compare: "Compare",
+  report: "Report",
   train: "Train",
   data: "Data",
   models: "Models",
@@ -114,6 +117,7 @@ function TabContent({ session }: { session: Session }) {
     <>
       <Pickers session={session} />
       {tab === "train" && <Train key={cube.record.id} session={session} derived={derived!} />}
+      {tab === "compare" && <Compare key={cube.record.id} session={session} />}
       {tab === "latent" && <Latent key={cube.record.id} session={session} derived={derived!} />}
       {tab === "explore" && <Explore key={cube.record.id} session={session} derived={derived!} />}
     </>

@@ -4,6 +4,8 @@ export interface ViewState {
   cube: string;
   /** `name@version`; empty before one is chosen. */
   model: string;
+  /** `name@version` that the chosen model is compared with; empty for none. */
+  other: string;
   /** What the map shows: `slice`, `image:NAME`, `error:mse`, … (layers.ts). */
   layer: string;
   /** Index on the spectral axis. */
@@ -43,13 +45,15 @@ export interface Pin {
   col: number;
 }
 
-export type Tab = "explore" | "latent" | "train" | "data" | "models";
-export const TABS: readonly Tab[] = ["explore", "latent", "train", "data", "models"];
+export type Tab = "explore" | "latent" | "compare" | "train" | "data" | "models" | "report";
+/** In the bar at the top; the report is reached from a model. */
+export const TABS: readonly Tab[] = ["explore", "latent", "compare", "train", "data", "models"];
 
 export const INITIAL_VIEW: ViewState = {
   tab: "explore",
   cube: "",
   model: "",
+  other: "",
   layer: "slice",
   index: 0,
   colours: "",
@@ -94,6 +98,7 @@ export function formatView(view: ViewState): string {
   const put = (key: string, value: string, initial = "") => value !== initial && query.set(key, value);
   put("cube", view.cube);
   put("model", view.model);
+  put("with", view.other);
   put("layer", view.layer, INITIAL_VIEW.layer);
   put("i", String(view.index), "0");
   put("colours", view.colours);
@@ -127,9 +132,10 @@ export function parseView(hash: string): ViewState {
   };
   const view = INITIAL_VIEW;
   return {
-    tab: TABS.includes(path as Tab) ? path as Tab : view.tab,
+    tab: [...TABS, "report"].includes(path) ? path as Tab : view.tab,
     cube: get("cube") ?? "",
     model: get("model") ?? "",
+    other: get("with") ?? "",
     layer: get("layer") ?? view.layer,
     index: whole("i", 0, 1 << 20),
     colours: get("colours") ?? "",
