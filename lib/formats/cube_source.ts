@@ -1,4 +1,5 @@
 import type { Axis, ImageChannel } from "../cube/cube.ts";
+import type { ComplexPart } from "../schemas/given.ts";
 import type { FloatArray } from "./scalar_type.ts";
 
 /** A dataset of a file that can be read as a cube. */
@@ -15,6 +16,8 @@ export interface CubeSelection {
   dataset?: string;
   /** `name:value` pairs separated by commas, or one word; what it may be is said when it is wrong. */
   channel?: string;
+  /** What is read of complex values; default: the magnitude. */
+  complex?: ComplexPart;
 }
 
 /** One cube of a file, not in memory: rows are read a slab at a time. */

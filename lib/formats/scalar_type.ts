@@ -1,11 +1,17 @@
 import { unprocessable } from "../base/errors.ts";
+import type { ComplexPart } from "../schemas/given.ts";
 
 /** What one element of a binary array is. `string`, `object`, `time` and `void` carry no number to learn from. */
 export interface ScalarType {
   kind: "float" | "int" | "uint" | "bool" | "complex" | "string" | "object" | "time" | "void";
   bytes: number;
   littleEndian: boolean;
+  /** What is read of a complex number; without it complex numbers cannot be read. */
+  part?: ReadPart;
 }
+
+/** A part by name, or the projection on the direction (cos, sin). */
+export type ReadPart = Exclude<ComplexPart, "projection"> | { readonly cos: number; readonly sin: number };
 
 export type FloatArray = Float32Array | Float64Array;
 
@@ -27,6 +33,26 @@ const GETTERS: Record<string, (little: boolean) => Getter> = {
   bool1: () => (view, at) => (view.getUint8(at) ? 1 : 0),
 };
 
+const PARTS: Record<string, (re: number, im: number) => number> = {
+  magnitude: Math.hypot,
+  phase: (re, im) => Math.atan2(im, re),
+  real: (re) => re,
+  imaginary: (_, im) => im,
+};
+
+function complexGetter({ bytes, littleEndian, part }: ScalarType): Getter | undefined {
+  const make = GETTERS[`float${bytes / 2}`];
+  if (!make || part === undefined) return undefined;
+  const get = make(littleEndian);
+  const take = typeof part === "string" ? PARTS[part] : (re: number, im: number) => re * part.cos + im * part.sin;
+  return (view, at) => take(get(view, at), get(view, at + bytes / 2));
+}
+
+/** Complex numbers of which a part can be read. */
+export function isComplex({ kind, bytes }: ScalarType): boolean {
+  return kind === "complex" && `float${bytes / 2}` in GETTERS;
+}
+
 export function isReal(type: ScalarType): boolean {
   return `${type.kind}${type.bytes}` in GETTERS;
 }
@@ -42,6 +68,8 @@ export function scalarTypeName(type: ScalarType): string {
 export function getterOf(type: ScalarType): Getter {
   const make = GETTERS[`${type.kind}${type.bytes}`];
   if (make) return make(type.littleEndian);
+  const complex = type.kind === "complex" ? complexGetter(type) : undefined;
+  if (complex) return complex;
   const met = scalarTypeName(type);
   if (type.kind === "complex") {
     throw unprocessable(

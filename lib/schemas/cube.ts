@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { complexPartSchema, givenSchemas } from "./given.ts";
 import { preparationsSchema } from "./preparation.ts";
 
 export const axisSchema = z.object({
@@ -87,5 +88,12 @@ export const ingestOptionsSchema = z.object({
   repair: z.enum(["robust", "off"]).optional(),
   /** Steps done once, after repair; they become the cube's provenance. */
   prepare: preparationsSchema.optional(),
+  /** The spectral axis, its unit and so on where the file does not say them. */
+  axis: givenSchemas.axis.optional(),
+  quantity: givenSchemas.quantity.optional(),
+  unit: givenSchemas.unit.optional(),
+  pixel: givenSchemas.pixel.optional(),
+  /** What is read of complex values; default: the magnitude. */
+  complex: complexPartSchema.optional(),
 });
 export type IngestOptions = z.infer<typeof ingestOptionsSchema>;

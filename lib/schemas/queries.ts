@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { jobStateSchema } from "./job.ts";
 import { modelNameSchema } from "./model.ts";
+import { complexPartSchema, givenSchemas } from "./given.ts";
 import { preparationsSchema } from "./preparation.ts";
 import { aboveZeroText, booleanText, integerText, jsonText, numberText, pairText } from "./query_values.ts";
 
@@ -17,6 +18,9 @@ const window = () =>
 const fit = () => booleanText().default(false).meta({ description: "Also the nine-parameter fit" });
 
 export const noQuerySchema = z.strictObject({});
+
+/** An axis of 65536 values as text. */
+const LONGEST_AXIS_TEXT = 2 ** 21;
 
 export const pageQuerySchema = z.strictObject({
   limit: integerText(1, 500).default(50).meta({ description: "Most items on a page" }),
@@ -39,6 +43,22 @@ export const uploadQuerySchema = z.strictObject({
   prepare: jsonText(preparationsSchema, "a list of steps").optional().meta({
     description:
       'Steps done once, in order, such as `[{"step":"crop","parameters":{"row":0,"col":0,"rows":32,"cols":32}}]`',
+  }),
+  axis: jsonText(givenSchemas.axis, "an axis", LONGEST_AXIS_TEXT).optional().meta({
+    description: 'The spectral axis, such as `{"name":"bias","unit":"V","start":-8,"stop":8}` or with `values`',
+  }),
+  quantity: givenSchemas.quantity.optional().meta({ description: "What was measured, such as `Piezoresponse`" }),
+  unit: givenSchemas.unit.optional().meta({ description: "Its unit" }),
+  pixel: jsonText(givenSchemas.pixel, "a pixel size").optional().meta({
+    description: 'Distance between pixels, such as `{"size":40,"unit":"nm"}` or `{"row":40,"col":20,"unit":"nm"}`',
+  }),
+  complex: complexPartSchema.optional().meta({ description: "What is read of complex values; default: magnitude" }),
+});
+
+/** Instead of a file: the bytes of a cube that is there, read again. */
+export const newCubeQuerySchema = uploadQuerySchema.extend({
+  from: z.string().min(1).max(100).optional().meta({
+    description: "Id of a cube whose uploaded bytes are read again with these options; the body is empty",
   }),
 });
 

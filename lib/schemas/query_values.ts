@@ -38,8 +38,8 @@ export function pairText() {
 }
 
 /** JSON in a query's value, read by another schema: `[{"step":"crop",…}]`. */
-export function jsonText<T extends z.ZodType>(schema: T, wanted: string) {
-  return z.string().min(1).max(8192).transform((text, context) => {
+export function jsonText<T extends z.ZodType>(schema: T, wanted: string, most = 8192) {
+  return z.string().min(1).max(most).transform((text, context) => {
     try {
       return JSON.parse(text) as unknown;
     } catch {

@@ -77,6 +77,24 @@ export function createCubeService(options: CubeServiceOptions): CubeService {
     }
   }
 
+  /** The cube of these bytes and options: the one that is there, under the name that its owner now gives, or a new one. */
+  async function make(
+    blob: StoredBlob,
+    ingestOptions: IngestOptions,
+    { name, otherwise = "cube", caller }: { name?: string; otherwise?: string; caller: Caller },
+  ) {
+    const there = await store.cubes.findByContent(blob.sha256, optionsKey(ingestOptions));
+    if (there) {
+      const isOwn = await store.cubes.ownerOf(there.id) === quotas.ownerOf(caller);
+      await store.cubes.renew(there.id, ownership(caller));
+      const renamed = isOwn && name !== undefined && name !== there.name;
+      return { cube: renamed ? await store.cubes.rename(there.id, name) : there, created: false };
+    }
+    quotas.admitCube(caller, blob.sizeBytes)(await store.cubes.usage(quotas.ownerOf(caller)));
+    await store.scratch.requireFree(blob.sizeBytes);
+    return await parse(blob, ingestOptions, name ?? otherwise, caller);
+  }
+
   function ownership(caller: Caller) {
     return { owner: quotas.ownerOf(caller), expiresMs: quotas.expiresMs(caller, clock.nowMs()) };
   }
@@ -84,16 +102,20 @@ export function createCubeService(options: CubeServiceOptions): CubeService {
   return {
     add(body, { name, expectedSha256, ...rest }: AddOptions, caller) {
       const ingestOptions = ingestOptionsSchema.parse(rest);
-      return receive(body, { caller, expectedSha256 }, async (blob) => {
-        const there = await store.cubes.findByContent(blob.sha256, optionsKey(ingestOptions));
-        if (there) {
-          await store.cubes.renew(there.id, ownership(caller));
-          return { cube: there, created: false };
-        }
-        quotas.admitCube(caller, blob.sizeBytes)(await store.cubes.usage(quotas.ownerOf(caller)));
-        await store.scratch.requireFree(blob.sizeBytes);
-        return await parse(blob, ingestOptions, name ?? "cube", caller);
-      });
+      return receive(body, { caller, expectedSha256 }, (blob) => make(blob, ingestOptions, { name, caller }));
+    },
+
+    async addFrom(id, { name, ...rest }, caller) {
+      const record = await require(id);
+      const ingestOptions = ingestOptionsSchema.parse(rest);
+      const blob = await store.blobs.get(record.sha256);
+      if (!blob) throw missing("file_not_kept", `The file of cube ${id} is not kept; expected it with the request`);
+      try {
+        await checkStored(options);
+        return await make(blob, ingestOptions, { name, otherwise: record.name, caller });
+      } finally {
+        await store.blobs.release(blob.sha256);
+      }
     },
 
     list: (page: PageRequest): Promise<Page<CubeRecord>> => store.cubes.list(page),
@@ -189,8 +211,8 @@ function heldFile({ blobs }: Store, { sha256, sizeBytes }: StoredBlob): ByteSour
 }
 
 /** The same options always give the same text. */
-function optionsKey({ dataset, channel, repair, prepare }: IngestOptions): string {
-  return JSON.stringify({ dataset, channel, repair, prepare: prepare?.length ? prepare : undefined });
+function optionsKey({ dataset, channel, repair, prepare, ...given }: IngestOptions): string {
+  return JSON.stringify({ dataset, channel, repair, prepare: prepare?.length ? prepare : undefined, ...given });
 }
 
 async function checkStored({ store, maxStoredBytes }: CubeServiceOptions): Promise<void> {

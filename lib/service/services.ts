@@ -48,6 +48,12 @@ export interface CubeService {
     options: Partial<IngestOptions> & { name?: string; expectedSha256?: string },
     caller: Caller,
   ): Promise<{ cube: CubeRecord; created: boolean }>;
+  /** The uploaded bytes of a cube read again with other options. Throws `cube_missing`, `file_not_kept`. */
+  addFrom(
+    id: string,
+    options: Partial<IngestOptions> & { name?: string },
+    caller: Caller,
+  ): Promise<{ cube: CubeRecord; created: boolean }>;
   list(page: PageRequest): Promise<Page<CubeRecord>>;
   get(id: string): Promise<CubeRecord>;
   /** Whether the caller uploaded it. */

@@ -1,6 +1,5 @@
 import type { Clock } from "../base/clock.ts";
 import { LoopscopeError, unprocessable } from "../base/errors.ts";
-import { ingestOptionsSchema } from "../schemas/cube.ts";
 import { uploadQuerySchema } from "../schemas/queries.ts";
 import type { Store } from "../store/ports/store.ts";
 import type { Quotas } from "./quotas.ts";
@@ -19,11 +18,11 @@ export interface UploadServiceOptions {
 }
 
 const DAY_MS = 24 * 3600 * 1000;
-const METADATA = ["name", "filename", "dataset", "channel", "repair", "sha256"];
+/** As of an upload in one piece. */
+const OPTIONS = uploadQuerySchema.keyof().options;
+const METADATA = [...OPTIONS, "filename", "sha256"];
 /** What common clients add of themselves. */
 const BROUGHT_ALONG = ["filetype", "type", "contentType", "relativePath"];
-/** As of an upload in one piece. */
-const namedOptionsSchema = ingestOptionsSchema.extend({ name: uploadQuerySchema.shape.name });
 
 /** Uploads in pieces. The disk's space is asked for before the first byte is taken. */
 export function createUploadService(options: UploadServiceOptions): UploadService {
@@ -60,8 +59,8 @@ export function createUploadService(options: UploadServiceOptions): UploadServic
       if (end < upload.sizeBytes || upload.cube) return upload;
       return await uploads.exclusively(id, async (whole) => {
         if (whole.cube) return whole; // another request has finished it
-        const { sha256, name, filename = "", dataset, channel, repair } = whole.metadata;
-        const ingest = ingestOptionsSchema.parse({ dataset, channel, repair });
+        const { sha256, filename = "" } = whole.metadata;
+        const { name, ...ingest } = uploadQuerySchema.parse(optionsOf(whole.metadata));
         try {
           const addOptions = {
             ...ingest,
@@ -82,6 +81,11 @@ export function createUploadService(options: UploadServiceOptions): UploadServic
   };
 }
 
+/** The options among the metadata, as text, as in a query. */
+function optionsOf(metadata: Record<string, string>): Record<string, string> {
+  return Object.fromEntries(Object.entries(metadata).filter(([name]) => (OPTIONS as string[]).includes(name)));
+}
+
 function checkMetadata(metadata: Record<string, string>): void {
   const unknown = Object.keys(metadata).filter((name) => !METADATA.includes(name) && !BROUGHT_ALONG.includes(name));
   if (unknown.length > 0) {
@@ -90,7 +94,7 @@ function checkMetadata(metadata: Record<string, string>): void {
       `Upload-Metadata has ${unknown.join(", ")}; expected only ${METADATA.join(", ")}`,
     );
   }
-  const parsed = namedOptionsSchema.safeParse({ ...metadata, repair: metadata.repair });
+  const parsed = uploadQuerySchema.safeParse(optionsOf(metadata));
   if (!parsed.success) {
     const [issue] = parsed.error.issues;
     throw unprocessable("bad_metadata", `Upload-Metadata: ${issue.path.join(".")}: ${issue.message}`);

@@ -1,8 +1,9 @@
-import { renameCubeSchema } from "../../lib/schemas/cube.ts";
+import { type CubeRecord, renameCubeSchema } from "../../lib/schemas/cube.ts";
 import { idParamsSchema, noParamsSchema } from "../../lib/schemas/paths.ts";
 import {
   mapQuerySchema,
   mapUploadQuerySchema,
+  newCubeQuerySchema,
   noQuerySchema,
   pageQuerySchema,
   spectrumQuerySchema,
@@ -41,11 +42,12 @@ export function mountCubes(app: App, deps: AppDeps): void {
       "The file as the body or as the form field `file`: HDF5 (NSID, USID, HyperSpy, NeXus, plain), NPY, NPZ " +
       "and others. It is checked, repaired and stored; the same bytes and options again give the cube that is there. " +
       "In a form the options of the query may be fields before `file`. Without a name the file's own is taken: of the " +
-      "form, or of the header `Content-Disposition: attachment; filename=…`.",
+      "form, or of the header `Content-Disposition: attachment; filename=…`. `axis`, `quantity`, `unit` and `pixel` win " +
+      "over what the file says; with `from` the bytes of a cube that is there are read again.",
     scope: "train",
     publicWith: "publicUploads",
     params: noParamsSchema,
-    query: uploadQuerySchema,
+    query: newCubeQuerySchema,
     headers: [{
       name: "Content-Disposition",
       description: 'The file\'s name: `attachment; filename="film.h5"`',
@@ -61,14 +63,21 @@ export function mountCubes(app: App, deps: AppDeps): void {
       },
       201: { description: "Stored", content: json("Cube"), links: CUBE_LINKS },
     },
-    errors: [409],
+    errors: [404, 409],
     untimed: true,
-  }, async ({ c, query, caller }) => {
+  }, async ({ c, query: { from, ...query }, caller }) => {
     const schema = uploadQuerySchema;
+    const made = (cube: CubeRecord, created: boolean) => {
+      return Response.json(cube, { status: created ? 201 : 200, headers: { Location: `/v1/cubes/${cube.id}` } });
+    };
+    if (from !== undefined) {
+      const { cube, created } = await services.cubes.addFrom(from, query, caller);
+      return made(cube, created);
+    }
     const { cube, created } = await withUploadedFile(c, deps, { schema, query }, (body, options) => {
       return services.cubes.add(body, options, caller);
     });
-    return Response.json(cube, { status: created ? 201 : 200, headers: { Location: `/v1/cubes/${cube.id}` } });
+    return made(cube, created);
   });
 
   declare(app, deps, {

@@ -48,7 +48,7 @@ export function mountUploads(app: App, deps: AppDeps): void {
     path: "/v1/uploads",
     summary: "Begin a resumable upload",
     description:
-      "`Upload-Metadata` may have `name`, `filename`, `dataset`, `channel`, `repair` and `sha256` of the whole file.",
+      "`Upload-Metadata` may have what the query of `POST /v1/cubes` may have, `filename`, and `sha256` of the whole file.",
     params: noParamsSchema,
     headers: [
       VERSION,

@@ -63,7 +63,7 @@ Deno.test("a wrong NPY is refused with what was met", async () => {
   await assertFailsWith("cube_needed", () => readCube(npyBytes("<U1", [3, 4, 5], new Uint8Array(240))));
   await assertFailsWith(
     "complex_values",
-    () => readCube(npyBytes("<c8", [3, 4, 5], new Uint8Array(480)), { dataset: "" }),
+    () => readCube(npyBytes("<c32", [3, 4, 5], new Uint8Array(1920)), { dataset: "" }),
   );
   await assertFailsWith(
     "cube_too_small",

@@ -18,6 +18,8 @@ interface SmallFile {
   channelShift?: number;
   clipped?: boolean;
   threshold?: number;
+  /** Imaginary part of every value; the magnitude is read. */
+  imaginary?: number;
   secret?: string;
 }
 
@@ -35,7 +37,8 @@ function bytesOf({ bytes }: SmallFile): Uint8Array {
   return unzlibSync(Uint8Array.fromBase64(bytes));
 }
 
-function wantedValues({ clipped, threshold }: SmallFile): number[] {
+function wantedValues({ clipped, threshold, imaginary }: SmallFile): number[] {
+  if (imaginary !== undefined) return CUBE.map((value) => Math.hypot(value, imaginary));
   if (threshold !== undefined) return CUBE.map((value) => (value > threshold ? 1 : 0));
   return clipped ? CUBE.map((value) => Math.min(value, 120)) : CUBE;
 }

@@ -4,13 +4,15 @@ import { displayName } from "../display_name.ts";
 import type { Hdf5Dataset, Hdf5File } from "./hdf5_file.ts";
 import { packingOf, unpacked } from "./hdf5_packing.ts";
 import type { NdSource } from "../nd_cube.ts";
-import { decodeRun, type FloatArray, type ScalarType } from "../scalar_type.ts";
+import { withPart } from "../complex_part.ts";
+import { decodeRun, type FloatArray, type ReadPart, type ScalarType } from "../scalar_type.ts";
 
 const MAX_SMALL_VALUES = 2 ** 25;
 
 /** The numbers of a dataset (unpacked), or of one field of its records, as an array outside memory. */
-export function hdf5Array(file: Hdf5File, dataset: Hdf5Dataset, field?: string): NdSource {
-  const { type, offset: fieldOffset } = numbersOf(dataset, field);
+export function hdf5Array(file: Hdf5File, dataset: Hdf5Dataset, field?: string, part?: ReadPart): NdSource {
+  const { type: storedType, offset: fieldOffset } = numbersOf(dataset, field);
+  const type = withPart(storedType, part);
   const { shape, chunk, element } = dataset;
   const stored = (offset: readonly number[], count: readonly number[]): FloatArray =>
     file.withRaw(dataset, [offset, count], (view) => {

@@ -1,3 +1,4 @@
+import type { ComplexPart } from "../../schemas/given.ts";
 import type { CubeCandidate, CubeView, FormatLimits } from "../cube_source.ts";
 import type { Hdf5Dataset, Hdf5File } from "./hdf5_file.ts";
 import type { Hdf5Tree } from "./hdf5_tree.ts";
@@ -19,7 +20,7 @@ export interface Hdf5Claim extends CubeCandidate {
   otherwise?: string;
   /** Higher is taken first; size decides between equals. */
   rank: number;
-  open(channel: string | undefined): CubeView;
+  open(channel: string | undefined, complex?: ComplexPart): CubeView;
 }
 
 /** One way of laying out measurements in HDF5: which datasets of a file follow it. */

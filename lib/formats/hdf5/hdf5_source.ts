@@ -87,13 +87,13 @@ function claimAll(context: Hdf5Context): Claimed[] {
   return claimed.sort(order);
 }
 
-function openClaim(context: Hdf5Context, claims: Claimed[], { dataset, channel }: CubeSelection): CubeView {
+function openClaim(context: Hdf5Context, claims: Claimed[], { dataset, channel, complex }: CubeSelection): CubeView {
   const claim = dataset === undefined ? claims.find((c) => !c.claim.otherwise)?.claim : named(context, claims, dataset);
   if (dataset === undefined && context.tree.damaged.length > 0) throw damagedFile(context, claims);
   if (!claim) throw noCube(context, claims);
   const stored = context.datasets.get(claim.path);
   if (stored) checkExpansion(sizeOf(stored.shape) * stored.element.bytes, context.file.sizeBytes);
-  const view = claim.open(channel);
+  const view = claim.open(channel, complex);
   return { ...view, notes: [...view.notes, ...fileNotes(context, claims)] };
 }
 

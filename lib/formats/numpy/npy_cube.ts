@@ -11,7 +11,8 @@ import { imagesOnGrid } from "../image_channels.ts";
 import { ndFile } from "../nd_file.ts";
 import { toRowMajor } from "./npy.ts";
 import type { NpyHeader } from "./npy_header.ts";
-import { getterOf, isReal, type ScalarType, scalarTypeName } from "../scalar_type.ts";
+import { readComplex, withPart } from "../complex_part.ts";
+import { getterOf, isComplex, isReal, type ReadPart, type ScalarType, scalarTypeName } from "../scalar_type.ts";
 import { shoCube } from "../sho_cube.ts";
 import { fieldNames, shoFieldsOf } from "../sho_fit.ts";
 import { formatShape } from "../format_shape.ts";
@@ -47,7 +48,7 @@ export interface NpyCubeOptions {
 /** What of an array can be read as a cube, a fit before its fields. */
 export function npyClaims(array: NpyArray): NpyClaim[] {
   return membersOf(array.header).flatMap((member) => {
-    if (!isReal(member.type) || !isCube(describe(array, member, "npy"))) return [];
+    if (!(isReal(member.type) || isComplex(member.type)) || !isCube(describe(array, member, "npy"))) return [];
     const { quantity, unit } = member.isFit ? { quantity: "Piezoresponse", unit: "" } : fieldNames(member);
     const candidate = { dataset: displayName(datasetOf(array, member)), shape: array.header.shape, quantity, unit };
     return [{ array, candidate, member }];
@@ -67,8 +68,14 @@ function datasetOf({ name }: NpyArray, member: NpyMember): string {
 /** The cube that is named, or the largest. Throws `cube_needed` and `dataset_missing` with what there is. */
 export function openNpyCube(arrays: readonly NpyArray[], selection: CubeSelection, options: NpyCubeOptions): CubeView {
   const { array, member } = choose(arrays, selection.dataset);
-  getterOf(member.type);
+  if (!isComplex(member.type)) getterOf(member.type);
   const described = describe(array, member, options.format);
+  if (isComplex(member.type)) {
+    const open = (part: ReadPart) => describe(array, { ...member, type: withPart(member.type, part) }, "").source;
+    const { note, ...read } = readComplex(selection.complex, described, open);
+    Object.assign(described, read);
+    described.notes.push(note);
+  }
   const paired = pairedCurve(arrays, described);
   if (paired) {
     described.notes.push(
@@ -99,7 +106,7 @@ function choose(arrays: readonly NpyArray[], dataset: string | undefined): { arr
 
 function wordsFor(arrays: readonly NpyArray[]): string {
   const words = arrays.slice(0, 6).map(({ name, header: { shape, type } }) => {
-    const values = type && !isReal(type) ? ` holding ${scalarTypeName(type)}` : "";
+    const values = type && !isReal(type) && !isComplex(type) ? ` holding ${scalarTypeName(type)}` : "";
     return `${displayName(name) || "the array"} is ${formatShape(shape)}${values}`;
   });
   return `No cube is in this file: ${words.join("; ") || "it holds no arrays"}`;

@@ -6,6 +6,7 @@ import { openSource } from "../../formats/registry.ts";
 import type { IngestOptions } from "../../schemas/cube.ts";
 import { createCubeFile } from "../../store/cube_files/cube_file.ts";
 import type { CubeFileWriter } from "../../store/cube_files/cube_file_writer.ts";
+import { applyGiven } from "./apply_given.ts";
 import { repairCubeFile } from "./repair_cube_file.ts";
 import { writePreparedCube } from "./write_prepared_cube.ts";
 
@@ -50,8 +51,8 @@ async function readCube(
 ): Promise<IngestedCube> {
   const source = await openSource(file, limits);
   try {
-    const { dataset, channel, repair } = options;
-    const view = source.open({ dataset, channel });
+    const { dataset, channel, repair, complex } = options;
+    const view = applyGiven(source.open({ dataset, channel, complex }), options);
     onProgress();
     return writeCube(source, view, { folder, repair, onProgress });
   } finally {

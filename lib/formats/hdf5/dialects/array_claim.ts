@@ -1,6 +1,7 @@
 import { unprocessable } from "../../../base/errors.ts";
 import { arrayCube, type DescribedArray, isCube } from "../../described_array.ts";
 import type { DescribedAxis } from "../../axes.ts";
+import { readComplex } from "../../complex_part.ts";
 import { displayName } from "../../display_name.ts";
 import { hdf5Array } from "../hdf5_array.ts";
 import type { Hdf5Claim, Hdf5Context } from "../hdf5_dialect.ts";
@@ -9,6 +10,7 @@ import { hdf5Images } from "../hdf5_images.ts";
 import { type Hdf5Packing, packingOf } from "../hdf5_packing.ts";
 import { imagesOnGrid } from "../../image_channels.ts";
 import { formatShape } from "../../format_shape.ts";
+import { isComplex, type ReadPart } from "../../scalar_type.ts";
 
 export interface ArrayClaimOptions {
   format: string;
@@ -26,11 +28,13 @@ export function arrayClaim(context: Hdf5Context, dataset: Hdf5Dataset, options: 
   const { file, limits } = context;
   const { path, shape, element } = dataset;
   const { format, axes, quantity, unit, rank } = options;
-  const readable = element.scalar !== undefined && element.scalar.kind !== "complex";
+  const { scalar } = element;
+  const complex = scalar !== undefined && isComplex(scalar);
+  const readable = scalar !== undefined && (complex || scalar.kind !== "complex");
   const array: DescribedArray = {
     format,
     dataset: path,
-    source: readable ? hdf5Array(file, dataset) : { shape, read: () => refuse(dataset) },
+    source: readable ? hdf5Array(file, dataset, undefined, "magnitude") : { shape, read: () => refuse(dataset) },
     axes,
     quantity,
     unit,
@@ -45,10 +49,16 @@ export function arrayClaim(context: Hdf5Context, dataset: Hdf5Dataset, options: 
     shape: options.reversed ? [...shape].reverse() : shape,
     quantity: displayName(quantity),
     unit: displayName(unit),
-    rank,
+    // Beside real numbers, complex ones are what these were made from.
+    rank: complex ? rank - 0.5 : rank,
     otherwise: readable && isCube(array) ? undefined : words,
-    open(channel) {
+    open(channel, part) {
       if (!readable) refuse(dataset);
+      if (complex) {
+        const open = (part: ReadPart) => hdf5Array(file, dataset, undefined, part);
+        const { note, ...read } = readComplex(part, { quantity, unit }, open);
+        return arrayCube({ ...array, ...read, notes: [...array.notes, note] }, channel, limits);
+      }
       const packing = packingOf(file, path);
       const notes = packing ? [...array.notes, wordsForPacking(packing)] : array.notes;
       return arrayCube({ ...array, notes }, channel, limits);
@@ -62,12 +72,5 @@ function wordsForPacking({ scale, offset, missing }: Hdf5Packing): string {
 }
 
 function refuse({ path, element }: Hdf5Dataset): never {
-  if (element.scalar?.kind === "complex") {
-    const advice = "save the real part, the amplitude or a fit's result as a dataset of its own";
-    throw unprocessable(
-      "complex_values",
-      `${displayName(path)} holds ${element.words}; expected real numbers: ${advice}`,
-    );
-  }
   throw unprocessable("not_numeric", `${displayName(path)} holds ${element.words}; expected numbers`);
 }
