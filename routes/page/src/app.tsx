@@ -10,6 +10,7 @@ import { KeyDialog } from "./key_dialog.tsx";
 import { Latent } from "./latent.tsx";
 import { fits, type Session, useDerived, useSession } from "./session.ts";
 import { Models } from "./models.tsx";
+import { Report } from "./report.tsx";
 import { Train } from "./train.tsx";
 import { Data } from "./data.tsx";
 import { Empty, Failure, Waiting } from "./status.tsx";
@@ -118,6 +119,7 @@ function TabContent({ session }: { session: Session }) {
       <Pickers session={session} />
       {tab === "train" && <Train key={cube.record.id} session={session} derived={derived!} />}
       {tab === "compare" && <Compare key={cube.record.id} session={session} />}
+      {tab === "report" && <Report key={cube.record.id} session={session} derived={derived!} />}
       {tab === "latent" && <Latent key={cube.record.id} session={session} derived={derived!} />}
       {tab === "explore" && <Explore key={cube.record.id} session={session} derived={derived!} />}
     </>
@@ -181,6 +183,9 @@ function Pickers({ session }: { session: Session }) {
         <p class="notice">
           This model was trained on another axis ({axisText(modelState.value)}); it cannot be applied here.
         </p>
+      )}
+      {session.model && (
+        <button type="button" class="plain no-print" onClick={() => app.view.set({ tab: "report" })}>Report</button>
       )}
       {modelState.state === "failed" && <p class="notice">{modelState.error.message}</p>}
     </div>
