@@ -2,14 +2,12 @@ import { idParamsSchema } from "../../lib/schemas/paths.ts";
 import { noQuerySchema } from "../../lib/schemas/queries.ts";
 import type { AppDeps } from "../context.ts";
 import { type App, declare } from "../openapi/declare_route.ts";
-import { NOT_MODIFIED, PARTIAL, RANGE_HEADERS } from "../openapi/result_docs.ts";
+import { fileResponses, RANGE_HEADERS } from "../openapi/result_docs.ts";
 import { attachment, withEnding } from "../response/attachment.ts";
 import { cacheHeaders, notModified, tagOf } from "../response/conditional.ts";
 import { negotiate } from "../response/negotiate.ts";
 import { holdBytes } from "../response/response_backpressure.ts";
 import { rangeResponse } from "../response/range_response.ts";
-
-const BINARY = { type: "string", format: "binary" };
 
 /** What was uploaded and what is used of it, as files. */
 export function mountCubeData(app: App, deps: AppDeps): void {
@@ -24,15 +22,7 @@ export function mountCubeData(app: App, deps: AppDeps): void {
     params: idParamsSchema,
     query: noQuerySchema,
     headers: RANGE_HEADERS,
-    responses: {
-      200: {
-        description: "The file",
-        content: { "application/octet-stream": { schema: BINARY } },
-        headers: ["Content-Disposition", "Accept-Ranges"],
-      },
-      206: PARTIAL,
-      304: NOT_MODIFIED,
-    },
+    responses: fileResponses("The file", ["application/octet-stream"]),
     errors: [404, 416],
     untimed: true,
   }, async ({ c, params: { id } }) => {
@@ -62,15 +52,7 @@ export function mountCubeData(app: App, deps: AppDeps): void {
     params: idParamsSchema,
     query: noQuerySchema,
     headers: RANGE_HEADERS,
-    responses: {
-      200: {
-        description: "The file",
-        content: Object.fromEntries(Object.keys(FORMATS).map((type) => [type, { schema: BINARY }])),
-        headers: ["Content-Disposition", "Accept-Ranges"],
-      },
-      206: PARTIAL,
-      304: NOT_MODIFIED,
-    },
+    responses: fileResponses("The file", Object.keys(FORMATS)),
     errors: [404, 406, 416],
     untimed: true,
   }, async ({ c, params: { id } }) => {

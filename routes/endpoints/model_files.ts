@@ -2,7 +2,7 @@ import { versionParamsSchema } from "../../lib/schemas/paths.ts";
 import { noQuerySchema } from "../../lib/schemas/queries.ts";
 import type { AppDeps } from "../context.ts";
 import { type App, declare } from "../openapi/declare_route.ts";
-import { NOT_MODIFIED, PARTIAL, RANGE_HEADERS } from "../openapi/result_docs.ts";
+import { fileResponses, NOT_MODIFIED, RANGE_HEADERS } from "../openapi/result_docs.ts";
 import { attachment } from "../response/attachment.ts";
 import { bytesResponse } from "../response/bytes_response.ts";
 import { cacheHeaders, notModified, tagOf } from "../response/conditional.ts";
@@ -60,15 +60,7 @@ export function mountModelFiles(app: App, deps: AppDeps): void {
     params: versionParamsSchema,
     query: noQuerySchema,
     headers: RANGE_HEADERS,
-    responses: {
-      200: {
-        description: "ZIP",
-        content: { "application/zip": { schema: BINARY } },
-        headers: ["Content-Disposition", "Accept-Ranges"],
-      },
-      206: PARTIAL,
-      304: NOT_MODIFIED,
-    },
+    responses: fileResponses("ZIP", ["application/zip"]),
     errors: [404, 416],
   }, async ({ c, params: { name, version } }) => {
     const { weights, version: number } = await models.version(name, version);

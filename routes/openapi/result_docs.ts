@@ -12,11 +12,19 @@ export const RANGE_HEADERS = [
   { name: "If-Range", description: "The ETag that the range is of; else the whole comes", schema: { type: "string" } },
 ];
 
-export const PARTIAL: ResponseDoc = {
-  description: "The range",
-  content: { "*/*": { schema: BINARY } },
-  headers: ["Content-Range", "Accept-Ranges", "Content-Disposition", "ETag", "Cache-Control"],
-};
+/** 200 with a file of one of these types, 206 with a part of it, 304. */
+export function fileResponses(description: string, types: readonly string[]): Record<number, ResponseDoc> {
+  const content = Object.fromEntries(types.map((type) => [type, { schema: BINARY }]));
+  return {
+    200: { description, content, headers: ["Content-Disposition", "Accept-Ranges"] },
+    206: {
+      description: "The range",
+      content,
+      headers: ["Content-Range", "Accept-Ranges", "Content-Disposition", "ETag", "Cache-Control"],
+    },
+    304: NOT_MODIFIED,
+  };
+}
 
 /** A file as the body, or in the form field `file`. */
 export const FILE_BODY: Record<string, ContentDoc> = {
