@@ -1,6 +1,8 @@
 import { LoopscopeError, unprocessable } from "../base/errors.ts";
 import { type ByteFile, openByteFile } from "./byte_file.ts";
 import { type CubeSource, DEFAULT_FORMAT_LIMITS, type FormatLimits } from "./cube_source.ts";
+import { openDmSource } from "./gatan/dm_source.ts";
+import { isDm } from "./gatan/dm_tags.ts";
 import { findHdf5, openHdf5Source } from "./hdf5/hdf5_source.ts";
 import { isMat5 } from "./matlab/mat5_arrays.ts";
 import { openMat5Source } from "./matlab/mat5_source.ts";
@@ -11,7 +13,8 @@ import { openNpySource } from "./numpy/npy_source.ts";
 import { openNpzSource } from "./numpy/npz_source.ts";
 import { isZip } from "./zip/zip_archive.ts";
 
-const FORMATS = "HDF5 (NSID, USID, HyperSpy, NeXus, Velox EMD, MATLAB 7.3, plain), NPY, NPZ, Nanonis 3ds, MATLAB 5";
+const FORMATS = "HDF5 (NSID, USID, HyperSpy, NeXus, Velox EMD, MATLAB 7.3, plain), NPY, NPZ, Nanonis 3ds, MATLAB 5, " +
+  "Gatan DM3 and DM4";
 const ADVICE = "save the cube as NPY with numpy.save, rows x columns x points, and send that";
 
 /**
@@ -42,6 +45,7 @@ function openBytes(file: ByteFile, limits: FormatLimits): CubeSource {
   if (isZip(first)) return openNpzSource(file, limits);
   if (isNanonisGrid(first)) return openNanonisSource(file, limits);
   if (isMat5(first)) return openMat5Source(file, limits);
+  if (isDm(first)) return openDmSource(file, limits);
   throw unknownFormat(first);
 }
 
@@ -60,7 +64,6 @@ const OTHERS: [name: string, signature: RegExp][] = [
   ["a gzip archive: unpack it first", /^1f8b/],
   ["an Igor binary wave: export it as HDF5", /^(0500|0200|0005|0002)/],
   ["a Python pickle, which is never opened", /^800[2-5]/],
-  ["a DM3 or DM4 file: open it in HyperSpy and save it as .hspy", /^0000000[34]/],
   ["a netCDF 3 file: convert it to netCDF 4, which is HDF5", /^434446/],
 ];
 
