@@ -4,6 +4,7 @@ import { assertEquals } from "./support/assert.ts";
 const RANKS: [prefix: string, rank: number][] = [
   ["main.ts", 7],
   ["zoo/", 7],
+  ["pack/", 7],
   ["routes/", 6],
   ["lib/service/", 5],
   ["lib/jobs/", 4],
