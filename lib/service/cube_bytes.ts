@@ -17,9 +17,10 @@ export function cubeBytes(cube: CubeParts, what: "values" | "mask", yieldTurn: Y
       const lastRow = Math.ceil(end / rowBytes);
       for (let row = Math.floor(start / rowBytes); row < lastRow;) {
         const next = Math.min(lastRow, row + cube.tile.rows - row % cube.tile.rows);
-        const band = await readBand(cube, what, { row, rows: next - row, rowBytes, yieldTurn });
-        yield band.subarray(Math.max(0, start - row * rowBytes), Math.min(band.length, end - row * rowBytes));
-        row = next;
+        for (const bytes of await readBand(cube, what, { row, rows: next - row, rowBytes, yieldTurn })) {
+          yield bytes.subarray(Math.max(0, start - row * rowBytes), Math.min(rowBytes, end - row * rowBytes));
+          row++;
+        }
       }
     },
   };
@@ -35,9 +36,14 @@ interface Band {
 /** Largest block that is put in order without a pause. */
 const BLOCK_VALUES = 2 ** 18;
 
+/** The bytes of each row. They are arrays of their own, since one of 64 MiB takes the system a while to give. */
 async function readBand(cube: CubeParts, what: "values" | "mask", { row, rows, rowBytes, yieldTurn }: Band) {
   const [, cols, points] = cube.shape;
-  const band: Bytes = new Uint8Array(rows * rowBytes);
+  const band: Bytes[] = [];
+  for (let r = 0; r < rows; r++) {
+    band.push(new Uint8Array(rowBytes));
+    await yieldTurn();
+  }
   const tiles = Math.max(1, Math.floor(BLOCK_VALUES / (rows * points * cube.tile.cols)));
   const step = tiles * cube.tile.cols;
   for (let col = 0; col < cols; col += step) {
@@ -46,7 +52,7 @@ async function readBand(cube: CubeParts, what: "values" | "mask", { row, rows, r
     const bytes = new Uint8Array(block.buffer, block.byteOffset, block.byteLength);
     const width = bytes.length / rows;
     for (let r = 0; r < rows; r++) {
-      band.set(bytes.subarray(r * width, (r + 1) * width), r * rowBytes + col * rowBytes / cols);
+      band[r].set(bytes.subarray(r * width, (r + 1) * width), col * rowBytes / cols);
     }
     await yieldTurn();
   }

@@ -3,6 +3,7 @@ import type { CubeRecord } from "../../../lib/schemas/cube.ts";
 import { type App, useApp } from "./context.ts";
 import { healthText } from "./cube_preview.tsx";
 import { CubeThumbnail } from "./cube_thumbnail.tsx";
+import { save } from "./exports.ts";
 import { LibraryList } from "./library_list.tsx";
 import { dateText, sizeText } from "./quantity_text.ts";
 import type { Session } from "./session.ts";
@@ -102,21 +103,30 @@ async function changeName({ api, ui }: App, id: string, name: string): Promise<b
   }
 }
 
-/** The browser streams it to disk; where a key is in use, which a link cannot carry, the command for it is in the menu. */
+/** The browser streams it to disk; where a key is in use, which a link cannot carry, the page fetches it whole. */
 function Download({ cube, what, label, about }: {
   cube: CubeRecord;
   what: "values" | "file";
   label: string;
   about: string;
 }) {
-  const { api } = useApp();
-  if (Object.keys(api.authorization()).length > 0) return null;
+  const { api, ui } = useApp();
+  const path = `/v1/cubes/${cube.id}/${what}`;
+  const fetched = async (event: Event) => {
+    if (Object.keys(api.authorization()).length === 0) return;
+    event.preventDefault();
+    try {
+      save(await (await api.request(path)).blob(), what === "file" ? cube.name : `${cube.name}.h5`);
+    } catch (error) {
+      ui.set({ message: { text: (error as Error).message, tone: "bad" } });
+    }
+  };
   return (
     <a
-      class="download"
-      href={`${api.base}/v1/cubes/${cube.id}/${what}`}
+      href={api.base + path}
       download
       aria-label={`${label} of ${cube.name} ${about}`}
+      onClick={(event) => void fetched(event)}
     >
       {label}
     </a>
