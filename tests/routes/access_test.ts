@@ -10,6 +10,7 @@ const KEYS: KeyVerifier = {
   },
 };
 const OPEN = [
+  "/client.py",
   "/docs",
   "/docs.css",
   "/healthz",
