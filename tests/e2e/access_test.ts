@@ -17,6 +17,7 @@ interface Document {
 
 /** Documented beside the JSON operations: the document itself and the page that shows it. */
 const ALWAYS_OPEN = [
+  "/client.py",
   "/healthz",
   "/readyz",
   "/openapi.json",
@@ -86,7 +87,7 @@ Deno.test("every route: no key, a wrong key, and a key of each scope reach what 
     assertEquals(open.filter((path) => !ALWAYS_OPEN.includes(path) && path !== "/v2"), []);
   }));
 
-Deno.test("a demo with uploads and training opens these and the removal of one's own, which is documented", () =>
+Deno.test("a demo with uploads and training opens these and the removal and renaming of one's own, which is documented", () =>
   withKeys({
     LOOPSCOPE_PUBLIC_READ: "true",
     LOOPSCOPE_PUBLIC_UPLOADS: "true",
@@ -102,6 +103,7 @@ Deno.test("a demo with uploads and training opens these and the removal of one's
       "DELETE /v1/jobs/{id}",
       "DELETE /v1/uploads/{id}",
       "GET /v1/uploads/{id}",
+      "PATCH /v1/cubes/{id}",
       "PATCH /v1/uploads/{id}",
       "POST /v1/cubes",
       "POST /v1/jobs",
