@@ -12,6 +12,7 @@ import type { App } from "./openapi/declare_route.ts";
 import { mountCubeData } from "./endpoints/cube_data.ts";
 import { mountDocs } from "./endpoints/docs.ts";
 import { MethodNotAllowed, problemResponse, statusOf } from "./errors.ts";
+import { mountExperiments } from "./endpoints/experiments.ts";
 import { mountInference } from "./endpoints/inference_v2.ts";
 import { mountJobs } from "./endpoints/jobs.ts";
 import { createMetrics } from "./middleware/metrics.ts";
@@ -39,6 +40,7 @@ export function createApp(deps: AppDeps): App {
   mountCubes(app, deps);
   mountUploads(app, deps);
   mountJobs(app, deps);
+  mountExperiments(app, deps);
   mountCubeData(app, deps);
   mountModels(app, deps);
   mountModelFiles(app, deps);

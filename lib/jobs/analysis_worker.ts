@@ -1,6 +1,12 @@
-import { ndArray, type ResultTree } from "../base/nd_array.ts";
+import { type NdArray, ndArray, type ResultTree } from "../base/nd_array.ts";
 import { demoCube } from "../cube/demo_cube.ts";
 import { writeNsid } from "../formats/hdf5/dialects/write_nsid.ts";
+import {
+  type AdviceTask,
+  adviceTask,
+  experimentPredictionTask,
+  type ExperimentTask,
+} from "./experiments/experiment_tasks.ts";
 import { computeResult, type ResultTask } from "./results/compute_result.ts";
 import { startHeartbeat } from "./processes/heartbeat.ts";
 import { ignoreSignals } from "./processes/ignore_signals.ts";
@@ -13,6 +19,8 @@ startHeartbeat();
 await serveCalls(
   {
     result: (value, context) => computeResult(value as unknown as ResultTask, context),
+    experimentAdvice: (value) => Promise.resolve(adviceTask(experimentTask(value) as AdviceTask)),
+    experimentPrediction: (value) => Promise.resolve(experimentPredictionTask(experimentTask(value))),
     async demo(): Promise<ResultTree> {
       const bytes = await writeNsid(demoCube().cube);
       return ndArray(bytes, [bytes.length]);
@@ -22,3 +30,15 @@ await serveCalls(
   Deno.stdout.writable,
 );
 Deno.exit(0);
+
+/** Arrays arrive with their shapes. */
+function experimentTask(value: ResultTree): ExperimentTask {
+  const { image, pixels, values, ...rest } = value as { [name: string]: ResultTree };
+  const dataOf = (array: ResultTree) => (array as NdArray).data;
+  return {
+    ...rest,
+    image_HW: dataOf(image),
+    pixels: dataOf(pixels),
+    values_NS: dataOf(values),
+  } as unknown as ExperimentTask;
+}

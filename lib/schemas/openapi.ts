@@ -1,5 +1,13 @@
 import { z } from "zod";
 import { axisSchema, cubeHealthSchema, cubeRecordSchema, renameCubeSchema } from "./cube.ts";
+import {
+  experimentHistorySchema,
+  experimentRequestSchema,
+  experimentSchema,
+  finishSchema,
+  measuredAnswerSchema,
+  measurementsSchema,
+} from "./experiment.ts";
 import { arrayInputSchema, arrayJsonSchema } from "./http_array.ts";
 import {
   inferRequestSchema,
@@ -65,6 +73,9 @@ const REQUESTS = {
   SetAlias: setAliasSchema,
   RenameCube: renameCubeSchema,
   InferRequest: inferRequestSchema,
+  ExperimentRequest: experimentRequestSchema,
+  MeasurementsRequest: measurementsSchema,
+  FinishExperiment: finishSchema,
 } satisfies Record<string, z.ZodType>;
 
 const ANSWERS = {
@@ -105,6 +116,17 @@ const ANSWERS = {
   Suggest: suggestResultSchema,
   Jacobian: jacobianResultSchema,
   ModelLoops: modelLoopsResultSchema,
+  Experiment: experimentSchema,
+  ExperimentPage: page(experimentSchema),
+  MeasuredAnswer: measuredAnswerSchema,
+  NextPoints: experimentSchema.pick({ next: true }),
+  ExperimentPrediction: z.object({
+    mean: arrayJsonSchema,
+    spread: arrayJsonSchema,
+    measured: arrayJsonSchema,
+    axis: axisSchema.nullable(),
+  }),
+  ExperimentHistory: experimentHistorySchema,
   ServerMetadata: serverMetadataSchema,
   Live: liveSchema,
   Ready: readySchema,

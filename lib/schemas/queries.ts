@@ -62,6 +62,10 @@ export const newCubeQuerySchema = uploadQuerySchema.extend({
   }),
 });
 
+export const experimentNextQuerySchema = z.strictObject({
+  count: integerText(1, 1024).optional().meta({ description: "How many; default: the batch" }),
+});
+
 export const mapUploadQuerySchema = uploadQuerySchema.pick({ name: true, dataset: true });
 
 export const mapQuerySchema = z.strictObject({

@@ -13,6 +13,7 @@ import { needsKeys, type Settings } from "../schemas/settings.ts";
 import { openEmbeddedStore } from "../store/embedded/open_embedded_store.ts";
 import type { Store } from "../store/ports/store.ts";
 import { createCubeService } from "./cube_service.ts";
+import { createExperimentService } from "./experiment_service.ts";
 import { createJobService } from "./job_service.ts";
 import { LocalPredictor } from "./local_predictor.ts";
 import { createModelService } from "./model_service.ts";
@@ -97,16 +98,18 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
   const maxUploadBytes = settings.LOOPSCOPE_MAX_UPLOAD_BYTES;
   const maxStoredBytes = settings.LOOPSCOPE_MAX_STORED_BYTES;
   const cubes = createCubeService({ store, ingest, clock, maxUploadBytes, maxStoredBytes, quotas });
+  const jobs = createJobService({
+    store,
+    queue,
+    quotas,
+    stopping: stopping.signal,
+    checkWebhook: (url) => checkWebhook(url, settings.LOOPSCOPE_WEBHOOK_HOSTS),
+  });
   const services: Services = {
     cubes,
     uploads: createUploadService({ store, cubes, clock, maxUploadBytes, quotas }),
-    jobs: createJobService({
-      store,
-      queue,
-      quotas,
-      stopping: stopping.signal,
-      checkWebhook: (url) => checkWebhook(url, settings.LOOPSCOPE_WEBHOOK_HOSTS),
-    }),
+    jobs,
+    experiments: createExperimentService({ store, analysis, cubes, jobs, quotas, clock, stopping: stopping.signal }),
     models: createModelService({ store, compute, clock, producerVersion: version }),
     predictions: createPredictionService({ store, compute, local }),
     results,

@@ -2,6 +2,7 @@ import type { ByteSource } from "../base/byte_source.ts";
 import type { CubeFormat } from "./export_cube.ts";
 import type { NdArray, ResultTree } from "../base/nd_array.ts";
 import type { CubeRecord, IngestOptions } from "../schemas/cube.ts";
+import type { BatchHistory, ExperimentRequest, ExperimentView, MeasurementsRequest } from "../schemas/experiment.ts";
 import type { JobRecord, TrainRequest } from "../schemas/job.ts";
 import type { ModelManifest, NetworkOptions, Scaler } from "../schemas/model.ts";
 import type { Axis } from "../schemas/cube.ts";
@@ -17,6 +18,7 @@ export interface Services {
   results: ResultService;
   system: SystemService;
   uploads: UploadService;
+  experiments: ExperimentService;
 }
 
 export interface Page<T> {
@@ -39,6 +41,26 @@ export interface Caller {
   signal: AbortSignal;
   /** Of a POST that may be sent again. */
   idempotencyKey?: string;
+}
+
+/** Measure, learn, choose the next points. Methods with an id throw `experiment_missing`. */
+export interface ExperimentService {
+  open(request: ExperimentRequest, caller: Caller): Promise<ExperimentView>;
+  get(id: string): Promise<ExperimentView>;
+  owns(id: string, caller: Caller): Promise<boolean>;
+  list(page: PageRequest): Promise<Page<ExperimentView>>;
+  /** Durable when it resolves; all points or none. */
+  measure(id: string, request: MeasurementsRequest): Promise<Pick<ExperimentView, "measured" | "next" | "model">>;
+  next(id: string, count?: number): Promise<ExperimentView["next"]>;
+  /** `{mean, spread, measured, axis}`. Throws `no_model_yet` (conflict). */
+  prediction(id: string, caller: Caller): Promise<ResultTree>;
+  history(id: string): Promise<{ batches: BatchHistory[] }>;
+  /** Events `batch`, `model`, `state`, then `done`. */
+  events(id: string, after: number, signal: AbortSignal): AsyncGenerator<StreamEvent[]>;
+  /** When the model has learned from so many points, or after the time. */
+  waitFor(id: string, measured: number, timeoutMs: number, signal: AbortSignal): Promise<ExperimentView>;
+  finish(id: string, options: { saveAs?: string }, caller: Caller): Promise<ExperimentView>;
+  remove(id: string): Promise<void>;
 }
 
 export interface CubeService {
@@ -99,12 +121,17 @@ export interface UploadService {
   remove(id: string): Promise<void>;
 }
 
-export interface JobEvent {
-  /** Grows within a job; SSE `id`. */
+/** One server-sent event. */
+export interface StreamEvent {
+  /** Grows within a stream; SSE `id`. */
   sequence: number;
-  event: "state" | "epoch" | "done";
+  event: string;
   /** SSE `data`. */
   json: string;
+}
+
+export interface JobEvent extends StreamEvent {
+  event: "state" | "epoch" | "done";
 }
 
 export interface JobService {

@@ -1,5 +1,5 @@
 import { withTimeout } from "../../lib/base/timeouts.ts";
-import type { JobEvent } from "../../lib/service/services.ts";
+import type { StreamEvent } from "../../lib/service/services.ts";
 
 export interface EventStreamOptions {
   /** Idle time after which a comment is sent, so that proxies do not close the stream. */
@@ -14,17 +14,17 @@ export function lastEventId(header: string | undefined): number {
 }
 
 /**
- * Job events as server-sent events. Ends after `done`, when the source ends, or when the client has gone; the signal
+ * Events as server-sent events. Ends after `done`, when the source ends, or when the client has gone; the signal
  * of the source fires then. A client that does not read blocks only its own source.
  */
 export function eventStream(
-  open: (signal: AbortSignal) => AsyncGenerator<JobEvent[]>,
+  open: (signal: AbortSignal) => AsyncGenerator<StreamEvent[]>,
   { heartbeatMs, signal }: EventStreamOptions,
 ): Response {
   const stopped = new AbortController();
   const source = open(AbortSignal.any([signal, stopped.signal]));
   const encoder = new TextEncoder();
-  let next: Promise<IteratorResult<JobEvent[]>> | undefined;
+  let next: Promise<IteratorResult<StreamEvent[]>> | undefined;
   const close = () => {
     stopped.abort();
     source.return(undefined).catch(() => {}); // not awaited: it waits for the step that the signal ends
@@ -51,6 +51,6 @@ export function eventStream(
   return new Response(body, { headers });
 }
 
-function eventText({ sequence, event, json }: JobEvent): string {
+function eventText({ sequence, event, json }: StreamEvent): string {
   return `id: ${sequence}\nevent: ${event}\ndata: ${json}\n\n`;
 }

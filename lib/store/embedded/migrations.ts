@@ -96,4 +96,22 @@ export const MIGRATIONS: readonly string[] = [
   "CREATE INDEX jobs_waiting ON jobs (kind, priority, caller, seq) WHERE state = 'queued'",
   // SHA-256 of each small file of a version, as JSON; null where the version is not there (any more).
   "ALTER TABLE model_versions ADD COLUMN digests TEXT",
+  // Experiments: the record as JSON, the image and each measured spectrum as float32.
+  `
+  CREATE TABLE experiments (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    id TEXT NOT NULL UNIQUE,
+    owner TEXT NOT NULL,
+    record TEXT NOT NULL,
+    image BLOB NOT NULL
+  ) STRICT;
+  CREATE TABLE experiment_points (
+    experiment TEXT NOT NULL,
+    seq INTEGER NOT NULL,
+    pixel INTEGER NOT NULL,
+    spectrum BLOB NOT NULL,
+    PRIMARY KEY (experiment, pixel)
+  ) STRICT;
+  CREATE INDEX experiment_points_in_order ON experiment_points (experiment, seq);
+  `,
 ];

@@ -13,6 +13,7 @@ import { FileFlagStore } from "./file_flag_store.ts";
 import { FolderModelStore } from "./folder_model_store.ts";
 import { ModelFolders } from "./model_folders.ts";
 import { SqliteCubeStore } from "./sqlite_cube_store.ts";
+import { SqliteExperimentStore } from "./sqlite_experiment_store.ts";
 import { SqliteIdempotencyStore } from "./sqlite_idempotency_store.ts";
 import { SqliteJobStore } from "./sqlite_job_store.ts";
 import { SqliteKeyStore } from "./sqlite_key_store.ts";
@@ -102,6 +103,7 @@ async function openIn(folder: DataFolder, db: Database, options: StoreOptions): 
     keys: new SqliteKeyStore(db, folder, clock),
     results: new DiskResultCache(folder, options.resultBytes ?? 4 * 2 ** 30, { shared }),
     uploads,
+    experiments: new SqliteExperimentStore(db),
     scratch: new DiskScratch(folder),
     flags: new FileFlagStore(folder),
     // deno-lint-ignore require-await

@@ -1,3 +1,4 @@
+import type { ExperimentStore } from "./experiment_store.ts";
 import type { IdempotencyPort } from "../../schemas/idempotency.ts";
 import type { BlobStore } from "./blob_store.ts";
 import type { CheckpointStore } from "./checkpoint_store.ts";
@@ -41,6 +42,7 @@ export interface Store {
   keys: KeyStore;
   results: ResultCache;
   uploads: UploadStore;
+  experiments: ExperimentStore;
   scratch: ScratchSpace;
   flags: FlagStore;
   close(): Promise<void>;

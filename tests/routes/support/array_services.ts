@@ -32,6 +32,7 @@ export function arrayServices(): Services {
     predictions: meanPredictions(),
     results: directResults(cubes),
     uploads: memoryUploads(),
+    experiments: noExperiments(),
     system: {
       describe: () => ({
         version: "0.0.0-test",
@@ -340,5 +341,19 @@ function directResults(cubes: ReturnType<typeof arrayCubes>): ResultService {
       }
       return { kind: "ready", value: { result, parameters: parameters as ResultTree }, etag: record.sha256 };
     },
+  };
+}
+
+/** Experiments need an analysis process: there are none here. */
+function noExperiments(): Services["experiments"] {
+  const none = (id: string) => Promise.reject(missing("experiment_missing", `There is no experiment ${id}`));
+  return {
+    open: () => Promise.reject(unprocessable("image_or_cube", "Received neither cube nor image; expected one of them")),
+    list: () => Promise.resolve({ items: [] }),
+    async *events(id) {
+      await none(id);
+    },
+    ...{ get: none, owns: none, measure: none, next: none, prediction: none, history: none, waitFor: none },
+    ...{ finish: none, remove: none },
   };
 }

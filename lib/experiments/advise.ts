@@ -1,0 +1,140 @@
+import { erf } from "../analysis/erf.ts";
+import { LOOP_PARAMETERS, type LoopParameter, loopParameters } from "../analysis/loop_parameters.ts";
+import { unprocessable } from "../base/errors.ts";
+import type { ExperimentTarget, Strategy } from "../schemas/experiment.ts";
+import {
+  alternate,
+  candidatesOf,
+  type ChosenPoint,
+  farthestPoints,
+  largestPoints,
+  randomPoints,
+} from "./choose_points.ts";
+import type { PixelFeatures } from "./pixel_features.ts";
+import { fitSurrogate, type Measured, type Surrogate } from "./surrogate.ts";
+
+export interface AdviceInput {
+  features: PixelFeatures;
+  strategy: Strategy;
+  target?: ExperimentTarget;
+  /** Of the spectral axis; needed for targets that are loop parameters. */
+  axis: ArrayLike<number>;
+  seed: number;
+  measured: Measured;
+  /** How many of the measured points an earlier model had learned from: the rest are predicted before they are learned. */
+  learned: number;
+  /** Points to choose. */
+  count: number;
+}
+
+export interface Advice {
+  points: ChosenPoint[];
+  trainedOn: number;
+  /** Of the points that were not learned from before: r2 around their own mean, and share inside the 90 % band. */
+  before?: { points: number; r2: number | null; mse: number; coverage: number };
+}
+
+/** Fewer measured points make no model. */
+export const LEAST_POINTS = 8;
+const NORMAL_90 = 1.645;
+
+/** Where to measure next, from what was measured; the same for the same seed and history. */
+export function advise(input: AdviceInput): Advice {
+  const { features, measured, seed, count, strategy } = input;
+  const trainedOn = measured.pixels.length;
+  const candidates = candidatesOf(features, measured.pixels, seed + trainedOn);
+  const space = () => farthestPoints(candidates, count, "position");
+  if (strategy === "random") return { points: randomPoints(candidates.pixels, count, seed + trainedOn), trainedOn };
+  if (trainedOn < LEAST_POINTS) {
+    return { points: alternate(space(), farthestPoints(candidates, count, "patch"), count), trainedOn };
+  }
+  const before = input.learned >= LEAST_POINTS && input.learned < trainedOn ? predictedBefore(input) : undefined;
+  if (strategy === "space") return { points: space(), trainedOn, before };
+  if (strategy === "novelty") return { points: farthestPoints(candidates, count, "patch"), trainedOn, before };
+  if (strategy === "target") return { points: towardsTarget(input, candidates.pixels), trainedOn, before };
+  const model = fitSurrogate(features, measured, seed);
+  const uncertain = largestPoints(candidates.pixels, model.deviation(candidates.pixels), count, model.correlation);
+  return { points: strategy === "uncertainty" ? uncertain : alternate(space(), uncertain, count), trainedOn, before };
+}
+
+/** The model of what had been learned, tried on what came after. */
+function predictedBefore({ features, measured: { pixels, values_NO }, learned, seed }: AdviceInput): Advice["before"] {
+  const outputs = values_NO.length / pixels.length;
+  const model = fitSurrogate(features, {
+    pixels: pixels.subarray(0, learned),
+    values_NO: values_NO.subarray(0, learned * outputs),
+  }, seed);
+  const later = pixels.subarray(learned), target = values_NO.subarray(learned * outputs);
+  const mean = model.mean(later), deviation = model.deviation(later);
+  const mean_O = new Float64Array(outputs);
+  target.forEach((value, at) => mean_O[at % outputs] += value / later.length);
+  let [squares, total, inside] = [0, 0, 0];
+  target.forEach((value, at) => {
+    const error = Math.abs(value - mean[at]);
+    squares += error ** 2;
+    total += (value - mean_O[at % outputs]) ** 2;
+    if (error <= NORMAL_90 * model.scale * deviation[Math.floor(at / outputs)]) inside++;
+  });
+  const r2 = total > 0 ? 1 - squares / total : null;
+  return { points: later.length, r2, mse: squares / target.length, coverage: inside / target.length };
+}
+
+/** Expected improvement of a scalar over the best that was measured. */
+function towardsTarget(input: AdviceInput, pixels: Int32Array): ChosenPoint[] {
+  const { features, measured, seed, count } = input;
+  const wanted = targetValues(input);
+  const finite = [...wanted.keys()].filter((n) => Number.isFinite(wanted[n]));
+  if (finite.length < LEAST_POINTS) {
+    return farthestPoints({ features, pixels, known: measured.pixels }, count, "position");
+  }
+  const values_NO = Float64Array.from(finite, (n) => wanted[n]);
+  const model = fitSurrogate(features, { pixels: Int32Array.from(finite, (n) => measured.pixels[n]), values_NO }, seed);
+  return largestPoints(pixels, expectedImprovement(model, pixels, Math.max(...values_NO)), count, model.correlation);
+}
+
+function expectedImprovement(model: Surrogate, pixels: Int32Array, best: number): Float64Array {
+  const mean = model.mean(pixels), deviation = model.deviation(pixels);
+  return mean.map((value, n) => {
+    const sigma = Math.max(model.scale * deviation[n], Number.MIN_VALUE);
+    const z = (value - best) / sigma;
+    const density = Math.exp(-z * z / 2) / Math.sqrt(2 * Math.PI);
+    return sigma * (z * (1 + erf(z / Math.SQRT2)) / 2 + density);
+  });
+}
+
+/** What is to be as large as possible at each measured point. Throws `target_impossible`. */
+export function targetValues(
+  { target, axis, measured }: Pick<AdviceInput, "target" | "axis" | "measured">,
+): Float64Array {
+  if (!target) throw unprocessable("target_missing", "The strategy target has no target; expected {parameter, goal}");
+  const { parameter, goal } = target;
+  const values = parameterValues(parameter, axis, measured);
+  if (goal === "max") return values;
+  return goal === "min" ? values.map((value) => -value) : values.map((value) => -Math.abs(value - goal));
+}
+
+function parameterValues(parameter: string, axis: ArrayLike<number>, { values_NO }: Measured): Float64Array {
+  const points = axis.length;
+  const step = /^step:([0-9]{1,5})$/.exec(parameter)?.[1];
+  if (step !== undefined && Number(step) < points) {
+    return Float64Array.from({ length: values_NO.length / points }, (_, n) => values_NO[n * points + Number(step)]);
+  }
+  const index = LOOP_PARAMETERS.indexOf(parameter as LoopParameter);
+  if (index < 0) {
+    const names = LOOP_PARAMETERS.join(", ");
+    throw unprocessable(
+      "target_impossible",
+      `Target is ${parameter}; expected step:0 to step:${points - 1}, or one of ${names}`,
+    );
+  }
+  try {
+    const all = loopParameters(values_NO, axis);
+    return all.filter((_, at) => at % LOOP_PARAMETERS.length === index);
+  } catch (error) {
+    if ((error as { code?: string }).code !== "no_loop") throw error;
+    throw unprocessable(
+      "target_impossible",
+      `Target is ${parameter}, a loop's; the spectra are no loops: expected step:N`,
+    );
+  }
+}

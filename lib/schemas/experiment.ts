@@ -1,0 +1,85 @@
+import { z } from "zod";
+import { givenSchemas } from "./given.ts";
+
+export const strategySchema = z.enum(["mixed", "space", "uncertainty", "novelty", "target", "random"]);
+/** How the next points are chosen. */
+export type Strategy = z.infer<typeof strategySchema>;
+
+const targetSchema = z.strictObject({
+  /** A loop parameter such as `area` or `coercivePositive`, or `step:N`. */
+  parameter: z.string().min(1).max(50),
+  goal: z.union([z.enum(["max", "min"]), z.number()]),
+});
+export type ExperimentTarget = z.infer<typeof targetSchema>;
+
+const pixelIndex = z.int().min(0).max(65535);
+export const pointSchema = z.object({ row: pixelIndex, col: pixelIndex });
+
+export const experimentRequestSchema = z.strictObject({
+  name: z.string().min(1).max(200),
+  /** A rehearsal: its spectra are revealed only as they are asked for … */
+  cube: z.string().min(1).max(100).optional(),
+  /** … or the image that is there before anything is measured. */
+  image: z.object({
+    dtype: z.string().max(20).optional(),
+    shape: z.tuple([z.int().min(4).max(1024), z.int().min(4).max(1024)]),
+    data: z.array(z.number().nullable()).max(2 ** 18),
+  }).optional(),
+  axis: givenSchemas.axis.optional(),
+  quantity: givenSchemas.quantity.optional(),
+  unit: givenSchemas.unit.optional(),
+  pixel: givenSchemas.pixel.optional(),
+  window: z.int().min(2).max(32).multipleOf(2, "expected an even number").default(8),
+  latent: z.int().min(1).max(64).default(2),
+  strategy: strategySchema.default("mixed"),
+  target: targetSchema.optional(),
+  batch: z.int().min(1).max(256).default(16),
+  seed: z.int().min(0).max(0xffffffff).default(1),
+});
+export type ExperimentRequest = z.infer<typeof experimentRequestSchema>;
+
+export const measurementsSchema = z.strictObject({
+  points: z.array(z.strictObject({
+    ...pointSchema.shape,
+    values: z.array(z.number()).min(1).max(16384).optional(),
+  })).min(1).max(4096),
+});
+export type MeasurementsRequest = z.infer<typeof measurementsSchema>;
+
+export const finishSchema = z.strictObject({ saveAs: z.string().min(1).max(64).optional() });
+
+const suggestedSchema = pointSchema.extend({ score: z.number().optional() });
+
+const batchHistorySchema = z.object({
+  /** Points so far, with this batch. */
+  measured: z.int(),
+  /** Of the batch, before it was learned from; absent until there was a model. */
+  before: z.object({ points: z.int(), r2: z.number().nullable(), mse: z.number(), coverage: z.number() }).optional(),
+  seconds: z.number(),
+});
+
+export const experimentSchema = z.object({
+  id: z.string(),
+  name: z.string(),
+  state: z.enum(["open", "finished"]),
+  /** rows, cols of the map. */
+  shape: z.tuple([z.int(), z.int()]),
+  /** Spectral steps; null until the first spectrum says. */
+  points: z.int().nullable(),
+  cube: z.string().optional(),
+  strategy: strategySchema,
+  target: targetSchema.optional(),
+  window: z.int(),
+  latent: z.int(),
+  batch: z.int(),
+  seed: z.int(),
+  createdAt: z.string(),
+  measured: z.int(),
+  next: z.array(suggestedSchema),
+  model: z.object({ trainedOn: z.int(), ageMs: z.number() }).optional(),
+  result: z.object({ cube: z.string(), job: z.string().optional() }).optional(),
+});
+export type ExperimentView = z.infer<typeof experimentSchema>;
+export type BatchHistory = z.infer<typeof batchHistorySchema>;
+export const experimentHistorySchema = z.object({ batches: z.array(batchHistorySchema) });
+export const measuredAnswerSchema = experimentSchema.pick({ measured: true, next: true, model: true });
