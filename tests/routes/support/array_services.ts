@@ -351,7 +351,7 @@ function noExperiments(): Services["experiments"] {
     open: () => Promise.reject(unprocessable("image_or_cube", "Received neither cube nor image; expected one of them")),
     list: () => Promise.resolve({ items: [] }),
     async *events(id) {
-      await none(id);
+      yield await none(id);
     },
     ...{ get: none, owns: none, measure: none, next: none, prediction: none, history: none, waitFor: none },
     ...{ finish: none, remove: none },
