@@ -31,6 +31,8 @@ export interface CubeView {
   readonly unit: string;
   /** What a person should know of how it was read. */
   readonly notes: readonly string[];
+  /** Where the evidence for that reading is thin: what a person should check before training on it. */
+  readonly warnings?: readonly string[];
   /** How many rows at a time suit the file and memory. */
   readonly slabRows: number;
   /** Rows `row0` to `row0 + rows - 1`, rows x cols x points, in the cube's unit; NaN where nothing was measured. */

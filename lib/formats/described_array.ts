@@ -60,6 +60,7 @@ export function arrayCube(described: DescribedArray, channelText: string | undef
     quantity: displayName(array.quantity),
     unit: displayName(array.unit),
     notes,
+    warnings: orderWarnings(array, roles, channelText),
     slabRows: slabRowsOf(source, roles),
     readRows: (row0, rows) => readCubeRows(source, roles, row0, rows),
     maps: () => array.maps?.([shape[0], shape[1]]) ?? [],
@@ -142,6 +143,20 @@ function orderNotes(array: DescribedArray, roles: CubeRoles, channelText: string
   if (told || axes.every(({ name, unit }) => !name && !unit)) return [];
   const name = displayName(axisName(array, roles.spectral));
   return [`Only its place says that ${name} is the spectral axis (channel spectral:NAME chooses another)`];
+}
+
+/** As `orderNotes`, and where the file says nothing of its axes at all. */
+function orderWarnings(array: DescribedArray, roles: CubeRoles, channelText: string | undefined): string[] {
+  const { axes, source } = array;
+  if (channelText?.includes("spectral:")) return [];
+  if (axes.some(({ name, unit, values, role }) => name || unit || values || role)) {
+    return orderNotes(array, roles, channelText);
+  }
+  const steps = source.shape[roles.spectral];
+  return [
+    `The file says nothing of its axes: the one of ${steps} steps is taken for the spectrum by its place (give axis, or ` +
+    "channel spectral:NAME)",
+  ];
 }
 
 function fixedNotes(array: DescribedArray, roles: CubeRoles): string[] {

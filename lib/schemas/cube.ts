@@ -58,6 +58,8 @@ export const cubeRecordSchema = z.object({
   maps: z.array(mapInfoSchema),
   /** Plain words on what was met in the file: truncated grid, branch taken, phase offset found. */
   notes: z.array(z.string()),
+  /** What to check before training: where little but its place says which axis is the spectrum. */
+  warnings: z.array(z.string()).optional(),
   provenance: z.array(provenanceStepSchema),
 });
 export type CubeRecord = z.infer<typeof cubeRecordSchema>;

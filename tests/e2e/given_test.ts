@@ -27,6 +27,8 @@ Deno.test("what a file does not say is given with it, with its name as tus metad
     assertEquals(given.status, 201);
     checkGiven(given.cube);
     assert(given.cube.id !== plain.cube.id);
+    assert.match(plain.cube.warnings!.join(), /says nothing of its axes: the one of 5 steps/);
+    assertEquals(given.cube.warnings, undefined);
 
     const again = await upload({ name: "given", ...GIVEN });
     assertEquals([again.status, again.cube.id], [200, given.cube.id]);

@@ -27,6 +27,8 @@ export function applyGiven(view: CubeView, { axis, quantity, unit, pixel }: Give
     quantity: quantity ?? view.quantity,
     unit: unit ?? (quantity === undefined ? view.unit : ""),
     notes: [...view.notes, ...notes],
+    // A given axis of the right length is evidence enough.
+    warnings: axis ? [] : view.warnings,
     readRows: (row0, rows) => view.readRows(row0, rows),
     ...(view.readFailed ? { readFailed: (row0, rows) => view.readFailed!(row0, rows) } : {}),
     maps: () => view.maps(),

@@ -154,7 +154,18 @@ function describe(source: CubeSource, view: CubeView, health: CubeHealth, pixels
   }
   const choices = source.candidates.filter((candidate) => candidate.dataset !== dataset).slice(0, MOST_CHOICES)
     .map(({ dataset, shape, quantity }) => ({ dataset, shape: [...shape], quantity }));
-  return { format, dataset, shape: [...shape], axes, quantity, unit, health, choices, maps: [], notes, provenance: [] };
+  const warnings = view.warnings?.length ? { warnings: [...view.warnings] } : {};
+  const read = {
+    format,
+    dataset,
+    shape: [...shape] as [number, number, number],
+    axes,
+    quantity,
+    unit,
+    health,
+    choices,
+  };
+  return { ...read, maps: [], notes, ...warnings, provenance: [] };
 }
 
 function listPixels(pixels: number[], cols: number): string {

@@ -30,8 +30,8 @@ export function writePreparedCube(from: string, to: string, steps: readonly Prep
         const image = prepared.readImage(name);
         if (image) writer.addImage(image);
       }
-      const { format, dataset, health, choices, notes, quantity, unit } = stored.meta;
-      const read = { format, dataset, health, choices, notes, quantity, unit };
+      const { format, dataset, health, choices, notes, warnings, quantity, unit } = stored.meta;
+      const read = { format, dataset, health, choices, notes, ...(warnings ? { warnings } : {}), quantity, unit };
       const provenance = steps.map(({ step, parameters }) => ({ step, parameters: { ...parameters } }));
       const cube = {
         ...read,

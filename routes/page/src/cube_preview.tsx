@@ -42,6 +42,7 @@ export function CubePreview({ cube }: { cube: CubeRecord }) {
         {cube.maps.length > 0 && <Fact name="Image channels" value={cube.maps.map(({ name }) => name).join(", ")} />}
         <Fact name="Checks" value={healthText(cube)} />
       </dl>
+      {cube.warnings?.map((warning) => <p key={warning} class="hint" role="alert">Check before training: {warning}</p>)}
       {cube.notes.length > 0 && (
         <ul class="notes scroll" tabIndex={0} aria-label="Notes on the file">
           {cube.notes.map((note) => <li key={note}>{note}</li>)}
