@@ -89,7 +89,7 @@ async function onGpu(
   parameters.set(data.bias, biasOffset);
   const gradients = await gpu.buffer("gradients", size);
   const unused = await gpu.buffer("unused", 4);
-  const control = await gpu.buffer("control", 4, "uniform");
+  const control = await gpu.buffer("control", 8, "uniform");
   const { buffers, dispatches } = await compilePlan(gpu, plan, {
     control,
     parameters: await gpu.bufferOf("parameters", parameters),
@@ -100,7 +100,7 @@ async function onGpu(
   });
   gpu.write(buffers[0], data.input);
   gpu.write(buffers[1], data.gradOutput);
-  gpu.write(control, Uint32Array.of(n, 0, 0, 0));
+  gpu.write(control, Uint32Array.of(n, 0, 0, 0, 0, 0, 0, 0));
   gpu.submit(dispatches, n);
   const [output, gradInput, flat] = await gpu.read([
     { buffer: buffers[2], floats: data.gradOutput.length },
