@@ -11,10 +11,12 @@ import { openNanonisSource } from "./nanonis/nanonis_source.ts";
 import { isNpy } from "./numpy/npy_header.ts";
 import { openNpySource } from "./numpy/npy_source.ts";
 import { openNpzSource } from "./numpy/npz_source.ts";
+import { isText } from "./text/text_lines.ts";
+import { openTextSource } from "./text/text_source.ts";
 import { isZip } from "./zip/zip_archive.ts";
 
 const FORMATS = "HDF5 (NSID, USID, HyperSpy, NeXus, Velox EMD, MATLAB 7.3, plain), NPY, NPZ, Nanonis 3ds, MATLAB 5, " +
-  "Gatan DM3 and DM4";
+  "Gatan DM3 and DM4, text tables";
 const ADVICE = "save the cube as NPY with numpy.save, rows x columns x points, and send that";
 
 /**
@@ -46,6 +48,8 @@ function openBytes(file: ByteFile, limits: FormatLimits): CubeSource {
   if (isNanonisGrid(first)) return openNanonisSource(file, limits);
   if (isMat5(first)) return openMat5Source(file, limits);
   if (isDm(first)) return openDmSource(file, limits);
+  const table = isText(first) ? openTextSource(file, limits) : undefined;
+  if (table) return table;
   throw unknownFormat(first);
 }
 
