@@ -24,7 +24,10 @@ export interface Command {
   run(input: CommandInput): Promise<void>;
 }
 
-const TYPES: Record<string, string> = { npy: "application/x-npy", npz: "application/x-npz", json: "application/json" };
+const TYPES: Record<string, string> = {
+  ...{ npy: "application/x-npy", npz: "application/x-npz", json: "application/json" },
+  ...{ h5: "application/x-hdf5", csv: "text/csv" },
+};
 
 const NUMBERS = [
   ...["window", "latent", "filters", "epochs", "batchSize", "learningRate", "seed", "imageAt", "members"],
@@ -47,6 +50,20 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
     words: 1,
     options: ["name", "dataset", "channel", "repair"],
     run: upload,
+  },
+  values: {
+    about: "a cube as it is used, as a file",
+    usage: "values CUBE --out FILE.h5|.npz|.npy",
+    words: 1,
+    options: ["out"],
+    run: (input) => saveCube(input, "values"),
+  },
+  file: {
+    about: "a cube's file as it was uploaded",
+    usage: "file CUBE --out FILE",
+    words: 1,
+    options: ["out"],
+    run: (input) => saveCube(input, "file"),
   },
   train: {
     about: "train a model on a cube, with progress and live loss",
@@ -71,14 +88,15 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
   },
   errors: {
     about: "scores of a model on a cube, or maps of its errors",
-    usage: "errors NAME[@VERSION] CUBE [--out FILE.npz|.npy|.json]",
+    usage: "errors NAME[@VERSION] CUBE [--out FILE.h5|.npz|.npy|.csv|.json]",
     words: 2,
     options: ["out"],
     run: errors,
   },
   export: {
     about: "a result as a file",
-    usage: "export NAME[@VERSION] CUBE RESULT --out FILE.npz|.npy|.json   (RESULT: predictions, errors, latents,\n" +
+    usage:
+      "export NAME[@VERSION] CUBE RESULT --out FILE.h5|.npz|.npy|.csv|.json   (RESULT: predictions, errors, latents,\n" +
       "       'gmm?components=4', 'manifold?steps=8', 'suggest?count=5')",
     words: 3,
     options: ["out"],
@@ -257,7 +275,7 @@ async function errors(input: CommandInput): Promise<void> {
 
 async function exportResult(input: CommandInput): Promise<void> {
   const { client, words: [model, cube, result], options } = input;
-  if (!options.out) throw new Error("No file was given; expected --out FILE.npz, .npy or .json");
+  if (!options.out) throw new Error("No file was given; expected --out FILE.h5, .npz, .npy, .csv or .json");
   checkOut(options.out);
   await save(input, await client.result(`${pathOf(model)}/cubes/${cube}/${result}`, typeOf(options.out)));
 }
@@ -265,6 +283,17 @@ async function exportResult(input: CommandInput): Promise<void> {
 async function saveModel(input: CommandInput, form: "weights" | "onnx" | "archive", ending: string): Promise<void> {
   if (!input.options.out) throw new Error(`No file was given; expected --out FILE.${ending}`);
   await save(input, await input.client.request(`${pathOf(input.words[0])}/${form}`));
+}
+
+async function saveCube(input: CommandInput, what: "values" | "file"): Promise<void> {
+  const { client, words: [cube], options: { out } } = input;
+  if (!out) throw new Error("No file was given; expected --out FILE");
+  const type = TYPES[endOf(out)] ?? "";
+  if (what === "values" && !/hdf5|np[yz]/.test(type)) {
+    throw new Error(`--out: received ${out}; expected a name that ends in .h5, .npz or .npy`);
+  }
+  const headers: Record<string, string> = what === "values" ? { Accept: type } : {};
+  await save(input, await client.request(`/v1/cubes/${encodeURIComponent(cube)}/${what}`, { headers }));
 }
 
 async function importArchive({ client, words: [file], options, print }: CommandInput): Promise<void> {
@@ -283,7 +312,7 @@ async function save({ options, print }: CommandInput, answer: Response): Promise
 /** Said before anything is computed. */
 function checkOut(out: string | undefined): void {
   if (out === undefined || TYPES[endOf(out)]) return;
-  throw new Error(`--out: received ${out}; expected a name that ends in .npz, .npy or .json`);
+  throw new Error(`--out: received ${out}; expected a name that ends in .h5, .npz, .npy, .csv or .json`);
 }
 
 function endOf(file: string): string {

@@ -38,6 +38,12 @@ Deno.test("the command-line client uploads, trains with progress, predicts and e
     assert.match((await cli("errors", "cli-film", cube)).out, /"baselines"/);
     const saved = await cli("export", "cli-film", cube, "latents", "--out", "latents.npz");
     assert.match(saved.out, /latents.npz: \d+ bytes/);
+    assert.match((await cli("values", cube, "--out", "used.h5")).out, /used.h5: \d+ bytes/);
+    assert.deepEqual((await Deno.readFile(`${folder}/used.h5`)).slice(1, 4), new TextEncoder().encode("HDF"));
+    await cli("file", cube, "--out", "sent.h5");
+    assert.deepEqual(await Deno.readFile(`${folder}/sent.h5`), await Deno.readFile(`${folder}/film.h5`));
+    assert.match((await cli("export", "cli-film", cube, "suggest?count=3", "--out", "next.csv")).out, /next.csv/);
+    assert.match(await Deno.readTextFile(`${folder}/next.csv`), /^row,col,score\r\n(\d+,\d+,[\d.e-]+\r\n){3}$/);
     // A device without room.
     if (Deno.build.os === "linux") assert.equal((await cli("errors", "cli-film", cube, "--out", "/dev/full")).code, 1);
   });
@@ -73,7 +79,11 @@ Deno.test("the command-line client uploads, trains with progress, predicts and e
       [["train", cube, "x", "--epochs", "many"], 1, /--epochs: received many; expected a number/],
       [["train", cube, "x", "--region", "1,2,3"], 1, /--region: received 1,2,3; expected ROW,COL,ROWS,COLS/],
       [["train", cube], 2, /Received 1 words; expected 2/],
-      [["errors", "cli-film", cube, "--out", "maps.csv"], 1, /received maps.csv; expected a name that ends in .npz/],
+      [
+        ["errors", "cli-film", cube, "--out", "maps.png"],
+        1,
+        /received maps.png; expected a name that ends in .h5, .npz/,
+      ],
       [["export", "cli-film", cube, "latents"], 1, /expected --out/],
       [["weights", "cli-film"], 1, /expected --out/],
       [["upload", "nothing.h5"], 1, /No such file.*nothing.h5/],
