@@ -180,7 +180,7 @@ async function renderOutcome(c: AppContext, deps: AppDeps, asked: Asked): Promis
   const known = notModified(c, headers);
   if (known) return known;
   holdResponse(c, outcome.value);
-  const origin = type === "application/x-hdf5" ? await originOf(deps, asked) : undefined;
+  const origin = type === "application/x-hdf5" || type === "text/csv" ? await originOf(deps, asked) : undefined;
   return renderResult(type, outcome.value, { headers, main, origin });
 }
 

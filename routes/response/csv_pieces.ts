@@ -15,11 +15,11 @@ interface Table {
 const ROWS_PER_PIECE = 512;
 
 /**
- * A result as CSV (RFC 4180) with a header: a spectrum as axis and value, points as they are, maps as row, column and one
- * column for each map. What is not a number is empty. Throws `not_a_table` (406) where the result is none of these.
+ * A result as CSV (RFC 4180) with a header: a spectrum as axis and value, points as they are, maps on the cube's grid as row,
+ * column and one column for each map. What is not a number is empty. Throws `not_a_table` (406) where the result is none of these.
  */
-export function* csvPieces(value: ResultTree): Generator<string> {
-  const table = tableOf(value);
+export function* csvPieces(value: ResultTree, grid?: readonly [rows: number, cols: number]): Generator<string> {
+  const table = tableOf(value, grid);
   yield lineOf(table.header);
   for (let start = 0; start < table.rows; start += ROWS_PER_PIECE) {
     let piece = "";
@@ -28,8 +28,9 @@ export function* csvPieces(value: ResultTree): Generator<string> {
   }
 }
 
-function tableOf(value: ResultTree): Table {
-  const table = isTree(value) ? pointsTable(value) ?? spectrumTable(value) ?? mapsTable(value) : undefined;
+function tableOf(value: ResultTree, grid?: readonly [number, number]): Table {
+  const maps = (tree: Tree) => grid && mapsTable(tree, grid);
+  const table = isTree(value) ? pointsTable(value) ?? spectrumTable(value) ?? maps(value) : undefined;
   if (table) return table;
   const message = "Received Accept: text/csv for a result that is not one table; expected application/json";
   throw new LoopscopeError("notAcceptable", "not_a_table", message);
@@ -41,25 +42,35 @@ function pointsTable({ points }: Tree): Table | undefined {
   return { header, rows: points.length, row: (i) => header.map((name) => cellOf((points[i] as Tree)[name])) };
 }
 
-function spectrumTable({ axis, values, quantity, unit }: Tree): Table | undefined {
-  if (!isTree(axis) || !Array.isArray(axis.values) || !isNdArray(values) || values.shape.length !== 1) return undefined;
+/** Steps of the axis with what was measured, and predicted, at each. */
+function spectrumTable({ axis, ...rest }: Tree): Table | undefined {
+  if (!isTree(axis) || !Array.isArray(axis.values)) return undefined;
   const steps = axis.values;
-  if (steps.length !== values.data.length) return undefined;
-  const header = [withUnit(axis.name || "axis", axis.unit), withUnit(quantity || "value", unit)];
-  return { header, rows: steps.length, row: (i) => [cellOf(steps[i]), numberOf(values, i)] };
+  const curves = CURVES.flatMap((name) => {
+    const curve = rest[name];
+    return isNdArray(curve) && curve.shape.length === 1 && curve.data.length === steps.length ? [{ name, curve }] : [];
+  });
+  if (curves.length === 0) return undefined;
+  const titleOf = (name: string) => name === "values" ? withUnit(rest.quantity || "value", rest.unit) : name;
+  const header = [withUnit(axis.name || "axis", axis.unit), ...curves.map(({ name }) => titleOf(name))];
+  return {
+    header,
+    rows: steps.length,
+    row: (i) => [cellOf(steps[i]), ...curves.map(({ curve }) => numberOf(curve, i))],
+  };
 }
 
-function mapsTable(value: Tree): Table | undefined {
-  const maps = arraysOf(value).filter(([, { shape }]) => shape.length === 2);
+const CURVES = ["values", "measured", "predicted", "spread"];
+
+function mapsTable(value: Tree, [rows, cols]: readonly [number, number]): Table | undefined {
+  const maps = arraysOf(value).filter(([, { shape }]) => shape.length === 2 && shape[0] === rows && shape[1] === cols);
   if (maps.length === 0) return undefined;
-  const [rows, cols] = maps[0][1].shape;
-  const alike = maps.filter(([, { shape }]) => shape[0] === rows && shape[1] === cols);
   const units = isTree(value.units) ? value.units : {};
   const unitOf = (path: string) => path === "values" ? value.unit : units[path.split(".").at(-1)!];
   return {
-    header: ["row", "col", ...alike.map(([path]) => withUnit(path, unitOf(path)))],
+    header: ["row", "col", ...maps.map(([path]) => withUnit(path, unitOf(path)))],
     rows: rows * cols,
-    row: (i) => [Math.floor(i / cols), i % cols, ...alike.map(([, map]) => numberOf(map, i))],
+    row: (i) => [Math.floor(i / cols), i % cols, ...maps.map(([, map]) => numberOf(map, i))],
   };
 }
 

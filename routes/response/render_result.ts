@@ -22,7 +22,7 @@ export interface RenderOptions {
   headers?: Record<string, string>;
   /** Path, such as `values`, of the array that is sent where the client asks for a single array. */
   main?: string;
-  /** What an HDF5 file says of the result. */
+  /** Where the result is from, for HDF5 and CSV. */
   origin?: ResultOrigin;
 }
 
@@ -41,7 +41,11 @@ export function renderResult(type: ResultType, value: ResultTree, options: Rende
   const respondBytes = (pieces: Uint8Array<ArrayBuffer>[], more: Record<string, string> = {}) =>
     bytesResponse(pieces, { ...headers, ...more }, options.status);
   if (type === "application/json") return respond(streamText(jsonPieces(value)));
-  if (type === "text/csv") return respond(streamText(csvPieces(value)), { "Content-Type": "text/csv; charset=utf-8" });
+  if (type === "text/csv") {
+    const { row, col } = options.origin?.axes ?? {};
+    const grid = row && col && [row.values.length, col.values.length] as const;
+    return respond(streamText(csvPieces(value, grid)), { "Content-Type": "text/csv; charset=utf-8" });
+  }
   if (type === "application/x-hdf5") {
     const file = writeHdf5(resultPlan(value, options.origin ?? { attributes: {} }));
     const length = { "Content-Length": String(file.sizeBytes) };

@@ -14,7 +14,8 @@ const LOOPS: ResultTree = {
   curves: ndArray(new Float32Array(24), [2, 3, 4]),
   converged: true,
   points: [{ row: 1, col: 2, score: 0.5 }, { row: 0, col: 1, score: 0.25 }],
-  history: [{ a: 1 }, { b: "x" }],
+  components: [{ mean: MAP, label: "a" }, { mean: MAP, label: "b" }],
+  names: ["x", "y"],
   none: null,
 };
 const axis = (length: number) => ({ name: "y", unit: "nm", values: Array.from({ length }, (_, i) => 2 * i) });
@@ -30,6 +31,7 @@ s = lambda d: [d.dims[k].label for k in range(d.ndim)]
 print(json.dumps({
   "root": {k: (v if isinstance(v, (str, bool)) else int(v) if hasattr(v, "dtype") else v) for k, v in f.attrs.items()},
   "area": [float(f["area"][1, 2]), f["area"].attrs["units"], s(f["area"])],
+  "components": [f["components/1"].attrs["label"], float(f["components/1/mean"][1, 2])],
   "width": f["fit/width"][:].tolist(), "curves": s(f["curves"]), "bias": f["axis/values"][:].tolist(),
   "points": {k: v[:].tolist() for k, v in f["points"].items()}, "rows": f["axes/row"][:].tolist(), "unit": f["axes/row"].attrs["units"],
 }))`;
@@ -41,7 +43,8 @@ testWithPython("a result as HDF5: groups, scales, units, and where it is from", 
   const file = await Deno.makeTempFile({ suffix: ".h5" });
   await Deno.writeFile(file, bytes);
   assertEquals(JSON.parse(await runPython(python, H5PY, file)), {
-    root: { ...ORIGIN.attributes, converged: 1, history: '[{"a":1},{"b":"x"}]' },
+    root: { ...ORIGIN.attributes, converged: 1, names: '["x","y"]' },
+    components: ["b", 6],
     area: [6, "V pm", ["row", "col"]],
     width: [[1, 2, 3], [4, 5, 6]],
     curves: ["row", "col", "spectral"],
@@ -53,7 +56,8 @@ testWithPython("a result as HDF5: groups, scales, units, and where it is from", 
   await Deno.remove(file);
 });
 
-const csv = async (value: ResultTree) => (await renderResult("text/csv", value).text()).split("\r\n");
+const csv = async (value: ResultTree) =>
+  (await renderResult("text/csv", value, { origin: ORIGIN }).text()).split("\r\n");
 
 Deno.test("CSV of a spectrum, of points, of maps", async () => {
   const spectrum = { axis: { name: "bias", unit: "V", values: [0, 1.5] }, quantity: "=a,b", unit: "" };
@@ -68,7 +72,14 @@ Deno.test("CSV of a spectrum, of points, of maps", async () => {
     "1,2,0.5",
     "",
   ]);
-  const { points: _, ...maps } = LOOPS as Record<string, ResultTree>;
+  const [measured, predicted] = [ndArray(Float32Array.of(1, 2), [2]), ndArray(Float32Array.of(3, 4), [2])];
+  assertEquals(await csv({ ...spectrum, measured, predicted, patch: MAP }), [
+    "bias (V),measured,predicted",
+    "0,1,3",
+    "1.5,2,4",
+    "",
+  ]);
+  const { points: _, components: __, ...maps } = LOOPS as Record<string, ResultTree>;
   assertEquals((await csv(maps)).slice(0, 4), [
     "row,col,area (V pm),fit.width (V)",
     "0,0,0.100000001,1",

@@ -14,9 +14,9 @@ type Scales = Record<"row" | "col" | "spectral", DatasetPlan>;
 type Members = Record<string, GroupPlan | DatasetPlan>;
 
 /**
- * A result as an HDF5 file: objects are groups, arrays datasets, and texts and numbers attributes; lists of objects with
- * the same numbers become one dataset for each, other lists JSON. `units` and `unit` stand at the datasets too, and the
- * cube's axes under `/axes` as dimension scales.
+ * A result as an HDF5 file: objects are groups, arrays datasets, and texts and numbers attributes. A list of objects with
+ * the same numbers becomes a dataset for each number, one of other objects a group for each, what is left JSON. `units`
+ * and `unit` stand at the datasets too, and the cube's axes under `/axes` as dimension scales.
  */
 export function resultPlan(value: ResultTree, { attributes, axes }: ResultOrigin): GroupPlan {
   const scales = axes && Object.fromEntries(
@@ -45,7 +45,9 @@ function groupPlan(tree: Record<string, ResultTree>, scales: Scales | undefined)
     else if (Array.isArray(value)) {
       const columns = columnsOf(value);
       if (columns) members[name] = groupPlan(columns, undefined);
-      else attributes[name] = JSON.stringify(value);
+      else if (value.some((item) => typeof item === "object")) {
+        members[name] = groupPlan(Object.fromEntries(value.entries()), scales);
+      } else attributes[name] = JSON.stringify(value);
     } else attributes[name] = value as string | number | boolean;
   }
   return { attributes, members };
