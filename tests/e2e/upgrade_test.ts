@@ -23,6 +23,10 @@ Deno.test("a data folder of 0.1.0 is taken over: cubes, files, models, aliases, 
     assertEquals([cube.name, others], ["old film", []]);
     const file = await (await service.fetch(`/v1/cubes/${cube.id}/file`)).bytes();
     assertEquals(new Uint8Array(await crypto.subtle.digest("SHA-256", file)).toHex(), cube.sha256);
+    const stored = `${dataFolder}/blobs/${cube.sha256.slice(0, 2)}/${cube.sha256}`;
+    await Deno.rename(stored, `${dataFolder}/aside`);
+    assertEquals((await service.json(`/v1/cubes/${cube.id}/file`, {}, 404)).code, "file_not_kept");
+    await Deno.rename(`${dataFolder}/aside`, stored);
     const model = await service.json<{ version: number; members: unknown[] }>("/v1/models/old-model/versions/best");
     assertEquals([model.version, model.members.length], [1, 1]);
     const errors = await service.json<{ scores: { test: { mse: number } } }>(
