@@ -54,13 +54,14 @@ const PARTS: Readonly<Record<string, Readonly<Record<string, string[]>>>> = {
     cli: [],
   },
   "lib/formats/": {
-    "registry.ts": ["zip", "numpy", "matlab", "nanonis", "gatan", "text", "hdf5"],
+    "registry.ts": ["zip", "numpy", "matlab", "nanonis", "gatan", "text", "tiff", "hdf5"],
     zip: [],
     numpy: ["zip"],
     matlab: ["zip", "numpy"],
     nanonis: [],
     gatan: [],
     text: [],
+    tiff: [],
     hdf5: ["numpy"],
   },
   "lib/formats/hdf5/": {

@@ -13,10 +13,12 @@ import { openNpySource } from "./numpy/npy_source.ts";
 import { openNpzSource } from "./numpy/npz_source.ts";
 import { isText } from "./text/text_lines.ts";
 import { openTextSource } from "./text/text_source.ts";
+import { isTiff } from "./tiff/tiff_pages.ts";
+import { openTiffSource } from "./tiff/tiff_source.ts";
 import { isZip } from "./zip/zip_archive.ts";
 
 const FORMATS = "HDF5 (NSID, USID, HyperSpy, NeXus, Velox EMD, MATLAB 7.3, plain), NPY, NPZ, Nanonis 3ds, MATLAB 5, " +
-  "Gatan DM3 and DM4, text tables";
+  "Gatan DM3 and DM4, TIFF stacks, text tables";
 const ADVICE = "save the cube as NPY with numpy.save, rows x columns x points, and send that";
 
 /**
@@ -48,6 +50,7 @@ function openBytes(file: ByteFile, limits: FormatLimits): CubeSource {
   if (isNanonisGrid(first)) return openNanonisSource(file, limits);
   if (isMat5(first)) return openMat5Source(file, limits);
   if (isDm(first)) return openDmSource(file, limits);
+  if (isTiff(first)) return openTiffSource(file, limits);
   const table = isText(first) ? openTextSource(file, limits) : undefined;
   if (table) return table;
   throw unknownFormat(first);
@@ -63,7 +66,6 @@ function asAnswer(error: unknown): unknown {
 const OTHERS: [name: string, signature: RegExp][] = [
   ["a PNG image", /^89504e47/],
   ["a JPEG image", /^ffd8ff/],
-  ["a TIFF image", /^(49492a00|4d4d002a|49492b00|4d4d002b)/],
   ["a PDF document", /^25504446/],
   ["a gzip archive: unpack it first", /^1f8b/],
   ["an Igor binary wave: export it as HDF5", /^(0500|0200|0005|0002)/],
