@@ -32,6 +32,8 @@ export interface ExperimentServiceOptions {
 const AHEAD = 8;
 const MOST_PIXELS = 2 ** 18;
 const IDLE_MS = 60_000;
+/** Experiments that one caller may have. */
+const MOST_EACH = 1000;
 
 /** What is known of an experiment's model in this process. */
 interface Running {
@@ -148,7 +150,7 @@ export function createExperimentService(options: ExperimentServiceOptions): Expe
       };
       if (strategy === "target") checkTarget(record);
       record.next = firstPoints(record, image_HW);
-      await store.experiments.add(record, image_HW, quotas.ownerOf(caller));
+      await store.experiments.add(record, image_HW, quotas.ownerOf(caller), MOST_EACH);
       return view(record);
     },
     async get(id) {

@@ -30,7 +30,6 @@ export function mountExperiments(app: App, deps: AppDeps): void {
       "On an image that is there before anything is measured, or as a rehearsal on a whole cube, whose spectra " +
       "are revealed only as they are asked for. The answer has the first points to measure.",
     scope: "train",
-    publicWith: "publicTraining",
     params: noParamsSchema,
     body: json("ExperimentRequest", OPEN_EXAMPLE),
     responses: { 201: { description: "Open", content: json("Experiment"), headers: ["Location"] } },
@@ -74,7 +73,6 @@ export function mountExperiments(app: App, deps: AppDeps): void {
     summary: "Add measured points and get the next ones",
     description: "All or none are kept, durably when answered. In a rehearsal points have no values.",
     scope: "train",
-    publicWith: "publicTraining",
     body: json("MeasurementsRequest", POINTS_EXAMPLE),
     responses: { 200: { description: "Kept", content: json("MeasuredAnswer") } },
     errors: [404, 409],
@@ -143,7 +141,6 @@ export function mountExperiments(app: App, deps: AppDeps): void {
     path: "/v1/experiments/{id}/finish",
     summary: "End an experiment: a cube of what was measured and, with saveAs, a training on it",
     scope: "train",
-    publicWith: "publicTraining",
     body: json("FinishExperiment", { saveAs: "night-run" }),
     responses: { 200: { description: "Finished; `result` names the cube and the job", content: json("Experiment") } },
     errors: [404, 409],
@@ -159,7 +156,6 @@ export function mountExperiments(app: App, deps: AppDeps): void {
     path: "/v1/experiments/{id}",
     summary: "Delete an experiment with its points",
     scope: "train",
-    publicWith: "publicTraining",
     responses: { 204: { description: "Deleted" } },
   }, async ({ c, params: { id }, caller }) => {
     await requireOwn(c, id, caller);

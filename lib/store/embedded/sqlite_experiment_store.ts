@@ -13,9 +13,18 @@ export class SqliteExperimentStore implements ExperimentStore {
   constructor(private readonly db: Database) {}
 
   // deno-lint-ignore require-await
-  async add(experiment: StoredExperiment, image_HW: Float32Array, owner: string): Promise<void> {
-    const sql = "INSERT INTO experiments (id, owner, record, image) VALUES (?, ?, ?, ?)";
-    this.db.run(sql, experiment.id, owner, JSON.stringify(experiment), bytesOf(image_HW));
+  async add(experiment: StoredExperiment, image_HW: Float32Array, owner: string, most: number): Promise<void> {
+    this.db.transaction(() => {
+      const { count } = this.db.get<{ count: number }>(
+        "SELECT COUNT(*) AS count FROM experiments WHERE owner = ?",
+        owner,
+      )!;
+      if (count >= most) {
+        throw conflict("quota_exceeded", `You have ${count} experiments; expected at most ${most}: delete some first`);
+      }
+      const sql = "INSERT INTO experiments (id, owner, record, image) VALUES (?, ?, ?, ?)";
+      this.db.run(sql, experiment.id, owner, JSON.stringify(experiment), bytesOf(image_HW));
+    });
   }
 
   // deno-lint-ignore require-await

@@ -40,7 +40,8 @@ export interface MeasuredPoints {
 
 /** Experiments with their image and measured points. */
 export interface ExperimentStore {
-  add(experiment: StoredExperiment, image_HW: Float32Array, owner: string): Promise<void>;
+  /** Throws `quota_exceeded` (conflict) where the owner has `most` already. */
+  add(experiment: StoredExperiment, image_HW: Float32Array, owner: string, most: number): Promise<void>;
   get(id: string): Promise<StoredExperiment | undefined>;
   ownerOf(id: string): Promise<string | undefined>;
   list(page: ListingRequest): Promise<Listing<StoredExperiment>>;
