@@ -14,7 +14,8 @@ import { renderResult, resultTypeOf } from "../response/render_result.ts";
 
 const TAG = "Experiments";
 const OPEN_EXAMPLE = { name: "night run", cube: "cube_01hv0000000000000000000000", strategy: "mixed", batch: 16 };
-const POINTS_EXAMPLE = { points: [{ row: 12, col: 40, values: [0.1, 0.3, 0.2] }] };
+/** Of a rehearsal; of an instrument's points each has `values` as well. */
+const POINTS_EXAMPLE = { points: [{ row: 12, col: 40 }, { row: 30, col: 8 }] };
 
 /** `/v1/experiments`: measure, learn, choose the next points. */
 export function mountExperiments(app: App, deps: AppDeps): void {

@@ -40,14 +40,16 @@ Deno.test("every example of the document works as written on a running service",
     );
     const validate = createSchemaValidator(document);
     const met: string[] = [];
+    let experiment = "";
     for (const [path, methods] of Object.entries(document.paths)) {
       for (const [method, { requestBody, responses }] of Object.entries(methods)) {
         const example = requestBody?.content["application/json"]?.example;
         if (!example) continue;
         const name = path.includes("/aliases/") ? "mine" : model;
         const filled = path.replace("{name}", name).replace("{version}", "1").replace("{alias}", "stable")
-          .replace("/cubes/{id}", `/cubes/${cube.id}`);
-        const body = "cube" in example ? { ...example, cube: cube.id, epochs: 1 } : example;
+          .replace("/cubes/{id}", `/cubes/${cube.id}`).replace("/experiments/{id}", `/experiments/${experiment}`);
+        const quick = "kind" in example ? { epochs: 1 } : {};
+        const body = "cube" in example ? { ...example, cube: cube.id, ...quick } : example;
         const init = {
           method: method.toUpperCase(),
           headers: { "Content-Type": "application/json" },
@@ -59,10 +61,11 @@ Deno.test("every example of the document works as written on a running service",
         const { schema } = responses[answer.status].content!["application/json"];
         assertEquals(validate(schema, JSON.parse(text)), [], path);
         met.push(`${method} ${path}`);
+        if (path === "/v1/experiments") experiment = JSON.parse(text).id;
         if (path === "/v1/jobs") await service.fetch(answer.headers.get("location")!, { method: "DELETE" });
       }
     }
-    assertEquals(met.length, 9, met.join("\n"));
+    assertEquals(met.length, 12, met.join("\n"));
   } finally {
     await service.stop();
     await Deno.remove(service.dataFolder, { recursive: true });

@@ -107,8 +107,15 @@ export class ResultComputer {
     // The cube may have been deleted meanwhile: what is derived from it must not outlive it.
     if (await store.cubes.get(request.cube)) {
       await store.results.put(request.cube, this.keyOf(request, manifest), joinBytes(encodeTree(value)));
+      await this.#removeIfGone(request.cube);
     }
     return value;
+  }
+
+  /** A removal that came between the look at the cube and the writing has taken away the results before this one. */
+  async #removeIfGone(cube: string): Promise<void> {
+    const { store } = this.#options;
+    if (!await store.cubes.get(cube)) await store.results.removeScope(cube);
   }
 
   /** The request's cube. Throws `cube_missing` for it and for the imaginary part's. */
@@ -137,9 +144,11 @@ export class ResultComputer {
 
   async #apply(cube: string, key: string, modelFolder: string, context: PoolContext): Promise<string> {
     const { store, compute } = this.#options;
-    return await store.results.localFile(cube, key, async (paths) => {
+    const file = await store.results.localFile(cube, key, async (paths) => {
       const cubeFolder = await store.cubes.localFolder(cube);
       await compute.call("apply", { modelFolder, cubeFolder, ...paths }, context);
     });
+    await this.#removeIfGone(cube);
+    return file;
   }
 }
