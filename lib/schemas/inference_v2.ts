@@ -12,6 +12,7 @@ export const tensorDatatypeSchema = z.enum([
   "INT32",
   "INT64",
   "FP16",
+  "BF16",
   "FP32",
   "FP64",
   "BYTES",
@@ -74,3 +75,11 @@ export const inferResponseSchema = z.object({
     data: z.array(z.number().nullable()).optional(),
   })),
 });
+
+/** Versions of models that are ready; every one that is stored is. */
+export const repositoryIndexSchema = z.array(z.object({
+  name: z.string(),
+  version: z.string(),
+  state: z.literal("READY"),
+  reason: z.string(),
+}));

@@ -16,6 +16,7 @@ import {
   modelMetadataSchema,
   modelReadySchema,
   readySchema,
+  repositoryIndexSchema,
   serverMetadataSchema,
 } from "./inference_v2.ts";
 import { jobRecordSchema, regionSchema, trainRequestSchema } from "./job.ts";
@@ -133,6 +134,7 @@ const ANSWERS = {
   ModelReady: modelReadySchema,
   ModelMetadata: modelMetadataSchema,
   InferResponse: inferResponseSchema,
+  RepositoryIndex: repositoryIndexSchema,
 } satisfies Record<string, z.ZodType>;
 
 export type ComponentName = keyof typeof REQUESTS | keyof typeof ANSWERS;

@@ -48,6 +48,14 @@ export function mountInference(app: App, deps: AppDeps): void {
     requireReady(deps);
     return Response.json({ ready: true });
   });
+  declare(app, deps, {
+    ...nothing,
+    method: "post",
+    path: "/v2/repository/index",
+    summary: "Every version of every model, ready all of them",
+    scope: "read",
+    responses: { 200: { description: "Versions", content: json("RepositoryIndex") } },
+  }, async () => Response.json(await repositoryIndex(deps)));
   mountModel(app, deps, "/v2/models/{name}", modelParamsSchema);
   mountModel(app, deps, "/v2/models/{name}/versions/{version}", versionParamsSchema);
   mountUnsupportedExtensions(app);
@@ -119,6 +127,19 @@ function mountModel(
     const about = { name: view.name, version: view.version, id: request.id ?? undefined };
     return await inferResponse(about, tensors, { choices, yieldTurn: c.get("yieldTurn") });
   });
+}
+
+async function repositoryIndex({ services }: AppDeps) {
+  const index: { name: string; version: string; state: "READY"; reason: string }[] = [];
+  let cursor: string | undefined;
+  do {
+    const page = await services.models.list({ limit: 500, cursor });
+    for (const { name, versions } of page.items) {
+      for (const version of versions) index.push({ name, version: String(version), state: "READY", reason: "" });
+    }
+    cursor = page.nextCursor;
+  } while (cursor !== undefined);
+  return index;
 }
 
 function metadataOf({ name, network }: ModelView, versions: number[]) {

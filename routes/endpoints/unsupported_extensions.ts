@@ -3,7 +3,7 @@ import type { App } from "../openapi/declare_route.ts";
 
 /** Paths of protocol extensions that clients may call and this service does not have. */
 const PATHS = [
-  "/v2/repository/*",
+  "/v2/repository/models/*",
   "/v2/systemsharedmemory/*",
   "/v2/cudasharedmemory/*",
   "/v2/trace/*",

@@ -1,5 +1,5 @@
 import { malformed, unprocessable } from "../../lib/base/errors.ts";
-import type { NdArray } from "../../lib/base/nd_array.ts";
+import { type NdArray, ndArray } from "../../lib/base/nd_array.ts";
 import { type InferRequest, inferRequestSchema, type TensorParameters } from "../../lib/schemas/inference_v2.ts";
 import type { ModelView } from "../../lib/service/services.ts";
 import { check, show } from "./validate.ts";
@@ -51,9 +51,16 @@ export function readInput({ inputs }: InferRequest, binary: BinaryData, { networ
   if (!expected.includes(input.name)) {
     throw unprocessable("unknown_tensor", `Received the input ${input.name}; expected ${expected.join(" or ")}`);
   }
-  const array = readTensor(input, binary);
+  const array = withoutChannel(readTensor(input, binary), network);
   binary.end();
   return { name: input.name as Input["name"], array };
+}
+
+/** N x 1 x H x W and N x 1 x S, as PyTorch has them, are N x H x W and N x S. */
+function withoutChannel(array: NdArray, { direction, window, points }: ModelView["network"]): NdArray {
+  const [count, channels, ...rest] = array.shape;
+  const own = direction === "im2spec" ? [window, window] : [points];
+  return channels === 1 && rest.join() === own.join() ? ndArray(array.data, [count, ...rest]) : array;
 }
 
 /**

@@ -11,6 +11,7 @@ const READERS: Partial<Record<TensorDatatype, [bytes: number, read: Reader]>> = 
   FP64: [8, (view, at) => view.getFloat64(at, true)],
   FP32: [4, (view, at) => view.getFloat32(at, true)],
   FP16: [2, (view, at) => view.getFloat16(at, true)],
+  BF16: [2, (view, at) => bfloat16(view.getUint16(at, true))],
   INT64: [8, (view, at) => Number(view.getBigInt64(at, true))],
   INT32: [4, (view, at) => view.getInt32(at, true)],
   INT16: [2, (view, at) => view.getInt16(at, true)],
@@ -21,6 +22,13 @@ const READERS: Partial<Record<TensorDatatype, [bytes: number, read: Reader]>> = 
   UINT8: [1, (view, at) => view.getUint8(at)],
 };
 const MAX_ELEMENTS = 2 ** 22;
+
+/** The upper half of a float32. */
+function bfloat16(bits: number): number {
+  const view = new DataView(new ArrayBuffer(4));
+  view.setUint32(0, bits << 16);
+  return view.getFloat32(0);
+}
 
 /**
  * One input tensor as numbers: from its JSON `data` (flat or nested, row-major) or from the next `binary_data_size`

@@ -34,9 +34,39 @@ Deno.test("server and model metadata, liveness and readiness", async () => {
   assertEquals(await json("/v2/"), await json("/v2"));
 });
 
+Deno.test("the repository's index lists every version", async () => {
+  const app = testApp();
+  const index = await (await app.request("/v2/repository/index", postJson({}))).json();
+  assertEquals(index, [{ name: "mean", version: "1", state: "READY", reason: "" }]);
+});
+
+Deno.test("a channel of one before the patch, as PyTorch has it, and bfloat16 are taken", async () => {
+  const app = testApp();
+  const outputsOf = async (init: RequestInit) => (await (await app.request(INFER, init)).json()).outputs;
+  const plain = await outputsOf(postJson({ inputs: [X] }));
+  assertEquals(await outputsOf(postJson({ inputs: [{ ...X, shape: [1, 1, 2, 2] }] })), plain);
+  const header = JSON.stringify({
+    inputs: [{ name: "x", shape: [1, 2, 2], datatype: "BF16", parameters: { binary_data_size: 8 } }],
+  });
+  const values = new Uint8Array(Uint16Array.from([0x3f80, 0x4000, 0x4040, 0x40c0]).buffer); // 1, 2, 3, 6
+  const body = new Uint8Array([...new TextEncoder().encode(header), ...values]);
+  const headers = {
+    "Content-Type": "application/octet-stream",
+    "Inference-Header-Content-Length": String(header.length),
+  };
+  assertEquals(await outputsOf({ method: "POST", headers, body }), plain);
+});
+
 Deno.test("calls of other extensions are refused as such", async () => {
   const app = testApp();
-  for (const path of ["repository/index", "systemsharedmemory/region/a/register", "logging", "models/mean/config"]) {
+  for (
+    const path of [
+      "repository/models/mean/load",
+      "systemsharedmemory/region/a/register",
+      "logging",
+      "models/mean/config",
+    ]
+  ) {
     assertEquals((await app.problem(404, `/v2/${path}`, postJson({}))).code, "unknown_extension", path);
   }
 });

@@ -118,7 +118,9 @@ fails(lambda: client.infer(model, [tensor_of("x", patches)], outputs=[triton.Inf
 shared = triton.InferInput("x", list(patches.shape), "FP32")
 shared.set_shared_memory("region", patches.nbytes)
 fails(lambda: client.infer(model, [shared]), "no shared memory")
-for extension in (client.get_model_repository_index, client.get_system_shared_memory_status, client.get_log_settings,
+assert {"name": model, "version": "1", "state": "READY", "reason": ""} in client.get_model_repository_index()
+assert np.allclose(infer("x", patches[:, None], "FP32", True, True).as_numpy("y"), outputs, rtol=1e-5, atol=1e-6)
+for extension in (client.get_system_shared_memory_status, client.get_log_settings,
                   client.get_cuda_shared_memory_status, client.get_trace_settings,
                   lambda: client.get_model_config(model), lambda: client.load_model(model),
                   lambda: client.get_inference_statistics(model),
