@@ -437,7 +437,8 @@ class Experiment:
 
     def measured(self, points: Iterable[Dict[str, Any]]) -> List[Dict[str, Any]]:
         """Adds measured points {row, col, values} (in a rehearsal {row, col}); returns the next ones to measure."""
-        sent = [{**point, "values": [float(v) for v in point["values"]]} if "values" in point else point for point in points]
+        sent = [{"row": int(point["row"]), "col": int(point["col"]),
+                 **({"values": [float(value) for value in point["values"]]} if "values" in point else {})} for point in points]
         answer = self.lab.post(f"{self._path}/measurements", {"points": sent})
         self.record.update(answer)
         self.next = answer["next"]

@@ -50,6 +50,17 @@ assert {"row", "col", "score"} <= set(model.suggest(cube, count=3)[0])
 assert model.consensus(cube)["smallest"].shape == (24, 26)
 assert len(model.weights()) > 1000
 
+run = lab.experiment("night run", image=image, axis={"name": "bias", "unit": "V", "values": shape.tolist()}, window=4, batch=12)
+points = run.next
+for _ in range(3):
+    points = run.measured([{**point, "values": values[point["row"], point["col"]]} for point in points])
+assert len(points) == 12 and run.record["measured"] == 36, run.record
+assert run.prediction()["mean"].shape == (24, 26, 12) and run.prediction()["measured"].sum() == 36
+made = run.finish()
+assert lab.cube(made["result"]["cube"]).shape == (24, 26, 12) and isinstance(run.history()["batches"], list)
+rehearsal = lab.experiment("rehearsal", cube=cube, window=4, strategy="space")
+assert len(rehearsal.measured(rehearsal.next)) == 16
+
 for call, code in (
     (lambda: lab.cube("cube_01hv0000000000000000000000"), "cube_missing"),
     (lambda: model.predict(np.zeros((3, 5, 7))), None),
