@@ -45,7 +45,7 @@ export interface Runtime {
   /** Begins to take jobs. */
   start(): void;
   measures: Measure[];
-  /** Takes no more jobs; running ones are saved, withTimeout the time. Requests are still answered. */
+  /** Takes no more jobs; running ones are saved, within the time. Requests are still answered. */
   drain(graceMs: number): Promise<void>;
   /** Drains, ends the processes, closes the store. */
   stop(graceMs: number): Promise<void>;

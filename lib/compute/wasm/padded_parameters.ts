@@ -53,7 +53,7 @@ export class PaddedParameters {
 
   /** PyTorch tensors -> `flat` (whole, or only its trained part), which must be zero where nothing is written. */
   pack(state: NetworkState, flat: Float32Array): void {
-    for (const slot of this.withTimeout(flat)) {
+    for (const slot of this.slotsIn(flat)) {
       const { data } = state.get(slot.spec.name)!;
       forEachElement(slot, (ours, theirs) => flat[ours] = data[theirs]);
     }
@@ -62,7 +62,7 @@ export class PaddedParameters {
   /** `flat` (whole, or only its trained part) -> PyTorch tensors in the network's order. */
   unpack(flat: Float32Array): NetworkState {
     const state: NetworkState = new Map();
-    for (const slot of this.withTimeout(flat)) {
+    for (const slot of this.slotsIn(flat)) {
       const data = new Float32Array(sizeOf(slot.spec.shape));
       forEachElement(slot, (ours, theirs) => data[theirs] = flat[ours]);
       state.set(slot.spec.name, { shape: slot.spec.shape, data });
@@ -70,7 +70,7 @@ export class PaddedParameters {
     return state;
   }
 
-  private withTimeout(flat: Float32Array): PaddedSlot[] {
+  private slotsIn(flat: Float32Array): PaddedSlot[] {
     return this.network.parameters.map(({ name }) => this.slots.get(name)!).filter(({ offset }) =>
       offset < flat.length
     );

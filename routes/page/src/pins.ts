@@ -29,7 +29,7 @@ export function removePin({ view }: App, near: Pin | null): void {
   if (nearest && distance(nearest) <= 3) view.set({ pins: pins.filter((pin) => pin !== nearest) });
 }
 
-/** Moves the pin in focus by whole pixels, withTimeout the map. */
+/** Moves the pin in focus by whole pixels, within the map. */
 export function movePin({ view }: App, step: [number, number], [rows, cols]: readonly [number, number]): void {
   const { pins } = view.get();
   const pin = pins[pins.length - 1] ?? { row: Math.floor(rows / 2), col: Math.floor(cols / 2) };
