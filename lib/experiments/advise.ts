@@ -21,6 +21,8 @@ export interface AdviceInput {
   axis: ArrayLike<number>;
   seed: number;
   measured: Measured;
+  /** Pixels that were handed out and are not measured: they are not proposed, and others keep away from them. */
+  pending?: Int32Array;
   /** How many of the measured points an earlier model had learned from: the rest are predicted before they are learned. */
   learned: number;
   /** Points to choose. */
@@ -40,9 +42,9 @@ const NORMAL_90 = 1.645;
 
 /** Where to measure next, from what was measured; the same for the same seed and history. */
 export function advise(input: AdviceInput): Advice {
-  const { features, measured, seed, count, strategy } = input;
+  const { features, measured, seed, count, strategy, pending = new Int32Array() } = input;
   const trainedOn = measured.pixels.length;
-  const candidates = candidatesOf(features, measured.pixels, seed + trainedOn);
+  const candidates = candidatesOf(features, [...measured.pixels, ...pending], seed + trainedOn);
   const space = () => farthestPoints(candidates, count, "position");
   if (strategy === "random") return { points: randomPoints(candidates.pixels, count, seed + trainedOn), trainedOn };
   if (trainedOn < LEAST_POINTS) {
@@ -53,7 +55,8 @@ export function advise(input: AdviceInput): Advice {
   if (strategy === "novelty") return { points: farthestPoints(candidates, count, "patch"), trainedOn, before };
   if (strategy === "target") return { points: towardsTarget(input, candidates.pixels), trainedOn, before };
   const model = fitSurrogate(features, measured, seed);
-  const uncertain = largestPoints(candidates.pixels, model.deviation(candidates.pixels), count, model.correlation);
+  const { pixels } = candidates;
+  const uncertain = largestPoints(pixels, model.deviation(pixels), { count, correlation: model.correlation, pending });
   return { points: strategy === "uncertainty" ? uncertain : alternate(space(), uncertain, count), trainedOn, before };
 }
 
@@ -81,15 +84,16 @@ function predictedBefore({ features, measured: { pixels, values_NO }, learned, s
 
 /** Expected improvement of a scalar over the best that was measured. */
 function towardsTarget(input: AdviceInput, pixels: Int32Array): ChosenPoint[] {
-  const { features, measured, seed, count } = input;
+  const { features, measured, seed, count, pending = new Int32Array() } = input;
   const wanted = targetValues(input);
   const finite = [...wanted.keys()].filter((n) => Number.isFinite(wanted[n]));
   if (finite.length < LEAST_POINTS) {
-    return farthestPoints({ features, pixels, known: measured.pixels }, count, "position");
+    return farthestPoints({ features, pixels, known: [...measured.pixels, ...pending] }, count, "position");
   }
   const values_NO = Float64Array.from(finite, (n) => wanted[n]);
   const model = fitSurrogate(features, { pixels: Int32Array.from(finite, (n) => measured.pixels[n]), values_NO }, seed);
-  return largestPoints(pixels, expectedImprovement(model, pixels, Math.max(...values_NO)), count, model.correlation);
+  const gain = expectedImprovement(model, pixels, Math.max(...values_NO));
+  return largestPoints(pixels, gain, { count, correlation: model.correlation, pending });
 }
 
 function expectedImprovement(model: Surrogate, pixels: Int32Array, best: number): Float64Array {

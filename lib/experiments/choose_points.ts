@@ -50,14 +50,26 @@ function centre({ rows, cols }: PixelFeatures, pixels: Int32Array, nearest: Floa
   });
 }
 
-/** The largest scores, each lowered where a chosen point is alike: a batch does not crowd. */
+export interface Apart {
+  count: number;
+  /** Of two pixels, 0 to 1. */
+  correlation(a: number, b: number): number;
+  /** Pixels that are chosen already. */
+  pending: ArrayLike<number>;
+}
+
+/** The largest scores, each lowered where a chosen or pending point is alike: a batch does not crowd. */
 export function largestPoints(
   pixels: Int32Array,
   scores: Float64Array,
-  count: number,
-  correlation: (a: number, b: number) => number,
+  { count, correlation, pending }: Apart,
 ): ChosenPoint[] {
-  return greedy(pixels, scores.slice(), count, (score, pixel, chosen) => score * (1 - correlation(pixel, chosen) ** 2));
+  const lower = (score: number, pixel: number, chosen: number) => score * (1 - correlation(pixel, chosen) ** 2);
+  const lowered = scores.map((score, i) => {
+    for (let n = 0; n < pending.length; n++) score = lower(score, pixels[i], pending[n]);
+    return score;
+  });
+  return greedy(pixels, lowered, count, lower);
 }
 
 export function randomPoints(pixels: Int32Array, count: number, seed: number): ChosenPoint[] {

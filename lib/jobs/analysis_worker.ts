@@ -33,12 +33,13 @@ Deno.exit(0);
 
 /** Arrays arrive with their shapes. */
 function experimentTask(value: ResultTree): ExperimentTask {
-  const { image, pixels, values, ...rest } = value as { [name: string]: ResultTree };
+  const { image, pixels, values, pending, ...rest } = value as { [name: string]: ResultTree };
   const dataOf = (array: ResultTree) => (array as NdArray).data;
   return {
     ...rest,
     image_HW: dataOf(image),
     pixels: dataOf(pixels),
     values_NS: dataOf(values),
+    pending: dataOf(pending),
   } as unknown as ExperimentTask;
 }

@@ -38,11 +38,14 @@ export const experimentRequestSchema = z.strictObject({
 });
 export type ExperimentRequest = z.infer<typeof experimentRequestSchema>;
 
+/** Without points the next ones are handed out all the same: so a second instrument joins. */
 export const measurementsSchema = z.strictObject({
   points: z.array(z.strictObject({
     ...pointSchema.shape,
     values: z.array(z.number()).min(1).max(16384).optional(),
-  })).min(1).max(4096),
+    /** As it came with the point; of no effect. */
+    score: z.number().optional(),
+  })).max(4096),
 });
 export type MeasurementsRequest = z.infer<typeof measurementsSchema>;
 

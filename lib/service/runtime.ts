@@ -13,7 +13,7 @@ import { needsKeys, type Settings } from "../schemas/settings.ts";
 import { openEmbeddedStore } from "../store/embedded/open_embedded_store.ts";
 import type { Store } from "../store/ports/store.ts";
 import { createCubeService } from "./cube_service.ts";
-import { createExperimentService } from "./experiment_service.ts";
+import { createExperimentService } from "./experiments/experiment_service.ts";
 import { createJobService } from "./job_service.ts";
 import { LocalPredictor } from "./local_predictor.ts";
 import { createModelService } from "./model_service.ts";

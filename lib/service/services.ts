@@ -50,7 +50,11 @@ export interface ExperimentService {
   owns(id: string, caller: Caller): Promise<boolean>;
   list(page: PageRequest): Promise<Page<ExperimentView>>;
   /** Durable when it resolves; all points or none. */
-  measure(id: string, request: MeasurementsRequest): Promise<Pick<ExperimentView, "measured" | "next" | "model">>;
+  measure(
+    id: string,
+    request: MeasurementsRequest,
+    caller: Caller,
+  ): Promise<Pick<ExperimentView, "measured" | "next" | "model">>;
   next(id: string, count?: number): Promise<ExperimentView["next"]>;
   /** `{mean, spread, measured, axis}`. Throws `no_model_yet` (conflict). */
   prediction(id: string, caller: Caller): Promise<ResultTree>;

@@ -72,7 +72,9 @@ export function mountExperiments(app: App, deps: AppDeps): void {
     method: "post",
     path: "/v1/experiments/{id}/measurements",
     summary: "Add measured points and get the next ones",
-    description: "All or none are kept, durably when answered. In a rehearsal points have no values.",
+    description:
+      "All or none are kept, durably when answered. In a rehearsal points have no values. Without points the next ones " +
+      "are handed out all the same: so a second instrument joins. Nobody gets points that were handed out lately.",
     scope: "train",
     body: json("MeasurementsRequest", POINTS_EXAMPLE),
     responses: { 200: { description: "Kept", content: json("MeasuredAnswer") } },
@@ -80,7 +82,7 @@ export function mountExperiments(app: App, deps: AppDeps): void {
   }, async ({ c, params: { id }, caller }) => {
     const request = check(measurementsSchema, await readJson(c, deps.settings), "body");
     await requireOwn(c, id, caller);
-    return Response.json(await experiments.measure(id, request), { headers: { "Cache-Control": "no-store" } });
+    return Response.json(await experiments.measure(id, request, caller), { headers: { "Cache-Control": "no-store" } });
   });
 
   declare(app, deps, {

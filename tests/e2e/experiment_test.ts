@@ -88,10 +88,12 @@ Deno.test("an experiment on an image: points in, next points out, prediction, hi
     assertEquals(batches.at(-1)!.measured, 48);
     assert(batches.at(-1)!.before!.r2 > 0.5, JSON.stringify(batches.at(-1)));
 
+    const ahead = await service.json(`${path}/next?count=60`);
     await service.kill();
     service = await startService({ dataFolder });
     open = await service.json<Experiment>(path);
     assertEquals([open.measured, open.next], [48, next], "no point is lost, the next points are the same");
+    assertEquals(await service.json(`${path}/next?count=60`), ahead, "and so are those after them");
     assertEquals((await measure(next)).measured, 60);
 
     const finished = await service.json<Experiment>(`${path}/finish`, post({}));
@@ -112,6 +114,41 @@ Deno.test("an experiment on an image: points in, next points out, prediction, hi
     );
     assertEquals((await service.fetch(path, { method: "DELETE" })).status, 204);
     assertEquals((await service.fetch(path)).status, 404);
+  } finally {
+    await service.stop();
+    await Deno.remove(dataFolder, { recursive: true });
+  }
+});
+
+Deno.test("two instruments on one experiment get different points; a repeated call gets the same answer after kill -9", async () => {
+  let service = await startService();
+  const { dataFolder } = service;
+  try {
+    const body = { name: "pair", image: IMAGE, batch: 10, strategy: "space" };
+    const { id, next } = await service.json<Experiment>("/v1/experiments", post(body), 201);
+    const path = `/v1/experiments/${id}`;
+    const measure = (points: Experiment["next"], key: string) => {
+      const body = post({ points: points.map((point) => ({ ...point, values: spectrumAt(point.row, point.col) })) });
+      return service.json<Experiment>(`${path}/measurements`, {
+        ...body,
+        headers: { ...body.headers, "Idempotency-Key": key },
+      });
+    };
+    const place = ({ row, col }: { row: number; col: number }) => row * 22 + col;
+    const joined = (await measure([], "join")).next;
+    const handedOut = [...next, ...joined].map(place);
+    let [left, right] = [next, joined];
+    for (let round = 0; round < 6; round++) {
+      const answers = await Promise.all([measure(left, `left-${round}`), measure(right, `right-${round}`)]);
+      [left, right] = answers.map((answer) => answer.next);
+      handedOut.push(...left.map(place), ...right.map(place));
+    }
+    assertEquals(new Set(handedOut).size, 140);
+    const last = await measure(left, "last");
+    await service.kill();
+    service = await startService({ dataFolder });
+    const again = await measure(left, "last");
+    assertEquals([again.measured, again.next], [130, last.next]);
   } finally {
     await service.stop();
     await Deno.remove(dataFolder, { recursive: true });

@@ -14,6 +14,8 @@ export interface ExperimentTask {
   image_HW: Float32Array;
   pixels: Int32Array;
   values_NS: Float32Array;
+  /** Pixels that were handed out and are not measured. */
+  pending: Int32Array;
 }
 
 export interface AdviceTask extends ExperimentTask {
@@ -34,10 +36,11 @@ function featuresOf({ id, image_HW, rows, cols, window }: ExperimentTask): Pixel
 
 /** `{pixels, scores, trainedOn, before?}` */
 export function adviceTask(task: AdviceTask): ResultTree {
-  const { pixels, values_NS, strategy, target, axis, seed, learned, count } = task;
+  const { pixels, values_NS, pending, strategy, target, axis, seed, learned, count } = task;
   const measured = { pixels, values_NO: Float64Array.from(values_NS) };
   const features = featuresOf(task);
-  const { points, trainedOn, before } = advise({ features, strategy, target, axis, seed, measured, learned, count });
+  const input = { features, strategy, target, axis, seed, measured, pending, learned, count };
+  const { points, trainedOn, before } = advise(input);
   return {
     pixels: points.map(({ pixel }) => pixel),
     scores: points.map(({ score }) => score),

@@ -62,6 +62,12 @@ export class SqliteExperimentStore implements ExperimentStore {
   }
 
   // deno-lint-ignore require-await
+  async pixels(id: string): Promise<Int32Array> {
+    const sql = "SELECT pixel FROM experiment_points WHERE experiment = ? ORDER BY seq";
+    return Int32Array.from(this.db.all<{ pixel: number }>(sql, id), ({ pixel }) => pixel);
+  }
+
+  // deno-lint-ignore require-await
   async measure(
     id: string,
     { pixels, values_NS }: MeasuredPoints,

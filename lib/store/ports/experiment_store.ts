@@ -26,9 +26,24 @@ export interface StoredExperiment {
   seed: number;
   createdAt: string;
   measured: number;
-  next: { row: number; col: number; score?: number }[];
+  /** Handed out last. */
+  next: NextPoint[];
+  /** Proposed beyond those that were handed out, best first; none is measured. */
+  ahead: { pixel: number; score: number }[];
+  /** Pixels that were handed out lately and are not measured, oldest first. */
+  given: number[];
+  /** What the proposals follow from. */
+  model?: { trainedOn: number; readyAt: string };
+  /** The last answers to calls with an idempotency key. */
+  answers: { key: string; measured: number; next: NextPoint[] }[];
   history: BatchHistory[];
   result?: { cube: string; job?: string };
+}
+
+export interface NextPoint {
+  row: number;
+  col: number;
+  score?: number;
 }
 
 /** Measured pixels in the order in which they came, and their spectra. */
@@ -47,6 +62,8 @@ export interface ExperimentStore {
   list(page: ListingRequest): Promise<Listing<StoredExperiment>>;
   image(id: string): Promise<Float32Array>;
   points(id: string): Promise<MeasuredPoints>;
+  /** The measured pixels alone, in the same order. */
+  pixels(id: string): Promise<Int32Array>;
   /**
    * Adds all points or none, durable when it resolves, and puts `change` of the record in place in the same transaction.
    * Throws `experiment_missing`, `experiment_finished` (conflict) and `already_measured` (conflict), naming the pixel.
