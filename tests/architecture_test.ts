@@ -71,7 +71,7 @@ const PARTS: Readonly<Record<string, Readonly<Record<string, string[]>>>> = {
   },
   "lib/training/": {
     "train.ts": ["artifact", "baselines", "robust", "evaluation", "inference"],
-    "train_member.ts": ["artifact"],
+    "member_record.ts": ["artifact"],
     "finish_training.ts": ["artifact", "baselines", "robust", "evaluation"],
     artifact: [],
     baselines: [],

@@ -70,7 +70,45 @@ export interface Session {
    */
   predictImage(image_HW: Float32Array, rows: number, cols: number, want?: "latent" | "all"): Promise<ImagePrediction>;
   state(): Promise<TrainingState>;
+  /** Only where results have to be waited for: whole epochs are queued, the next before the last one's losses are back. */
+  readonly epochs?: EpochQueue;
   close(): Promise<void>;
+}
+
+/** Pairs on which the loss is measured after each epoch. */
+export interface EvaluationSet {
+  readonly input_NI: Float32Array;
+  readonly target_NO: Float32Array;
+  /** Of each target value in the mean; default 1. */
+  readonly weight_NO?: Float32Array;
+}
+
+export interface EpochLosses {
+  /** Of each training step, before its update. */
+  readonly steps: Float64Array;
+  /** Of each evaluation set after the last step, in evaluation mode. */
+  readonly evaluations: readonly number[];
+}
+
+/** A state as it was, wherever it is kept. */
+export interface Snapshot {
+  read(): Promise<TrainingState>;
+  /** Must be called once it is no longer wanted. */
+  release(): void;
+}
+
+export interface EpochResult {
+  readonly losses: EpochLosses;
+  readonly snapshot: Snapshot;
+}
+
+/** Runs training epochs in order; each is queued whole and resolves when its losses are known. */
+export interface EpochQueue {
+  /** How many epochs are worth queueing beyond the one that is waited for. */
+  readonly ahead: number;
+  setEvaluationSets(sets: readonly EvaluationSet[]): Promise<void>;
+  /** `pause` is called between slices of work; what it throws ends the epoch. */
+  run(batches: readonly Int32Array[], pause: () => Promise<void>): Promise<EpochResult>;
 }
 
 /** A device that runs networks. Opening throws LoopscopeError when it cannot: shape, memory, device lost. */

@@ -24,7 +24,7 @@ async function main(): Promise<void> {
       try {
         return await run(await tasks, value as Tree, context);
       } catch (error) {
-        if (wanted === "auto" && isGpuFailure(error)) giveUpGpu(error as Error);
+        if (isGpuFailure(error)) giveUpGpu(error as Error);
         throw error;
       }
     };
@@ -59,9 +59,9 @@ async function main(): Promise<void> {
   await opening.then((engine) => engine.close(), () => {});
 }
 
-/** Lost, hung or out of memory: its sessions are gone with it. */
+/** Lost or hung: its sessions are gone with it. */
 function isGpuFailure(error: unknown): boolean {
-  return error instanceof LoopscopeError && error.code.startsWith("gpu_");
+  return error instanceof LoopscopeError && ["gpu_lost", "gpu_hung", "gpu_failed"].includes(error.code);
 }
 
 /** Ends the process so that the next one takes another engine; a training job goes on there from its checkpoint. */

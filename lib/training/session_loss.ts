@@ -1,6 +1,6 @@
-import type { Session } from "../compute/engine.ts";
+import { sizeOf } from "../base/nd_array.ts";
+import type { EvaluationSet, Session } from "../compute/engine.ts";
 import type { Pause } from "./pause.ts";
-import type { PairSet } from "./training_data.ts";
 
 const CHUNK = 256;
 
@@ -13,7 +13,7 @@ export async function predictAll(
 ): Promise<{ latent_NL: Float32Array; output_NO: Float32Array }> {
   const count = input_NI.length / inputSize;
   const { network } = session;
-  const outputSize = network.outputShape.reduce((product, length) => product * length, 1);
+  const outputSize = sizeOf(network.outputShape);
   const latent_NL = new Float32Array(count * network.options.latent);
   const output_NO = new Float32Array(count * outputSize);
   for (let n = 0; n < count; n += CHUNK) {
@@ -28,15 +28,14 @@ export async function predictAll(
 /** Mean squared error of standardised outputs, each element counting by its weight (1 without weights). */
 export async function sessionLoss(
   session: Session,
-  pairs: PairSet,
+  { input_NI, target_NO, weight_NO }: EvaluationSet,
   pause: Pause,
-  weight_NO?: Float32Array,
 ): Promise<number> {
-  const { output_NO } = await predictAll(session, pairs.input_NI, pairs.input_NI.length / pairs.pixels.length, pause);
+  const { output_NO } = await predictAll(session, input_NI, sizeOf(session.network.inputShape), pause);
   let [sum, total] = [0, 0];
   for (let i = 0; i < output_NO.length; i++) {
     const weight = weight_NO ? weight_NO[i] : 1;
-    sum += weight * (output_NO[i] - pairs.target_NO[i]) ** 2;
+    sum += weight * (output_NO[i] - target_NO[i]) ** 2;
     total += weight;
   }
   return sum / total;

@@ -210,21 +210,27 @@ async function* trainMembers(
     };
     try {
       const options = { ...input, network, seed, data, start, inputNoise };
-      for await (const { progress, patchesPerSecond } of trainMember(options)) {
-        current = progress;
-        const epoch = member * request.epochs + progress.epoch;
+      for await (const event of trainMember(options)) {
+        if (event.kind === "lastGood") {
+          current = event.progress;
+          continue;
+        }
+        const epoch = member * request.epochs + event.epoch;
         yield {
           kind: "epoch",
           epoch: sides.length * epochs + epoch,
           epochs: (sides.length + 1) * epochs,
-          trainLoss: progress.history.trainLoss.at(-1)!,
-          testLoss: progress.history.testLoss.at(-1)!,
+          trainLoss: event.trainLoss,
+          testLoss: event.testLoss,
           ridgeLoss: ofRidge,
-          patchesPerSecond,
+          patchesPerSecond: event.patchesPerSecond,
           etaSeconds: (epochs - epoch) * seconds() / epoch,
         };
-        const draining = input.isDraining?.() && progress.epoch < request.epochs;
-        if (draining || nowMs() - savedMs >= checkpointEveryMs) yield checkpoint();
+        const isLast = event.epoch === request.epochs;
+        const draining = input.isDraining?.() && !isLast;
+        const isDue = draining || nowMs() - savedMs >= checkpointEveryMs;
+        if (isDue || isLast) current = await event.progress();
+        if (isDue) yield checkpoint();
         if (draining) throw new LoopscopeError("unavailable", "draining", "The service is stopping");
       }
     } catch (error) {

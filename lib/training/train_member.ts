@@ -1,14 +1,14 @@
 import { unprocessable } from "../base/errors.ts";
-import type { Engine, NetworkState, Session, TrainingState } from "../compute/engine.ts";
+import type { Engine, EpochLosses, EpochResult, NetworkState } from "../compute/engine.ts";
 import type { OptimiserOptions } from "../compute/optimiser.ts";
 import type { TrainRequest } from "../schemas/job.ts";
 import type { Network } from "../../models/network.ts";
-import type { MemberProgress } from "./artifact/checkpoint.ts";
 import { epochBatches } from "./epoch_batches.ts";
-import { createPause, type Pause } from "./pause.ts";
-import { sessionLoss } from "./session_loss.ts";
+import { type EpochMeans, MemberRecord, type SavedProgress } from "./member_record.ts";
+import { createPause } from "./pause.ts";
+import { steppedEpochs } from "./stepped_epochs.ts";
 import { thinPairs } from "./take_pairs.ts";
-import type { PairSet, TrainingData } from "./training_data.ts";
+import type { TrainingData } from "./training_data.ts";
 
 export interface MemberInput {
   engine: Engine;
@@ -19,46 +19,76 @@ export interface MemberInput {
   /** Deviation of the noise on the inputs; default: none. */
   inputNoise?: number;
   data: TrainingData;
-  start: NetworkState | (MemberProgress & { state: TrainingState });
+  start: NetworkState | SavedProgress;
   signal: AbortSignal;
   nowMs: () => number;
   /** Between slices of work: resolves when the training may go on. Default: the next turn. */
   yieldToPredictions?: () => Promise<void>;
 }
 
-/** One epoch done: what is known after it. */
-export interface EpochDone {
-  progress: MemberProgress & { state: TrainingState };
-  patchesPerSecond: number;
-}
+export type MemberEvent =
+  | {
+    kind: "epoch";
+    epoch: number;
+    /** Mean squared errors of standardised targets. */
+    trainLoss: number;
+    testLoss: number;
+    patchesPerSecond: number;
+    /** What a checkpoint needs, read from the device. To be called before the next event is asked for. */
+    progress(): Promise<SavedProgress>;
+  }
+  /** The next epoch failed: what was known after the last good one. */
+  | { kind: "lastGood"; progress: SavedProgress };
 
 const MOST_TEST_PIXELS = 1024;
-/** Work given to the engine at once; a prediction waits at most about this long. */
-const SLICE_MS = 40;
-const MOST_STEPS_AT_ONCE = 64;
 
 /**
  * Trains one member epoch by epoch. After each epoch the loss on the test part is measured for the curve, and the loss on
- * guard pixels decides which epoch is best. Throws `loss_not_finite` naming the epoch, and `cancelled`.
+ * guard pixels decides which epoch is best. Where the engine can, the next epochs are queued before the last one's losses
+ * are known, and states stay on the device until somebody reads them. Throws `loss_not_finite` naming the epoch, and `cancelled`.
  */
-export async function* trainMember(input: MemberInput): AsyncGenerator<EpochDone, void> {
-  const { engine, network, request, data, start } = input;
+export async function* trainMember(input: MemberInput): AsyncGenerator<MemberEvent, void> {
+  const { engine, network, request, data, start, nowMs } = input;
   const resumed = start instanceof Map ? undefined : start;
   const session = await engine.open(network, start instanceof Map ? start : start.state.network, {
-    trainBatch: Math.min(request.batchSize, data.train.pixels.length),
     ...optimiserOptions(input),
+    trainBatch: request.batchSize,
     ...(resumed ? { resume: resumed.state } : {}),
   });
+  const stop = new AbortController();
+  const pause = createPause(AbortSignal.any([input.signal, stop.signal]), nowMs, 0, input.yieldToPredictions);
+  const running: Promise<EpochResult>[] = [];
   try {
+    const epochs = session.epochs ?? steppedEpochs(session, nowMs);
     await session.setTrainingSet(data.train.input_NI, data.train.target_NO);
-    let progress: MemberProgress = resumed ?? { epoch: 0, history: { trainLoss: [], testLoss: [] } };
-    const test = thinPairs(data.test, MOST_TEST_PIXELS);
-    while (progress.epoch < request.epochs) {
-      const done = await trainEpoch(session, input, progress, test);
-      progress = done.progress;
-      yield done;
+    await epochs.setEvaluationSets([
+      thinPairs(data.test, MOST_TEST_PIXELS),
+      { ...data.guard, weight_NO: data.guardWeight_NO },
+    ]);
+    const record = new MemberRecord(request.recipe === "robust", resumed);
+    let next = record.epoch + 1;
+    while (record.epoch < request.epochs) {
+      const startedMs = nowMs();
+      while (next <= request.epochs && running.length <= epochs.ahead) {
+        running.push(epochs.run(batchesOf(input, next++), pause));
+        running.at(-1)!.catch(() => {}); // it is awaited below
+      }
+      const epoch = record.epoch + 1;
+      const { losses, snapshot } = await running.shift()!;
+      const means = meansOf(losses, batchesOf(input, epoch));
+      const failed = (["train", "test", "guard"] as const).find((part) => !Number.isFinite(means[`${part}Loss`]));
+      if (failed) {
+        if (epoch > 1) yield { kind: "lastGood", progress: await record.progress() };
+        throw lossNotFinite(failed, means[`${failed}Loss`], epoch);
+      }
+      record.add(means, snapshot);
+      const { trainLoss, testLoss } = means;
+      const patchesPerSecond = 1000 * data.train.pixels.length / Math.max(1, nowMs() - startedMs);
+      yield { kind: "epoch", epoch, trainLoss, testLoss, patchesPerSecond, progress: () => record.progress() };
     }
   } finally {
+    stop.abort();
+    await Promise.allSettled(running);
     await session.close();
   }
 }
@@ -74,59 +104,28 @@ function optimiserOptions({ request, data, seed, inputNoise: deviation = 0 }: Me
   };
 }
 
-async function trainEpoch(
-  session: Session,
-  input: MemberInput,
-  before: MemberProgress,
-  test: PairSet,
-): Promise<EpochDone> {
-  const { data, request, nowMs, signal } = input;
-  const epoch = before.epoch + 1;
-  const pause = createPause(signal, nowMs, 0, input.yieldToPredictions);
-  const batches = epochBatches(data.train.pixels.length, request.batchSize, input.seed, epoch);
-  const startedMs = nowMs();
-  const trainLoss = await runBatches(session, batches, { epoch, pause, nowMs });
-  const patchesPerSecond = 1000 * data.train.pixels.length / Math.max(1, nowMs() - startedMs);
-  const testLoss = checkFinite(await sessionLoss(session, test, pause), epoch, "test");
-  const guardLoss = checkFinite(await sessionLoss(session, data.guard, pause, data.guardWeight_NO), epoch, "guard");
-  const state = await session.state();
-  // With noise and a schedule the last epoch is as good as any, and a drifting map makes the guard band choose wrongly.
-  const isBest = request.recipe === "robust" || before.best === undefined || guardLoss < before.best.guardLoss;
-  const history = {
-    trainLoss: [...before.history.trainLoss, trainLoss],
-    testLoss: [...before.history.testLoss, testLoss],
-  };
-  const best = isBest ? { network: state.network, epoch, guardLoss } : before.best;
-  return { progress: { epoch, best, history, state }, patchesPerSecond };
+function batchesOf({ data, request, seed }: MemberInput, epoch: number): Int32Array[] {
+  return epochBatches(data.train.pixels.length, request.batchSize, seed, epoch);
 }
 
-/** Mean training loss over the epoch's samples. */
-async function runBatches(
-  session: Session,
+/** Training loss over the epoch's samples; a step that failed makes it what that step's loss is. */
+function meansOf(
+  { steps, evaluations: [testLoss, guardLoss] }: EpochLosses,
   batches: readonly Int32Array[],
-  { epoch, pause, nowMs }: { epoch: number; pause: Pause; nowMs: () => number },
-): Promise<number> {
-  let [sum, samples, atOnce] = [0, 0, 1];
-  for (let first = 0; first < batches.length;) {
-    const group = batches.slice(first, first + atOnce);
-    const startedMs = nowMs();
-    const losses = await session.trainSteps(group);
-    const stepMs = Math.max(0.5, (nowMs() - startedMs) / group.length);
-    for (let k = 0; k < group.length; k++) {
-      sum += checkFinite(losses[k], epoch, "training") * group[k].length;
-      samples += group[k].length;
-    }
-    first += group.length;
-    atOnce = Math.max(1, Math.min(MOST_STEPS_AT_ONCE, Math.floor(SLICE_MS / stepMs)));
-    await pause();
+): EpochMeans {
+  let [sum, samples] = [0, 0];
+  for (const [k, { length }] of batches.entries()) {
+    sum += steps[k] * length;
+    samples += length;
+    if (!Number.isFinite(sum)) return { trainLoss: steps[k], testLoss, guardLoss };
   }
-  return sum / samples;
+  return { trainLoss: sum / samples, testLoss, guardLoss };
 }
 
-function checkFinite(loss: number, epoch: number, part: string): number {
-  if (Number.isFinite(loss)) return loss;
-  throw unprocessable(
+function lossNotFinite(part: "train" | "test" | "guard", loss: number, epoch: number) {
+  const name = part === "train" ? "training" : part;
+  return unprocessable(
     "loss_not_finite",
-    `The ${part} loss became ${loss} in epoch ${epoch}; a smaller learning rate, or values without outliers, may help`,
+    `The ${name} loss became ${loss} in epoch ${epoch}; a smaller learning rate, or values without outliers, may help`,
   );
 }

@@ -6,6 +6,7 @@ import type { Plan } from "../../lib/compute/plan.ts";
 import { convolve, convolveInputGradient, convolveWeightGradient } from "../../lib/compute/reference/convolution.ts";
 import type { Step } from "../../lib/compute/step.ts";
 import { compilePlan } from "../../lib/compute/webgpu/compile_plan.ts";
+import { ControlTable } from "../../lib/compute/webgpu/control_table.ts";
 import { GpuDevice } from "../../lib/compute/webgpu/gpu_device.ts";
 import { probeWebgpu } from "../../lib/compute/webgpu/webgpu_engine.ts";
 import type { WebgpuProbe } from "../../lib/compute/webgpu/webgpu_engine.ts";
@@ -89,9 +90,9 @@ async function onGpu(
   parameters.set(data.bias, biasOffset);
   const gradients = await gpu.buffer("gradients", size);
   const unused = await gpu.buffer("unused", 4);
-  const control = await gpu.buffer("control", 8, "uniform");
+  const control = await ControlTable.open(gpu, 1);
   const { buffers, dispatches } = await compilePlan(gpu, plan, {
-    control,
+    control: control.buffer,
     parameters: await gpu.bufferOf("parameters", parameters),
     gradients,
     adamM: unused,
@@ -100,8 +101,8 @@ async function onGpu(
   });
   gpu.write(buffers[0], data.input);
   gpu.write(buffers[1], data.gradOutput);
-  gpu.write(control, Uint32Array.of(n, 0, 0, 0, 0, 0, 0, 0));
-  gpu.submit(dispatches, n);
+  const [offset] = control.write([{ n }]);
+  gpu.submit([{ dispatches, n, control: offset }]);
   const [output, gradInput, flat] = await gpu.read([
     { buffer: buffers[2], floats: data.gradOutput.length },
     { buffer: buffers[3], floats: data.input.length },

@@ -1,5 +1,5 @@
 import { LoopscopeError } from "../../base/errors.ts";
-import { bindingTypes } from "./gpu_kernel.ts";
+import { bindingTypes, CONTROL_BYTES } from "./gpu_kernel.ts";
 import type { Dispatch, Kernel } from "./gpu_kernel.ts";
 
 export interface GpuLimits {
@@ -17,6 +17,13 @@ export interface PreparedDispatch {
   readonly workgroups: (n: number) => readonly [x: number, y: number, z: number];
 }
 
+/** Dispatches for a batch of n; `control` is the offset of their block in the control table. */
+export interface DispatchRun {
+  readonly dispatches: readonly PreparedDispatch[];
+  readonly n: number;
+  readonly control: number;
+}
+
 /** Room for one dispatch's `place`: 256 bytes, what WebGPU asks of a binding's offset. */
 const PLACE_FLOATS = 64;
 
@@ -31,6 +38,8 @@ export class GpuDevice {
   private fault?: LoopscopeError;
   private closed = false;
   private readonly lost: Promise<never>;
+  /** Since the device was opened. */
+  readonly work = { submissions: 0, dispatches: 0, readBacks: 0 };
 
   constructor(private readonly device: GPUDevice, readonly limits: GpuLimits, private readonly timeoutMs: number) {
     this.lost = device.lost.then(({ message }) => {
@@ -90,7 +99,8 @@ export class GpuDevice {
     const prepared = dispatches.map(({ kernel, buffers, control, workgroups }, i) => {
       const pipeline = this.pipelineOf(kernel);
       const place = { buffer: places, offset: i * PLACE_FLOATS * 4, size: 4 * PLACE_FLOATS };
-      const resources = [control, ...buffers].map((buffer): GPUBufferBinding => ({ buffer }));
+      const resources: GPUBufferBinding[] = buffers.map((buffer) => ({ buffer }));
+      resources.unshift({ buffer: control, size: CONTROL_BYTES });
       if (kernel.place.length > 0) resources.push(place);
       const bindGroup = this.device.createBindGroup({
         label: kernel.label,
@@ -103,18 +113,37 @@ export class GpuDevice {
   }
 
   /** One submission: every dispatch in order, each seeing what those before it wrote. */
-  submit(dispatches: readonly PreparedDispatch[], n: number): void {
+  submit(runs: readonly DispatchRun[]): void {
     this.check();
     const encoder = this.device.createCommandEncoder();
     const pass = encoder.beginComputePass();
-    for (const { pipeline, bindGroup, workgroups } of dispatches) {
-      const [x, y, z] = workgroups(n);
-      pass.setPipeline(pipeline);
-      pass.setBindGroup(0, bindGroup);
-      pass.dispatchWorkgroups(x, y, z);
+    for (const { dispatches, n, control } of runs) {
+      for (const { pipeline, bindGroup, workgroups } of dispatches) {
+        const [x, y, z] = workgroups(n);
+        pass.setPipeline(pipeline);
+        pass.setBindGroup(0, bindGroup, [control]);
+        pass.dispatchWorkgroups(x, y, z);
+      }
+      this.work.dispatches += dispatches.length;
     }
     pass.end();
     this.queue.submit([encoder.finish()]);
+    this.work.submissions++;
+  }
+
+  /** Copies whole buffers on the device, after all that was submitted before. */
+  copy(pairs: readonly { from: GPUBuffer; to: GPUBuffer }[]): void {
+    this.check();
+    const encoder = this.device.createCommandEncoder();
+    for (const { from, to } of pairs) encoder.copyBufferToBuffer(from, 0, to, 0, from.size);
+    this.queue.submit([encoder.finish()]);
+    this.work.submissions++;
+  }
+
+  /** Resolves when all that was submitted before this call has been done. */
+  async done(): Promise<void> {
+    await this.settled(this.queue.onSubmittedWorkDone());
+    this.check();
   }
 
   /** Reads the first floats of each buffer, as they are after all that was submitted before this call. */
@@ -132,6 +161,8 @@ export class GpuDevice {
       if (floats > 0) encoder.copyBufferToBuffer(buffer, 0, staging, offsets[i], floats * 4);
     });
     this.queue.submit([encoder.finish()]);
+    this.work.submissions++;
+    this.work.readBacks++;
     const error = await this.settled(allocated);
     if (error) throw outOfMemory("read back", size, error.message);
     await this.settled(staging.mapAsync(GPUMapMode.READ));

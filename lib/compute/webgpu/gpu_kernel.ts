@@ -13,16 +13,20 @@ export interface Kernel {
 /** A kernel on buffers, with its grid for a batch of n. */
 export interface Dispatch {
   readonly kernel: Kernel;
+  /** A control table's buffer. */
   readonly control: GPUBuffer;
   readonly buffers: readonly GPUBuffer[];
   readonly workgroups: (n: number) => readonly [x: number, y: number, z: number];
 }
 
-/** n, index of the loss, and the step's factors (optimiser.ts): what changes from one mini-batch to the next. */
+/**
+ * n, index of the loss, the step's factors (optimiser.ts) and the first sample's place in the order: what changes from one
+ * mini-batch to the next. The blocks of many steps stand in one buffer (control_table.ts).
+ */
 export const CONTROL_BYTES = 32;
 
 const CONTROL = `
-struct Control { n: u32, lossAt: u32, rate: f32, scale: f32, decay: f32, noiseKey: u32, unused: vec2u }
+struct Control { n: u32, lossAt: u32, rate: f32, scale: f32, decay: f32, noiseKey: u32, first: u32, unused: u32 }
 @group(0) @binding(0) var<uniform> control: Control;
 `;
 
@@ -61,7 +65,11 @@ export function bindingTypes({ bindings, place }: Kernel): GPUBufferBindingLayou
   const storage = bindings.map((access) => ({
     type: access === "read" ? "read-only-storage" as const : "storage" as const,
   }));
-  return [{ type: "uniform" }, ...storage, ...place.length > 0 ? [{ type: "uniform" as const }] : []];
+  return [
+    { type: "uniform", hasDynamicOffset: true },
+    ...storage,
+    ...place.length > 0 ? [{ type: "uniform" as const }] : [],
+  ];
 }
 
 /** A grid of at least `count` workgroups along x and z (z * groups.x + x is the index), `y` times. */

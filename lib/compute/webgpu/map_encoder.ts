@@ -114,7 +114,7 @@ export class MapEncoder {
       part_HW.set(image_HW.subarray(start, start + width), row * width);
     }
     this.gpu.write(this.image, part_HW);
-    this.gpu.submit(this.dispatches, 1);
+    this.gpu.submit([{ dispatches: this.dispatches, n: 1, control: 0 }]);
     const [latent_HWL] = await this.gpu.read([{ buffer: this.latents, floats: this.latentFloats }]);
     return latent_HWL;
   }

@@ -10,7 +10,7 @@ type StepOf<K extends Step["kind"]> = Extract<Step, { kind: K }>;
  * Buffers: samples, indices (whole numbers below 2^24), result.
  */
 export function gatherKernel(floats: number, threads: number, noiseFactor: number): Kernel {
-  const sample = "samples[u32(indices[i / FLOATS]) * FLOATS + i % FLOATS]";
+  const sample = "samples[u32(indices[control.first + i / FLOATS]) * FLOATS + i % FLOATS]";
   return makeKernel(
     "gather",
     { buffers: { samples: "read", indices: "read", result: "write" }, constants: { FLOATS: floats } },
@@ -33,6 +33,15 @@ ${
   result[i] = ${sample} + f32(sum) * ${noiseFactor.toExponential()}f;`,
       )
     }`,
+  );
+}
+
+/** result (N, floats) = the samples from control.first on. Buffers: samples, result. */
+export function takeKernel(floats: number, threads: number): Kernel {
+  return makeKernel(
+    "take",
+    { buffers: { samples: "read", result: "write" }, constants: { FLOATS: floats } },
+    elementwise(threads, "control.n * FLOATS", "  result[i] = samples[control.first * FLOATS + i];"),
   );
 }
 
@@ -103,6 +112,39 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     if (lane < half) { sums[lane] += sums[lane + half]; }
   }
   if (lane == 0u) { partials[group.x] = sums[0]; }
+}
+`,
+  );
+}
+
+/**
+ * sums[lossAt + chunk] = the sum of weighted squared errors of output (N, features) against the targets from control.first
+ * on. Buffers: output, targets, weights, sums.
+ */
+export function evaluationLossKernel(features: number, threads: number): Kernel {
+  return makeKernel(
+    "evaluation loss",
+    {
+      buffers: { source: "read", targets: "read", weights: "read", sums: "write" },
+      constants: { FEATURES: features },
+    },
+    `
+var<workgroup> partial: array<f32, ${threads}>;
+@compute @workgroup_size(${threads})
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
+  let end = min((group.x + 1u) * ${LOSS_CHUNK}u, control.n * FEATURES);
+  let start = control.first * FEATURES;
+  var sum = 0.0;
+  for (var i = group.x * ${LOSS_CHUNK}u + lane; i < end; i += ${threads}u) {
+    let difference = source[i] - targets[start + i];
+    sum += weights[start + i] * difference * difference;
+  }
+  partial[lane] = sum;
+  for (var half = ${threads / 2}u; half > 0u; half /= 2u) {
+    workgroupBarrier();
+    if (lane < half) { partial[lane] += partial[lane + half]; }
+  }
+  if (lane == 0u) { sums[control.lossAt + group.x] = partial[0]; }
 }
 `,
   );

@@ -11,6 +11,11 @@ export interface WebgpuOptions {
   tileBytes?: number;
 }
 
+export interface WebgpuEngine extends Engine {
+  /** What the device was given to do since it was opened. */
+  readonly work: Readonly<GpuDevice["work"]>;
+}
+
 /** What `navigator.gpu` offers: an adapter in words, whether it only renders on the CPU, or why there is none. */
 export type WebgpuProbe =
   | { readonly available: true; readonly device: string; readonly onCpu: boolean; readonly adapter: GPUAdapter }
@@ -45,7 +50,7 @@ export async function probeWebgpu(): Promise<WebgpuProbe> {
  */
 export async function openWebgpuEngine(
   { timeoutMs = 120_000, tileBytes = 64 * 2 ** 20 }: WebgpuOptions = {},
-): Promise<Engine> {
+): Promise<WebgpuEngine> {
   const probe = await probeWebgpu();
   if (!probe.available) throw unavailable(probe.reason);
   const gpu = await openDevice(probe.adapter, { timeoutMs, tileBytes });
@@ -53,6 +58,7 @@ export async function openWebgpuEngine(
     name: "webgpu",
     device: probe.device,
     threads: 1,
+    work: gpu.work,
     open: (network, state, options = {}) => WebgpuSession.open(gpu, network, state, options),
     close: () => Promise.resolve(gpu.close()),
   };

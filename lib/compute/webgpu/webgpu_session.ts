@@ -6,21 +6,19 @@ import { imageByPatches } from "../image_by_patches.ts";
 import { layoutParameters, packState, unpackState } from "../parameter_layout.ts";
 import type { ParameterLayout } from "../parameter_layout.ts";
 import { planInference, planTraining } from "../plan.ts";
-import { checkBatches, checkState, countPairs, countSamples, imagePositions } from "../session_input.ts";
-import { noiseFactor, stepFactors } from "../optimiser.ts";
-import type { StepFactors } from "../optimiser.ts";
+import { checkState, countPairs, countSamples, imagePositions } from "../session_input.ts";
 import { compilePlan } from "./compile_plan.ts";
 import type { CompiledPlan } from "./compile_plan.ts";
-import type { GpuDevice, PreparedDispatch } from "./gpu_device.ts";
-import { CONTROL_BYTES, grid } from "./gpu_kernel.ts";
-import type { Dispatch } from "./gpu_kernel.ts";
+import { ControlTable } from "./control_table.ts";
+import { EvaluationSets } from "./evaluation_sets.ts";
+import type { GpuDevice } from "./gpu_device.ts";
+import { GpuEpochs, MOST_LOSSES } from "./gpu_epochs.ts";
+import { GpuSnapshots } from "./gpu_snapshots.ts";
 import { MapEncoder } from "./map_encoder.ts";
 import type { Grid } from "./map_encoder.ts";
-import { gatherKernel } from "./simple_kernels.ts";
 import type { SessionBuffers } from "./step_dispatches.ts";
+import { STEPS_AT_ONCE, TrainingSteps } from "./training_steps.ts";
 
-/** Training steps between two looks at the losses. */
-const READ_EVERY = 16;
 /** Inference batches that are queued before the first is waited for. */
 const IN_FLIGHT = 8;
 /** Largest buffer of an inference plan, and most samples of its batch. */
@@ -29,17 +27,19 @@ const INFERENCE_BATCH = 256;
 
 type Part = "all" | "encode" | "decode";
 
-interface TrainingSet {
-  readonly count: number;
-  readonly buffers: readonly GPUBuffer[];
-  readonly gather: readonly PreparedDispatch[];
+/** What only a session that trains has. */
+interface Training {
+  readonly compiled: CompiledPlan;
+  readonly steps: TrainingSteps;
+  readonly snapshots: GpuSnapshots;
 }
 
 /** One network on a GPU: weights, moments, training set and all activations stay there. */
 export class WebgpuSession implements Session {
+  readonly epochs?: GpuEpochs;
   private readonly inference = new Map<Part, CompiledPlan>();
+  private readonly training?: Training;
   private map?: MapEncoder;
-  private trainingSet?: TrainingSet;
   private last: Promise<unknown> = Promise.resolve();
 
   private constructor(
@@ -47,11 +47,21 @@ export class WebgpuSession implements Session {
     readonly network: Network,
     private readonly layout: ParameterLayout,
     private readonly shared: SessionBuffers,
-    private readonly indices: GPUBuffer,
-    private readonly training: CompiledPlan | undefined,
-    private readonly options: SessionOptions,
-    private step: number,
-  ) {}
+    private readonly control: ControlTable,
+    private readonly order: GPUBuffer,
+    compiled: CompiledPlan | undefined,
+    options: SessionOptions,
+  ) {
+    if (!compiled) return;
+    const { parameters, adamM, adamV, losses } = shared;
+    const steps = new TrainingSteps(gpu, compiled, control, order, options, options.resume?.step ?? 0);
+    const snapshots = new GpuSnapshots(gpu, [parameters, adamM, adamV], (flat, step) => this.unpack(flat, step));
+    this.training = { compiled, steps, snapshots };
+    const inOrder = <T>(run: () => Promise<T>) => this.inOrder(run);
+    const openSets = async (sets: Parameters<GpuEpochs["setEvaluationSets"]>[0]) =>
+      EvaluationSets.open(gpu, await this.inferencePlan("all"), control, sets);
+    this.epochs = new GpuEpochs({ gpu, steps, snapshots, losses, inOrder, openSets });
+  }
 
   static async open(
     gpu: GpuDevice,
@@ -71,17 +81,19 @@ export class WebgpuSession implements Session {
       return made.at(-1)!;
     };
     try {
+      const control = await ControlTable.open(gpu, STEPS_AT_ONCE);
+      made.push(control.buffer);
       const shared = {
-        control: await keep(gpu.buffer("control", CONTROL_BYTES / 4, "uniform")),
+        control: control.buffer,
         parameters: await keep(gpu.bufferOf("parameters", packState(layout, state))),
         gradients: await keep(gpu.buffer("gradients", layout.trainedSize)),
         adamM: await keep(gpu.bufferOf("first moments", moment(resume?.adamM))),
         adamV: await keep(gpu.bufferOf("second moments", moment(resume?.adamV))),
-        losses: await keep(gpu.buffer("losses", READ_EVERY)),
+        losses: await keep(gpu.buffer("losses", trainBatch > 0 ? MOST_LOSSES : 1)),
       };
-      const indices = await keep(gpu.buffer("indices", trainBatch));
+      const order = await keep(gpu.buffer("order", STEPS_AT_ONCE * trainBatch));
       const training = trainBatch > 0 ? await compilePlan(gpu, planTraining(network, trainBatch), shared) : undefined;
-      return new WebgpuSession(gpu, network, layout, shared, indices, training, options, resume?.step ?? 0);
+      return new WebgpuSession(gpu, network, layout, shared, control, order, training, options);
     } catch (error) {
       made.forEach((buffer) => buffer.destroy());
       throw error;
@@ -90,34 +102,20 @@ export class WebgpuSession implements Session {
 
   setTrainingSet(input_NI: Float32Array, target_NO: Float32Array): Promise<void> {
     return this.inOrder(async () => {
-      const count = countPairs(this.network, input_NI, target_NO);
-      this.dropTrainingSet();
-      if (!this.training) return;
-      const { plan, buffers } = this.training;
-      const sides = [
-        { data: input_NI, to: buffers[plan.input], shape: this.network.inputShape, noise: noiseFactor(this.options) },
-        { data: target_NO, to: buffers[plan.target!], shape: this.network.outputShape, noise: 0 },
-      ];
-      const samples: GPUBuffer[] = [];
-      for (const { data } of sides) samples.push(await this.gpu.bufferOf("training set", data));
-      const dispatches = sides.map(({ to, shape, noise }, i) =>
-        this.gatherDispatch(samples[i], to, sizeOf(shape), noise)
-      );
-      const { prepared: gather, places } = await this.gpu.prepare(dispatches);
-      this.trainingSet = { count, buffers: [...samples, places], gather };
+      countPairs(this.network, input_NI, target_NO);
+      await this.training?.steps.setTrainingSet(input_NI, target_NO);
     });
   }
 
   trainSteps(batches: readonly Int32Array[]): Promise<Float64Array> {
     return this.inOrder(async () => {
-      const { training, trainingSet } = this;
-      if (!trainingSet || !training) throw conflict("no_training_set", "Session has no training set");
-      checkBatches(batches, trainingSet.count, this.options.trainBatch);
-      const work = [...trainingSet.gather, ...training.dispatches];
+      if (!this.training) throw conflict("no_training_set", "Session has no training set");
+      const { steps } = this.training;
+      steps.check(batches);
       const losses = new Float64Array(batches.length);
-      for (let from = 0; from < batches.length; from += READ_EVERY) {
-        const some = batches.slice(from, from + READ_EVERY);
-        some.forEach((batch, lossAt) => this.submitStep(work, batch, lossAt));
+      for (let from = 0; from < batches.length; from += MOST_LOSSES) {
+        const some = batches.slice(from, from + MOST_LOSSES);
+        for (let at = 0; at < some.length; at += STEPS_AT_ONCE) steps.submit(some.slice(at, at + STEPS_AT_ONCE), at);
         const [met] = await this.gpu.read([{ buffer: this.shared.losses, floats: some.length }]);
         losses.set(met, from);
       }
@@ -128,15 +126,15 @@ export class WebgpuSession implements Session {
   gradients(input_NI: Float32Array, target_NO: Float32Array) {
     return this.inOrder(async () => {
       const n = countPairs(this.network, input_NI, target_NO);
-      const fits = this.training !== undefined && n <= this.training.plan.batch;
-      const compiled = fits ? this.training! : await compilePlan(this.gpu, planTraining(this.network, n), this.shared);
+      const trained = this.training?.compiled;
+      const fits = trained !== undefined && n <= trained.plan.batch;
+      const compiled = fits ? trained : await compilePlan(this.gpu, planTraining(this.network, n), this.shared);
       const { plan, buffers, withoutUpdate } = compiled;
       const { parameters, gradients, losses } = this.shared;
       const [before] = await this.gpu.read([{ buffer: parameters, floats: this.layout.size }]);
       this.gpu.write(buffers[plan.input], input_NI);
       this.gpu.write(buffers[plan.target!], target_NO);
-      this.writeControl(n);
-      this.gpu.submit(withoutUpdate, n);
+      this.submit(withoutUpdate, n);
       this.gpu.write(parameters, before); // running statistics have moved
       const [loss, output_NO, flat] = await this.gpu.read([
         { buffer: losses, floats: 1 },
@@ -182,25 +180,26 @@ export class WebgpuSession implements Session {
 
   state(): Promise<TrainingState> {
     return this.inOrder(async () => {
-      const { layout, shared, options } = this;
-      const floats = options.trainBatch > 0 ? layout.trainedSize : 0;
-      const [network, adamM, adamV] = await this.gpu.read([
+      const { layout, shared, training } = this;
+      const floats = training ? layout.trainedSize : 0;
+      const flat = await this.gpu.read([
         { buffer: shared.parameters, floats: layout.size },
         { buffer: shared.adamM, floats },
         { buffer: shared.adamV, floats },
       ]);
-      const moments = (flat: Float32Array) => unpackState(layout, floats ? flat : new Float32Array(layout.trainedSize));
-      return { network: unpackState(layout, network), adamM: moments(adamM), adamV: moments(adamV), step: this.step };
+      return this.unpack(flat, training?.steps.step ?? 0);
     });
   }
 
   close(): Promise<void> {
     return this.inOrder(() => {
-      this.dropTrainingSet();
-      this.training?.destroy();
+      this.epochs?.destroy();
+      this.training?.steps.dropTrainingSet();
+      this.training?.snapshots.destroy();
+      this.training?.compiled.destroy();
       this.map?.destroy();
       for (const compiled of this.inference.values()) compiled.destroy();
-      for (const buffer of [...Object.values(this.shared), this.indices]) buffer.destroy();
+      for (const buffer of [...Object.values(this.shared), this.order]) buffer.destroy();
       return Promise.resolve();
     });
   }
@@ -212,27 +211,17 @@ export class WebgpuSession implements Session {
     return result;
   }
 
-  private submitStep(work: readonly PreparedDispatch[], batch: Int32Array, lossAt: number): void {
-    this.gpu.write(this.indices, Float32Array.from(batch));
-    this.writeControl(batch.length, lossAt, stepFactors(this.options, ++this.step));
-    this.gpu.submit(work, batch.length);
+  private submit(dispatches: CompiledPlan["dispatches"], n: number): void {
+    const [control] = this.control.write([{ n }]);
+    this.gpu.submit([{ dispatches, n, control }]);
   }
 
-  private writeControl(n: number, lossAt = 0, factors?: StepFactors): void {
-    const bytes = new ArrayBuffer(CONTROL_BYTES);
-    new Uint32Array(bytes).set([n, lossAt, 0, 0, 0, factors?.noiseKey ?? 0]);
-    if (factors) new Float32Array(bytes).set([factors.rate, factors.scale, factors.decay], 2);
-    this.gpu.write(this.shared.control, new Uint32Array(bytes));
-  }
-
-  private gatherDispatch(samples: GPUBuffer, to: GPUBuffer, floats: number, noise: number): Dispatch {
-    const { threads } = this.gpu.limits;
-    return {
-      kernel: gatherKernel(floats, threads, noise),
-      control: this.shared.control,
-      buffers: [samples, this.indices, to],
-      workgroups: (n) => grid(Math.ceil(n * floats / threads)),
-    };
+  /** A state from flat parameters and moments; those of a session that only predicts are zero. */
+  private unpack([network, adamM, adamV]: readonly Float32Array[], step: number): TrainingState {
+    const { layout } = this;
+    const moments = (flat: Float32Array) =>
+      unpackState(layout, flat.length > 0 ? flat : new Float32Array(layout.trainedSize));
+    return { network: unpackState(layout, network), adamM: moments(adamM), adamV: moments(adamV), step };
   }
 
   /** Latents of all patches, tile by tile; the last tiles reach back so that all are of one size. */
@@ -274,8 +263,7 @@ export class WebgpuSession implements Session {
     for (let from = 0; from < count; from += plan.batch) {
       const n = Math.min(plan.batch, count - from);
       this.gpu.write(buffers[plan.input], data.subarray(from * floatsPerSample, (from + n) * floatsPerSample));
-      this.writeControl(n);
-      this.gpu.submit(dispatches, n);
+      this.submit(dispatches, n);
       const parts = wanted.map((id, i) => ({ buffer: buffers[id], floats: n * perSample[i] }));
       inFlight.push(this.gpu.read(parts).then((met) => met.forEach((m, i) => results[i].set(m, from * perSample[i]))));
       if (inFlight.length === IN_FLIGHT) await Promise.all(inFlight.splice(0));
@@ -293,10 +281,5 @@ export class WebgpuSession implements Session {
     const compiled = await compilePlan(this.gpu, planInference(this.network, batch, part), this.shared);
     this.inference.set(part, compiled);
     return compiled;
-  }
-
-  private dropTrainingSet(): void {
-    for (const buffer of this.trainingSet?.buffers ?? []) buffer.destroy();
-    this.trainingSet = undefined;
   }
 }

@@ -142,7 +142,9 @@ export function stretched(state: NetworkState, slope: number, mean_O: Float64Arr
 
 async function lastState(input: MemberInput): Promise<NetworkState> {
   let state: NetworkState | undefined;
-  for await (const { progress } of trainMember(input)) state = progress.state.network;
+  for await (const event of trainMember(input)) {
+    if (event.kind === "epoch" && event.epoch === input.request.epochs) state = (await event.progress()).state.network;
+  }
   return state!;
 }
 
