@@ -1,5 +1,5 @@
 import { unprocessable } from "../base/errors.ts";
-import type { CubeReader } from "./cube.ts";
+import type { CubeReader, ImageChannel } from "./cube.ts";
 import { nearestStep } from "./nearest_step.ts";
 import { repairMap } from "./repair.ts";
 
@@ -26,13 +26,28 @@ export function imageSide(cube: CubeReader, wanted: { imageAt?: number; map?: st
     return { image_HW: cube.readMap(index), choice: { imageAt }, index };
   }
   const channel = cube.readImage(wanted.map);
+  const image_HW = channelImage(wanted.map, { rows, cols, channel, names: cube.imageNames });
+  return { image_HW, choice: { map: wanted.map } };
+}
+
+interface FoundChannel {
+  rows: number;
+  cols: number;
+  /** Undefined where the cube has no such channel. */
+  channel: ImageChannel | undefined;
+  /** Channels that the cube has. */
+  names: readonly string[];
+}
+
+/** Values of an image channel, missing ones filled from their neighbours. Throws as `imageSide`. */
+export function channelImage(name: string, { rows, cols, channel, names }: FoundChannel): Float32Array {
   if (!channel) {
-    const names = cube.imageNames.length > 0 ? cube.imageNames.join(", ") : "none";
-    throw unprocessable("map_not_there", `The cube has no image channel ${wanted.map}; there are: ${names}`);
+    const known = names.length > 0 ? names.join(", ") : "none";
+    throw unprocessable("map_not_there", `The cube has no image channel ${name}; there are: ${known}`);
   }
   const { values_HW, nan } = repairMap(channel.values_HW, rows, cols, { mode: "off" });
   if (nan === values_HW.length) {
-    throw unprocessable("image_empty", `Image channel ${wanted.map} has no finite value in ${nan} pixels`);
+    throw unprocessable("image_empty", `Image channel ${name} has no finite value in ${nan} pixels`);
   }
-  return { image_HW: values_HW, choice: { map: wanted.map } };
+  return values_HW;
 }

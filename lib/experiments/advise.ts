@@ -3,13 +3,17 @@ import { LOOP_PARAMETERS, type LoopParameter, loopParameters } from "../analysis
 import { unprocessable } from "../base/errors.ts";
 import type { ExperimentTarget, Strategy } from "../schemas/experiment.ts";
 import {
-  alternate,
-  candidatesOf,
+  bestPoints,
+  type Candidates,
   type ChosenPoint,
-  farthestPoints,
-  largestPoints,
+  type Criterion,
+  drawnPixels,
+  farApart,
+  freePixels,
+  largeAndApart,
   randomPoints,
 } from "./choose_points.ts";
+import { gridPoints } from "./grid_points.ts";
 import type { PixelFeatures } from "./pixel_features.ts";
 import { fitSurrogate, type Measured, type Surrogate } from "./surrogate.ts";
 
@@ -23,6 +27,8 @@ export interface AdviceInput {
   measured: Measured;
   /** Pixels that were handed out and are not measured: they are not proposed, and others keep away from them. */
   pending?: Int32Array;
+  /** 1 where a pixel is never proposed; rows x cols. */
+  forbidden_HW?: Uint8Array;
   /** How many of the measured points an earlier model had learned from: the rest are predicted before they are learned. */
   learned: number;
   /** Points to choose. */
@@ -39,25 +45,45 @@ export interface Advice {
 /** Fewer measured points make no model. */
 export const LEAST_POINTS = 8;
 const NORMAL_90 = 1.645;
+const NONE = new Int32Array();
 
 /** Where to measure next, from what was measured; the same for the same seed and history. */
 export function advise(input: AdviceInput): Advice {
-  const { features, measured, seed, count, strategy, pending = new Int32Array() } = input;
+  const { features, measured, seed, count, strategy, pending = NONE } = input;
   const trainedOn = measured.pixels.length;
-  const candidates = candidatesOf(features, [...measured.pixels, ...pending], seed + trainedOn);
-  const space = () => farthestPoints(candidates, count, "position");
-  if (strategy === "random") return { points: randomPoints(candidates.pixels, count, seed + trainedOn), trainedOn };
-  if (trainedOn < LEAST_POINTS) {
-    return { points: alternate(space(), farthestPoints(candidates, count, "patch"), count), trainedOn };
-  }
+  const known = [...measured.pixels, ...pending];
+  const free = freePixels(features, known, input.forbidden_HW);
   const before = input.learned >= LEAST_POINTS && input.learned < trainedOn ? predictedBefore(input) : undefined;
-  if (strategy === "space") return { points: space(), trainedOn, before };
-  if (strategy === "novelty") return { points: farthestPoints(candidates, count, "patch"), trainedOn, before };
-  if (strategy === "target") return { points: towardsTarget(input, candidates.pixels), trainedOn, before };
-  const model = fitSurrogate(features, measured, seed);
+  if (strategy === "random") return { points: randomPoints(free, count, seed + trainedOn), trainedOn, before };
+  if (strategy === "grid") return { points: gridPoints(free, features, { count, seed }), trainedOn, before };
+  const pixels = drawnPixels(free, seed + trainedOn);
+  const candidates = { features, pixels, known };
+  if (trainedOn < LEAST_POINTS) return { points: firstPoints(candidates, count, seed), trainedOn };
+  return { points: bestPoints(pixels, criteriaOf(input, candidates), count), trainedOn, before };
+}
+
+function criteriaOf(input: AdviceInput, candidates: Candidates): Criterion[] {
+  const { features, measured, seed, strategy, pending = NONE } = input;
   const { pixels } = candidates;
-  const uncertain = largestPoints(pixels, model.deviation(pixels), { count, correlation: model.correlation, pending });
-  return { points: strategy === "uncertainty" ? uncertain : alternate(space(), uncertain, count), trainedOn, before };
+  const space = () => farApart(candidates, "position");
+  if (strategy === "space") return [space()];
+  if (strategy === "novelty") return [farApart(candidates, "patch")];
+  if (strategy === "target") return [towardsTarget(input, candidates)];
+  const model = fitSurrogate(features, measured, seed);
+  const uncertain = largeAndApart(pixels, model.deviation(pixels), { correlation: model.correlation, pending });
+  return strategy === "uncertainty" ? [uncertain] : [space(), uncertain];
+}
+
+/** Spread over the map and over the kinds of patches there are, around a first point that the seed draws. */
+function firstPoints(candidates: Candidates, count: number, seed: number): ChosenPoint[] {
+  const { pixels, known } = candidates;
+  const first = known.length > 0 || pixels.length === 0 || count === 0 ? [] : randomPoints(pixels, 1, seed);
+  const rest = pixels.filter((pixel) => pixel !== first[0]?.pixel);
+  const from = { ...candidates, pixels: rest, known: [...Array.from(known), ...first.map(({ pixel }) => pixel)] };
+  return [
+    ...first,
+    ...bestPoints(rest, [farApart(from, "position"), farApart(from, "patch")], count - first.length),
+  ];
 }
 
 /** The model of what had been learned, tried on what came after. */
@@ -83,17 +109,16 @@ function predictedBefore({ features, measured: { pixels, values_NO }, learned, s
 }
 
 /** Expected improvement of a scalar over the best that was measured. */
-function towardsTarget(input: AdviceInput, pixels: Int32Array): ChosenPoint[] {
-  const { features, measured, seed, count, pending = new Int32Array() } = input;
+function towardsTarget(input: AdviceInput, candidates: Candidates): Criterion {
+  const { features, measured, seed, pending = NONE } = input;
+  const { pixels } = candidates;
   const wanted = targetValues(input);
   const finite = [...wanted.keys()].filter((n) => Number.isFinite(wanted[n]));
-  if (finite.length < LEAST_POINTS) {
-    return farthestPoints({ features, pixels, known: [...measured.pixels, ...pending] }, count, "position");
-  }
+  if (finite.length < LEAST_POINTS) return farApart(candidates, "position");
   const values_NO = Float64Array.from(finite, (n) => wanted[n]);
   const model = fitSurrogate(features, { pixels: Int32Array.from(finite, (n) => measured.pixels[n]), values_NO }, seed);
   const gain = expectedImprovement(model, pixels, Math.max(...values_NO));
-  return largestPoints(pixels, gain, { count, correlation: model.correlation, pending });
+  return largeAndApart(pixels, gain, { correlation: model.correlation, pending });
 }
 
 function expectedImprovement(model: Surrogate, pixels: Int32Array, best: number): Float64Array {

@@ -45,13 +45,18 @@ function clampedPatches(image_HW: Float32Array, rows: number, cols: number, wind
   return patches_MN;
 }
 
-/** Squared distances of two pixels: of their patches, and of their places. */
-export function squaredDistances({ patch_MK, components, position_M2 }: PixelFeatures, a: number, b: number) {
-  let patch = 0;
+/** Squared distance of two pixels' patches, in their leading components. */
+export function squaredPatchDistance({ patch_MK, components }: PixelFeatures, a: number, b: number): number {
+  let sum = 0;
   for (let k = 0, i = a * components, j = b * components; k < components; k++) {
-    patch += (patch_MK[i++] - patch_MK[j++]) ** 2;
+    const difference = patch_MK[i++] - patch_MK[j++];
+    sum += difference * difference;
   }
-  const position = (position_M2[2 * a] - position_M2[2 * b]) ** 2 +
-    (position_M2[2 * a + 1] - position_M2[2 * b + 1]) ** 2;
-  return { patch, position };
+  return sum;
+}
+
+/** Squared distance of two pixels' places, over the longer side of the map. */
+export function squaredDistance({ position_M2 }: PixelFeatures, a: number, b: number): number {
+  const down = position_M2[2 * a] - position_M2[2 * b], right = position_M2[2 * a + 1] - position_M2[2 * b + 1];
+  return down * down + right * right;
 }

@@ -1,6 +1,6 @@
 import { choleskyInPlace, choleskySolve } from "../analysis/cholesky.ts";
 import { createRandom } from "../base/random.ts";
-import { type PixelFeatures, squaredDistances } from "./pixel_features.ts";
+import { type PixelFeatures, squaredDistance, squaredPatchDistance } from "./pixel_features.ts";
 
 /** exp(-patch x squared patch distance - position x squared distance of places), and the noise beside a prior variance of 1. */
 export interface KernelConstants {
@@ -72,10 +72,8 @@ function fitWith(
   seed: number,
 ): Surrogate {
   const { patch: a, position: b, noise } = constants;
-  const correlation = (p: number, q: number) => {
-    const { patch, position } = squaredDistances(features, p, q);
-    return Math.exp(-a * patch - b * position);
-  };
+  const correlation = (p: number, q: number) =>
+    Math.exp(-a * squaredPatchDistance(features, p, q) - b * squaredDistance(features, p, q));
   const count = pixels.length, outputs = values_NO.length / count;
   const mean_O = new Float64Array(outputs);
   values_NO.forEach((value, at) => mean_O[at % outputs] += value / count);

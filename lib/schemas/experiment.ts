@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { givenSchemas } from "./given.ts";
 
-export const strategySchema = z.enum(["mixed", "space", "uncertainty", "novelty", "target", "random"]);
+export const strategySchema = z.enum(["mixed", "space", "uncertainty", "novelty", "target", "random", "grid"]);
 /** How the next points are chosen. */
 export type Strategy = z.infer<typeof strategySchema>;
 
@@ -13,12 +13,21 @@ const targetSchema = z.strictObject({
 export type ExperimentTarget = z.infer<typeof targetSchema>;
 
 const pixelIndex = z.int().min(0).max(65535);
+
+/** Corners as [row, col] in pixels. */
+const polygonSchema = z.array(z.tuple([z.number().min(-1024).max(65535), z.number().min(-1024).max(65535)])).min(3).max(
+  256,
+);
+
 export const pointSchema = z.object({ row: pixelIndex, col: pixelIndex });
 
 export const experimentRequestSchema = z.strictObject({
   name: z.string().min(1).max(200),
   /** A rehearsal: its spectra are revealed only as they are asked for … */
   cube: z.string().min(1).max(100).optional(),
+  /** … on its image channel of that name or the map nearest to a spectral value (default 0); … */
+  map: z.string().min(1).max(200).optional(),
+  imageAt: z.number().optional(),
   /** … or the image that is there before anything is measured. */
   image: z.object({
     dtype: z.string().max(20).optional(),
@@ -33,6 +42,10 @@ export const experimentRequestSchema = z.strictObject({
   latent: z.int().min(1).max(64).default(2),
   strategy: strategySchema.default("mixed"),
   target: targetSchema.optional(),
+  /** Pixels inside these polygons and on their edges are never proposed; they may be measured all the same. */
+  forbidden: z.array(polygonSchema).max(64).optional(),
+  /** How each batch is sorted: by what its points were chosen by, or as a short way of the tip through them. */
+  order: z.enum(["score", "path"]).default("score"),
   batch: z.int().min(1).max(256).default(16),
   seed: z.int().min(0).max(0xffffffff).default(1),
 });
@@ -78,11 +91,21 @@ export const experimentSchema = z.object({
   seed: z.int(),
   createdAt: z.string(),
   measured: z.int(),
+  /** Pixels that are never proposed. */
+  forbiddenPixels: z.int().optional(),
+  order: z.enum(["score", "path"]).optional(),
   next: z.array(suggestedSchema),
+  /** With the order `path`: length of the way through `next` from the last measured point, in pixels. */
+  pathLength: z.number().optional(),
   model: z.object({ trainedOn: z.int(), ageMs: z.number() }).optional(),
   result: z.object({ cube: z.string(), job: z.string().optional() }).optional(),
 });
 export type ExperimentView = z.infer<typeof experimentSchema>;
 export type BatchHistory = z.infer<typeof batchHistorySchema>;
 export const experimentHistorySchema = z.object({ batches: z.array(batchHistorySchema) });
-export const measuredAnswerSchema = experimentSchema.pick({ measured: true, next: true, model: true });
+export const measuredAnswerSchema = experimentSchema.pick({
+  measured: true,
+  next: true,
+  pathLength: true,
+  model: true,
+});

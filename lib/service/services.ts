@@ -54,7 +54,7 @@ export interface ExperimentService {
     id: string,
     request: MeasurementsRequest,
     caller: Caller,
-  ): Promise<Pick<ExperimentView, "measured" | "next" | "model">>;
+  ): Promise<Pick<ExperimentView, "measured" | "next" | "pathLength" | "model">>;
   next(id: string, count?: number): Promise<ExperimentView["next"]>;
   /** `{mean, spread, measured, axis}`. Throws `no_model_yet` (conflict). */
   prediction(id: string, caller: Caller): Promise<ResultTree>;

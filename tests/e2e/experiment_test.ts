@@ -6,6 +6,8 @@ interface Experiment {
   id: string;
   state: string;
   measured: number;
+  forbiddenPixels?: number;
+  pathLength?: number;
   next: { row: number; col: number }[];
   model?: { trainedOn: number };
   result?: { cube: string; job?: string };
@@ -152,6 +154,45 @@ Deno.test("two instruments on one experiment get different points; a repeated ca
   } finally {
     await service.stop();
     await Deno.remove(dataFolder, { recursive: true });
+  }
+});
+
+Deno.test("forbidden pixels are never proposed but may be measured, and a batch is sorted as a way of the tip", async () => {
+  const service = await startService();
+  try {
+    const forbidden = [[[0, 0], [0, 21], [9, 21], [9, 0]]];
+    const body = { name: "edge", image: IMAGE, batch: 12, order: "path", forbidden };
+    const open = await service.json<Experiment>("/v1/experiments", post(body), 201);
+    const path = `/v1/experiments/${open.id}`;
+    assertEquals(open.forbiddenPixels, 220);
+    let { next } = open;
+    const seen = new Set<number>();
+    let measured = 0;
+    for (let round = 0; next.length > 0; round++) {
+      const points = round === 0 ? [...next, { row: 3, col: 3 }] : next;
+      const answer = await service.json<Experiment>(
+        `${path}/measurements`,
+        post({ points: points.map(({ row, col }) => ({ row, col, values: spectrumAt(row, col) })) }),
+      );
+      for (const { row, col } of next) {
+        assert(row > 9);
+        seen.add(row * 22 + col);
+      }
+      assertEquals(answer.measured, measured += points.length);
+      const way = [points.at(-1)!, ...answer.next];
+      const length = answer.next.reduce(
+        (sum, { row, col }, i) => sum + Math.hypot(row - way[i].row, col - way[i].col),
+        0,
+      );
+      assert(Math.abs(answer.pathLength! - length) < 1e-9, `${answer.pathLength} and ${length}`);
+      next = answer.next;
+    }
+    assertEquals([seen.size, measured], [220, 221], "every other pixel was proposed once, the last batch is smaller");
+    const all = [[[-1, -1], [-1, 30], [30, 30], [30, -1]]];
+    assertEquals(await codeOf(service, "/v1/experiments", { ...body, forbidden: all }), [422, "all_forbidden"]);
+  } finally {
+    await service.stop();
+    await Deno.remove(service.dataFolder, { recursive: true });
   }
 });
 

@@ -21,7 +21,7 @@ function inputFor(pixels: Int32Array, change: Partial<AdviceInput> = {}): Advice
   return { features, strategy: "mixed", axis, seed: 3, measured, learned: 0, count: 16, ...change };
 }
 
-const STRATEGIES = ["mixed", "space", "uncertainty", "novelty", "random", "target"] as const;
+const STRATEGIES = ["mixed", "space", "uncertainty", "novelty", "random", "grid", "target"] as const;
 
 for (const strategy of STRATEGIES) {
   Deno.test(`${strategy}: new points on the map, none twice, the same for the same seed and history`, () => {
@@ -33,15 +33,40 @@ for (const strategy of STRATEGIES) {
       assertEquals([points.length, trainedOn], [16, count]);
       const chosen = new Set(points.map(({ pixel }) => pixel));
       assertEquals(chosen.size, 16);
+      const forbidden_HW = new Uint8Array(ROWS * COLS).fill(1, 0, COLS * 12);
+      const allowed = advise({ ...input, forbidden_HW, pending: ALL.slice(-COLS) }).points;
+      assertEquals(allowed.length, 16);
+      assert(allowed.every(({ pixel }) => pixel >= COLS * 12 && pixel < ROWS * COLS - COLS && !pixels.includes(pixel)));
       assert([...chosen].every((pixel) => pixel >= 0 && pixel < ROWS * COLS && !pixels.includes(pixel)));
       assertEquals(advise(input).points, points);
     }
   });
 }
 
+Deno.test("a grid gets finer: its first points are evenly apart, and in the end every pixel is there", () => {
+  const { points } = advise(inputFor(new Int32Array(), { strategy: "grid", count: ROWS * COLS }));
+  assertEquals(new Set(points.map(({ pixel }) => pixel)).size, ROWS * COLS);
+  const first = points.filter(({ score }) => score === 4);
+  const rows = new Set(first.map(({ pixel }) => Math.floor(pixel / COLS)));
+  const cols = new Set(first.map(({ pixel }) => pixel % COLS));
+  assertEquals([[...rows].sort((a, b) => a - b), first.length], [[2, 6, 10, 14, 18, 22], rows.size * cols.size]);
+  assertEquals(points.slice(0, first.length), first, "the coarse grid comes first");
+});
+
+Deno.test("the two halves of a mixed batch keep away from each other", () => {
+  const pixels = createRandom(6).shuffle(ALL.slice()).slice(0, 40);
+  const { points } = advise(inputFor(pixels, { strategy: "mixed" }));
+  const near = points.filter(({ pixel }, i) =>
+    points.slice(0, i).some((other) =>
+      Math.hypot(Math.floor(pixel / COLS) - Math.floor(other.pixel / COLS), pixel % COLS - other.pixel % COLS) < 2
+    )
+  );
+  assertEquals(near, []);
+});
+
 Deno.test("where fewer points are left than asked for, all of them are chosen", () => {
   const pixels = ALL.slice(0, ROWS * COLS - 3);
-  for (const strategy of ["mixed", "space", "random"] as const) {
+  for (const strategy of ["mixed", "space", "random", "grid"] as const) {
     assertEquals(
       advise(inputFor(pixels, { strategy })).points.map(({ pixel }) => pixel).sort(),
       [...ALL.slice(-3)].sort(),

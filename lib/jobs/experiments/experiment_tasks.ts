@@ -1,6 +1,7 @@
 import { ndArray, type ResultTree } from "../../base/nd_array.ts";
 import { advise } from "../../experiments/advise.ts";
 import { type PixelFeatures, pixelFeatures } from "../../experiments/pixel_features.ts";
+import { forbiddenPixels, type Polygon } from "../../experiments/forbidden_pixels.ts";
 import { fitSurrogate } from "../../experiments/surrogate.ts";
 import type { ExperimentTarget, Strategy } from "../../schemas/experiment.ts";
 
@@ -14,6 +15,7 @@ export interface ExperimentTask {
   image_HW: Float32Array;
   pixels: Int32Array;
   values_NS: Float32Array;
+  forbidden: Polygon[];
   /** Pixels that were handed out and are not measured. */
   pending: Int32Array;
 }
@@ -26,25 +28,29 @@ export interface AdviceTask extends ExperimentTask {
   count: number;
 }
 
-/** Features of the experiment that was asked about last: they follow from its image alone. */
-let kept: { id: string; features: PixelFeatures } | undefined;
+/** The map of the experiment that was asked about last: it does not change. */
+let kept: { id: string; features: PixelFeatures; forbidden_HW: Uint8Array } | undefined;
 
-function featuresOf({ id, image_HW, rows, cols, window }: ExperimentTask): PixelFeatures {
-  if (kept?.id !== id) kept = { id, features: pixelFeatures(image_HW, rows, cols, window) };
-  return kept.features;
+function mapOf({ id, image_HW, rows, cols, window, forbidden }: ExperimentTask) {
+  if (kept?.id !== id) {
+    const features = pixelFeatures(image_HW, rows, cols, window);
+    kept = { id, features, forbidden_HW: forbiddenPixels(forbidden, rows, cols) };
+  }
+  return kept;
 }
 
-/** `{pixels, scores, trainedOn, before?}` */
+/** `{pixels, scores, trainedOn, forbidden, before?}` */
 export function adviceTask(task: AdviceTask): ResultTree {
   const { pixels, values_NS, pending, strategy, target, axis, seed, learned, count } = task;
   const measured = { pixels, values_NO: Float64Array.from(values_NS) };
-  const features = featuresOf(task);
-  const input = { features, strategy, target, axis, seed, measured, pending, learned, count };
+  const { features, forbidden_HW } = mapOf(task);
+  const input = { features, forbidden_HW, strategy, target, axis, seed, measured, pending, learned, count };
   const { points, trainedOn, before } = advise(input);
   return {
     pixels: points.map(({ pixel }) => pixel),
     scores: points.map(({ score }) => score),
     trainedOn,
+    forbidden: forbidden_HW.reduce((sum, isForbidden) => sum + isForbidden, 0),
     ...(before ? { before: { ...before } } : {}),
   };
 }
@@ -52,7 +58,7 @@ export function adviceTask(task: AdviceTask): ResultTree {
 /** `{mean, spread, measured}`: rows x cols x points, and rows x cols twice. */
 export function experimentPredictionTask(task: ExperimentTask): ResultTree {
   const { rows, cols, pixels, values_NS, seed } = task;
-  const model = fitSurrogate(featuresOf(task), { pixels, values_NO: Float64Array.from(values_NS) }, seed);
+  const model = fitSurrogate(mapOf(task).features, { pixels, values_NO: Float64Array.from(values_NS) }, seed);
   const all = Int32Array.from({ length: rows * cols }, (_, pixel) => pixel);
   const points = values_NS.length / pixels.length;
   const mean = Float32Array.from(model.mean(all));

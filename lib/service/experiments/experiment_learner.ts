@@ -1,7 +1,7 @@
 import { type Clock, toTimestamp } from "../../base/clock.ts";
 import { ndArray, type ResultTree } from "../../base/nd_array.ts";
 import type { WorkerPool } from "../../jobs/processes/worker_pool.ts";
-import type { BatchHistory } from "../../schemas/experiment.ts";
+import type { BatchHistory, Strategy } from "../../schemas/experiment.ts";
 import type { ExperimentStore, StoredExperiment } from "../../store/ports/experiment_store.ts";
 import type { ExperimentEvents } from "./experiment_events.ts";
 import { withProposals } from "./proposals.ts";
@@ -18,11 +18,14 @@ interface Advice {
   pixels: number[];
   scores: number[];
   trainedOn: number;
+  /** Pixels of the map that are forbidden. */
+  forbidden: number;
   before?: BatchHistory["before"];
 }
 
 /** Batches that are chosen ahead, so that answers need not wait for the next refit. */
 const BATCHES_AHEAD = 8;
+const NEEDS_NO_MODEL: Strategy[] = ["random", "grid", "novelty"];
 
 /** Refits the models of experiments in the analysis processes, and keeps the points that they propose in the record. */
 export class ExperimentLearner {
@@ -47,9 +50,10 @@ export class ExperimentLearner {
     record: StoredExperiment,
     image_HW: Float32Array,
     caller: string,
-  ): Promise<StoredExperiment["ahead"]> {
+  ): Promise<Pick<StoredExperiment, "ahead" | "forbiddenPixels">> {
     const task = { ...taskOf(record, image_HW), ...noValues(new Int32Array()), strategy: record.strategy };
-    return pointsOf(await this.#advise({ ...task, count: BATCHES_AHEAD * record.batch }, caller));
+    const advice = await this.#advise({ ...task, count: BATCHES_AHEAD * record.batch }, caller);
+    return { ahead: pointsOf(advice), forbiddenPixels: advice.forbidden || undefined };
   }
 
   /** Adds points ahead without waiting for a model, so that there are at least `count`; fewer where the map has no more. */
@@ -61,7 +65,7 @@ export class ExperimentLearner {
       ...task,
       ...noValues(pixels),
       pending: arrayOf([...record.given, ...record.ahead.map(({ pixel }) => pixel)]),
-      strategy: record.strategy === "random" ? "random" : "space",
+      strategy: NEEDS_NO_MODEL.includes(record.strategy) ? record.strategy : "space",
       count: Math.max(count, BATCHES_AHEAD * record.batch) - record.ahead.length,
     });
     return await this.#update(record.id, (now, measured) => {
@@ -128,8 +132,8 @@ export function axisValues({ axis, points }: StoredExperiment): number[] {
 
 /** What every task knows of an experiment. */
 export function taskOf(record: StoredExperiment, image_HW: Float32Array) {
-  const { id, shape: [rows, cols], window, seed, given } = record;
-  return { id, rows, cols, window, seed, image: ndArray(image_HW, [rows, cols]), pending: arrayOf(given) };
+  const { id, shape: [rows, cols], window, seed, given, forbidden = [] } = record;
+  return { id, rows, cols, window, seed, forbidden, image: ndArray(image_HW, [rows, cols]), pending: arrayOf(given) };
 }
 
 function noValues(pixels: Int32Array) {

@@ -1,10 +1,10 @@
 import { type Clock, toTimestamp } from "../../base/clock.ts";
-import { conflict, missing } from "../../base/errors.ts";
+import { conflict, missing, unprocessable } from "../../base/errors.ts";
 import { newId } from "../../base/ids.ts";
 import { ndArray, type ResultTree } from "../../base/nd_array.ts";
 import { LEAST_POINTS, targetValues } from "../../experiments/advise.ts";
 import type { WorkerPool } from "../../jobs/processes/worker_pool.ts";
-import type { ExperimentRequest, ExperimentView } from "../../schemas/experiment.ts";
+import type { ExperimentRequest } from "../../schemas/experiment.ts";
 import type { StoredExperiment } from "../../store/ports/experiment_store.ts";
 import type { Store } from "../../store/ports/store.ts";
 import type { Quotas } from "../quotas.ts";
@@ -12,9 +12,10 @@ import type { CubeService, ExperimentService, JobService } from "../services.ts"
 import { submissionKey } from "../submission_key.ts";
 import { ExperimentEvents } from "./experiment_events.ts";
 import { axisValues, ExperimentLearner, taskOf } from "./experiment_learner.ts";
+import { experimentView } from "./experiment_view.ts";
 import { finishExperiment } from "./finish_experiment.ts";
 import { type OpenedMap, openedMap } from "./opened_map.ts";
-import { handOut, pointsLeft, withMeasured } from "./proposals.ts";
+import { handOut, placeOf, pointsLeft, withMeasured } from "./proposals.ts";
 import { requestedPoints, wrongLength } from "./requested_points.ts";
 
 export interface ExperimentServiceOptions {
@@ -50,21 +51,18 @@ export function createExperimentService(options: ExperimentServiceOptions): Expe
     return found;
   }
 
-  function view(record: StoredExperiment): ExperimentView {
-    const { history: _, axis: __, quantity: ___, unit: ____, pixel: _____, ...rest } = record;
-    const { ahead: ______, given: _______, answers: ________, model, ...shown } = rest;
-    if (!model) return shown;
-    const ageMs = Math.max(0, clock.nowMs() - Date.parse(model.readyAt));
-    return { ...shown, model: { trainedOn: model.trainedOn, ageMs } };
-  }
+  const view = (record: StoredExperiment) => experimentView(record, clock.nowMs());
 
   return {
     async open(request, caller) {
       const map = await openedMap(request, store);
       const record = newRecord(request, map, clock.nowMs());
       if (record.strategy === "target") checkTarget(record);
-      const ahead = await learner.firstPoints(record, map.image_HW, caller.id);
-      const first = handOut({ ...record, ahead }, record.batch);
+      const proposed = await learner.firstPoints(record, map.image_HW, caller.id);
+      if (proposed.ahead.length === 0) {
+        throw unprocessable("all_forbidden", "Every pixel of the map is forbidden; expected some that are not");
+      }
+      const first = handOut({ ...record, ...proposed }, record.batch);
       await experiments.add(first, map.image_HW, quotas.ownerOf(caller), MOST_EACH);
       return view(first);
     },
@@ -83,7 +81,7 @@ export function createExperimentService(options: ExperimentServiceOptions): Expe
       let record = await opened(id);
       const key = submissionKey(caller, request);
       const again = key && record.answers.find((answer) => answer.key === key);
-      if (again) return { measured: again.measured, next: again.next };
+      if (again) return { measured: again.measured, next: again.next, pathLength: again.pathLength };
       if (record.state !== "open") throw conflict("experiment_finished", `Experiment ${id} is finished`);
       const added = await requestedPoints(request, record, store);
       const wanted = record.batch + added.pixels.length; // those added may be among the points ahead
@@ -93,14 +91,15 @@ export function createExperimentService(options: ExperimentServiceOptions): Expe
         if (now.points !== null && points !== now.points && points > 0) {
           throw wrongLength(now.points, points, request.points[0]);
         }
-        const { measured, next, answers, ...rest } = withMeasured(now, added);
-        const kept = key ? [...answers, { key, measured, next }].slice(-MOST_ANSWERS) : answers;
-        return { ...rest, measured, next, answers: kept };
+        const changed = withMeasured(now, added);
+        if (!key) return changed;
+        const { measured, next, pathLength, answers } = changed;
+        return { ...changed, answers: [...answers, { key, measured, next, pathLength }].slice(-MOST_ANSWERS) };
       });
       if (points > 0) events.add(id, "batch", { measured: after.measured, points: added.pixels.length });
       learner.catchUp(after);
-      const { measured, next, model } = view(after);
-      return { measured, next, ...(model ? { model } : {}) };
+      const { measured, next, pathLength, model } = view(after);
+      return { measured, next, pathLength, model };
     },
     async next(id, count) {
       let record = await opened(id);
@@ -111,7 +110,7 @@ export function createExperimentService(options: ExperimentServiceOptions): Expe
       const ahead = record.ahead.slice(0, wanted);
       return [
         ...next,
-        ...ahead.map(({ pixel, score }) => ({ row: Math.floor(pixel / cols), col: pixel % cols, score })),
+        ...ahead.map(({ pixel, score }) => ({ ...placeOf(pixel, cols), score })),
       ];
     },
     async prediction(id, caller) {
@@ -169,22 +168,11 @@ export function createExperimentService(options: ExperimentServiceOptions): Expe
 }
 
 function newRecord(request: ExperimentRequest, { shape, spectra }: OpenedMap, nowMs: number): StoredExperiment {
-  const { name, window, latent, strategy, target, batch, seed, cube } = request;
+  const { name, window, latent, strategy, target, batch, seed, cube, forbidden, order } = request;
   return {
-    ...{
-      id: newId<string>("exp", nowMs),
-      name,
-      state: "open",
-      shape,
-      window,
-      latent,
-      strategy,
-      target,
-      batch,
-      seed,
-      cube,
-    },
-    ...{ createdAt: toTimestamp(nowMs), measured: 0, next: [], ahead: [], given: [], answers: [], history: [] },
+    ...{ id: newId<string>("exp", nowMs), name, state: "open", shape, window, latent, batch, seed, cube },
+    ...{ strategy, target, forbidden, order, createdAt: toTimestamp(nowMs), measured: 0 },
+    ...{ next: [], ahead: [], given: [], answers: [], history: [] },
     ...spectra,
   };
 }

@@ -1,4 +1,5 @@
 import { unprocessable } from "../../base/errors.ts";
+import { channelImage } from "../../cube/image_side.ts";
 import { nearestStep } from "../../cube/nearest_step.ts";
 import type { Axis } from "../../schemas/cube.ts";
 import type { ExperimentRequest } from "../../schemas/experiment.ts";
@@ -20,11 +21,16 @@ const MOST_PIXELS = 2 ** 18;
  * `axis_values` and `map_too_large` (unprocessable), and `cube_missing`.
  */
 export async function openedMap(request: ExperimentRequest, store: Pick<Store, "cubes">): Promise<OpenedMap> {
-  const { cube, image } = request;
+  const { cube, image, map, imageAt } = request;
   if ((cube === undefined) === (image === undefined)) {
     throw unprocessable("image_or_cube", "Received both or neither of cube and image; expected one of them");
   }
-  return cube === undefined ? fromImage(request) : await fromCube(cube, store);
+  if (map !== undefined && imageAt !== undefined) {
+    throw unprocessable("map_or_value", "Received both map and imageAt; expected one of them at most");
+  }
+  if (cube !== undefined) return await fromCube(cube, request, store);
+  if (map === undefined && imageAt === undefined) return fromImage(request);
+  throw unprocessable("map_without_cube", "Received map or imageAt with an image; expected them with a cube only");
 }
 
 function fromImage({ image, axis, quantity, unit, pixel }: ExperimentRequest): OpenedMap {
@@ -51,7 +57,11 @@ function fromImage({ image, axis, quantity, unit, pixel }: ExperimentRequest): O
   };
 }
 
-async function fromCube(id: string, store: Pick<Store, "cubes">): Promise<OpenedMap> {
+async function fromCube(
+  id: string,
+  { map, imageAt }: ExperimentRequest,
+  store: Pick<Store, "cubes">,
+): Promise<OpenedMap> {
   const cube = await store.cubes.open(id);
   const [rows, cols, points] = cube.shape;
   if (rows * cols > MOST_PIXELS) {
@@ -60,7 +70,9 @@ async function fromCube(id: string, store: Pick<Store, "cubes">): Promise<Opened
   }
   const { quantity, unit } = cube;
   return {
-    image_HW: await cube.readMap(nearestStep(cube.axes.spectral.values, 0)),
+    image_HW: map === undefined
+      ? await cube.readMap(nearestStep(cube.axes.spectral.values, imageAt ?? 0))
+      : channelImage(map, { rows, cols, channel: await cube.readImage(map), names: cube.imageNames }),
     shape: [rows, cols],
     spectra: { points, axis: cube.axes.spectral, quantity, unit },
   };

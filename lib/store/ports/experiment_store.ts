@@ -20,6 +20,10 @@ export interface StoredExperiment {
   pixel?: GivenPixel;
   strategy: Strategy;
   target?: ExperimentTarget;
+  /** Polygons of [row, col] whose pixels are never proposed, and how many pixels these are. */
+  forbidden?: [number, number][][];
+  forbiddenPixels?: number;
+  order?: "score" | "path";
   window: number;
   latent: number;
   batch: number;
@@ -28,6 +32,10 @@ export interface StoredExperiment {
   measured: number;
   /** Handed out last. */
   next: NextPoint[];
+  /** Of the way through `next`, with the order `path`, in pixels. */
+  pathLength?: number;
+  /** The pixel measured last: where the tip is. */
+  last?: number;
   /** Proposed beyond those that were handed out, best first; none is measured. */
   ahead: { pixel: number; score: number }[];
   /** Pixels that were handed out lately and are not measured, oldest first. */
@@ -35,7 +43,7 @@ export interface StoredExperiment {
   /** What the proposals follow from. */
   model?: { trainedOn: number; readyAt: string };
   /** The last answers to calls with an idempotency key. */
-  answers: { key: string; measured: number; next: NextPoint[] }[];
+  answers: { key: string; measured: number; next: NextPoint[]; pathLength?: number }[];
   history: BatchHistory[];
   result?: { cube: string; job?: string };
 }
