@@ -31,6 +31,7 @@ const HOMES: [specifier: RegExp, rooms: string[]][] = [
   [/^(npm:)?assemblyscript/, ["lib/compute/wasm/"]],
   [/^(npm:)?@tensorflow/, ["lib/compute/tensorflow/"]],
   [/^node:sqlite/, ["lib/store/"]],
+  [/^(npm:)?aws4fetch/, ["lib/store/s3/"]],
   [/^(npm:)?(preact|uplot)/, ["routes/page/"]],
 ];
 
@@ -95,6 +96,7 @@ const PARTS: Readonly<Record<string, Readonly<Record<string, string[]>>>> = {
     ports: [],
     cube_files: [],
     embedded: ["ports", "cube_files"],
+    s3: ["ports", "cube_files"],
     maintenance: ["cube_files", "embedded"],
   },
   "lib/compute/": {
