@@ -1,12 +1,9 @@
-import { createHash } from "node:crypto";
-import { LoopscopeError, unprocessable } from "../../base/errors.ts";
 import type { BlobStore, PutOptions, StoredBlob } from "../ports/blob_store.ts";
 import type { DataFolder } from "./data_folder.ts";
 import { asStoreError } from "../disk_error.ts";
+import { receiveFile } from "../receive_file.ts";
 import { entriesIn, exists, removeIfThere, syncFolder } from "../durable.ts";
 
-/** Bytes gathered before they are hashed and written: few calls, little memory. */
-const BUFFER_BYTES = 1 << 20;
 const BLOB_NAME = /^[0-9a-f]{64}$/;
 
 /** Blobs in `blobs/ab/abcd…`. `isNeeded` says whether a record refers to a blob. */
@@ -19,11 +16,7 @@ export class DiskBlobStore implements BlobStore {
     const partial = this.folder.tmpPath("upload");
     try {
       const beforeWrite = (bytes: number) => this.folder.requireFree(bytes);
-      const { sha256, sizeBytes } = await receive(stream, partial, { ...options, beforeWrite });
-      if (options.expectedSha256 && options.expectedSha256.toLowerCase() !== sha256) {
-        const message = `The body's SHA-256 is ${sha256}; expected ${options.expectedSha256}`;
-        throw unprocessable("checksum_mismatch", message);
-      }
+      const { sha256, sizeBytes } = await receiveFile(stream, partial, { ...options, beforeWrite, durable: true });
       const path = this.folder.blobPath(sha256);
       // Bytes that were damaged on the disk are replaced by the whole ones.
       if (this.find(sha256)?.sizeBytes !== sizeBytes) this.#keep(partial, path);
@@ -91,60 +84,4 @@ export class DiskBlobStore implements BlobStore {
     Deno.renameSync(partial, path);
     syncFolder(parent);
   }
-}
-
-interface ReceiveOptions extends PutOptions {
-  /** Throws when the disk should not take so many bytes more. */
-  beforeWrite(bytes: number): void;
-}
-
-async function receive(stream: ReadableStream<Uint8Array>, path: string, options: ReceiveOptions) {
-  const reader = stream.getReader();
-  const onAbort = () => void reader.cancel(options.signal?.reason).catch(() => {});
-  options.signal?.addEventListener("abort", onAbort);
-  try {
-    using file = await Deno.open(path, { write: true, createNew: true });
-    const received = await copy(reader, file, options);
-    await file.sync();
-    return received;
-  } catch (error) {
-    await reader.cancel(error).catch(() => {});
-    throw error;
-  } finally {
-    options.signal?.removeEventListener("abort", onAbort);
-    reader.releaseLock();
-  }
-}
-
-async function copy(reader: ReadableStreamDefaultReader<Uint8Array>, file: Deno.FsFile, options: ReceiveOptions) {
-  const hash = createHash("sha256");
-  const buffer = new Uint8Array(BUFFER_BYTES);
-  let filled = 0, sizeBytes = 0;
-  const flush = async (bytes: Uint8Array) => {
-    options.beforeWrite(bytes.length);
-    hash.update(bytes);
-    for (let at = 0; at < bytes.length;) at += await file.write(bytes.subarray(at));
-  };
-  while (true) {
-    const { done, value } = await reader.read();
-    if (options.signal?.aborted) throw new LoopscopeError("cancelled", "cancelled", "The upload was cut off");
-    if (done) break;
-    sizeBytes += value.length;
-    if (sizeBytes > options.maxBytes) throw tooLarge(sizeBytes, options.maxBytes);
-    if (filled + value.length > BUFFER_BYTES) {
-      await flush(buffer.subarray(0, filled));
-      filled = 0;
-    }
-    if (value.length > BUFFER_BYTES) await flush(value);
-    else {
-      buffer.set(value, filled);
-      filled += value.length;
-    }
-  }
-  await flush(buffer.subarray(0, filled));
-  return { sha256: hash.digest("hex"), sizeBytes };
-}
-
-function tooLarge(met: number, wanted: number): LoopscopeError {
-  return new LoopscopeError("tooLarge", "too_large", `The body has at least ${met} bytes; expected at most ${wanted}`);
 }
