@@ -16,9 +16,10 @@ import { withRecipeDefaults } from "../lib/schemas/recipe.ts";
 import { openCubeFile } from "../lib/store/cube_files/cube_file.ts";
 import { readModelFiles } from "../lib/jobs/processes/read_model_files.ts";
 import { loadModel, type ModelFiles, type TrainedModel, writeArtifact } from "../lib/training/artifact/artifact.ts";
+import { chosenRidge } from "../lib/training/baselines/baselines.ts";
 import { sha256Hex } from "../lib/training/artifact/sha256.ts";
 import { finishTraining } from "../lib/training/finish_training.ts";
-import { type TrainInput, trainModel } from "../lib/training/train.ts";
+import { baselinesOf, type TrainInput, trainModel } from "../lib/training/train.ts";
 import { buildTrainingData } from "../lib/training/training_data.ts";
 import { sumsOfZoo } from "./write_sums.ts";
 
@@ -100,9 +101,14 @@ async function rescore({ name, version }: ZooModel, input: TrainInput): Promise<
   if (!training || training.cubeSha256 !== input.cubeSha256) console.log(`${name}: was trained on another file`);
   const history = training!.history;
   const best = { network: state, epoch: training!.bestEpoch, guardLoss: NaN };
+  const data = buildTrainingData(input.cube, input.request, { scaler, seen: [] });
+  const { window } = input.request;
+  const pause = () => Promise.resolve();
+  const ridge = await chosenRidge(data.train, { cols: input.cube.shape[1], window, pause });
   const trained = await finishTraining({ ...input, request: { ...input.request, epochs: training!.epochs } }, {
     network,
-    data: buildTrainingData(input.cube, input.request, { scaler, seen: [] }),
+    data,
+    baselines: baselinesOf(input, data, ridge),
     done: [{ epoch: training!.epochs, history, best, last: state }],
     seconds: () => training!.seconds,
   });

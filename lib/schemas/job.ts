@@ -77,7 +77,12 @@ export type JobRequest = z.infer<typeof jobRequestSchema>;
 export const jobStateSchema = z.enum(["queued", "running", "succeeded", "failed", "cancelled"]);
 export type JobState = z.infer<typeof jobStateSchema>;
 
+/** `preparing` pairs and ridge; `folds` of a robust training; `calibrating` its spread; `scoring` against the baselines. */
+export const trainingPhaseSchema = z.enum(["preparing", "folds", "training", "calibrating", "scoring", "saving"]);
+export type TrainingPhase = z.infer<typeof trainingPhaseSchema>;
+
 export const jobProgressSchema = z.object({
+  /** 0 before the first has ended. */
   epoch: z.int(),
   epochs: z.int(),
   trainLoss: z.number().nullable(),
@@ -86,6 +91,8 @@ export const jobProgressSchema = z.object({
   ridgeLoss: z.number().nullable().optional(),
   patchesPerSecond: z.number().nullable(),
   etaSeconds: z.number().nullable(),
+  /** What a training is doing. */
+  phase: trainingPhaseSchema.optional(),
 });
 export type JobProgress = z.infer<typeof jobProgressSchema>;
 

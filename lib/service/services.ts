@@ -135,7 +135,7 @@ export interface StreamEvent {
 }
 
 export interface JobEvent extends StreamEvent {
-  event: "state" | "epoch" | "done";
+  event: "state" | "phase" | "epoch" | "done";
 }
 
 export interface JobService {

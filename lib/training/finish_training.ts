@@ -6,7 +6,7 @@ import type { Preparation } from "../schemas/preparation.ts";
 import type { ModelManifest, Scaler, Scores } from "../schemas/model.ts";
 import type { Network } from "../../models/network.ts";
 import type { LoadedModel, TrainedModel } from "./artifact/artifact.ts";
-import { predictBaselines } from "./baselines/baselines.ts";
+import type { BaselineThreads } from "./baselines/baseline_threads.ts";
 import type { Checkpoint } from "./artifact/checkpoint.ts";
 import { calibrateSpread, coverageOf, meanAndSpread } from "./evaluation/ensemble.ts";
 import { evaluate } from "./evaluation/evaluate.ts";
@@ -38,6 +38,7 @@ interface Results {
   data: TrainingData;
   done: Checkpoint["done"];
   seconds: () => number;
+  baselines: Pick<BaselineThreads, "begin" | "predictions">;
   /** What spatial folds chose for a `robust` training. */
   choice?: FoldChoice;
   /** Of an ensemble that was calibrated by folds. */
@@ -57,6 +58,7 @@ export async function finishTraining(context: Context, results: Results): Promis
   const { request, cube, engine } = context;
   const { data, done, network } = results;
   const pause = createPause(context.signal, context.nowMs);
+  results.baselines.begin();
   const trainPairs = thinPairs(data.train, MOST_TRAIN_PIXELS);
   const states: NetworkState[] = [];
   for (const { best } of done) {
@@ -69,12 +71,7 @@ export async function finishTraining(context: Context, results: Results): Promis
   const calibrated = holdsOut(request) ? meanAndSpread((await outputs(data.calibration)).outputs) : undefined;
   const spreadFactor = calibrated ? calibrateSpread(calibrated, data.calibration.target_NO) : results.spreadFactor;
   const coverage = spreadFactor === undefined ? undefined : coverageOf(test, data.test.target_NO, spreadFactor);
-  const baselines = await predictBaselines(data.train, data.test, {
-    cols: cube.shape[1],
-    window: request.window,
-    seed: request.seed,
-    pause,
-  });
+  const baselines = await results.baselines.predictions();
   const physical = (values: Float32Array) => unstandardise(values, data.scaler.output);
   const scored = (pairs: PairSet, predicted: Float32Array) => ({
     pixels: pairs.pixels,

@@ -2,7 +2,7 @@ import { LoopscopeError, unprocessable } from "../base/errors.ts";
 import type { Engine, NetworkState } from "../compute/engine.ts";
 import { initialState } from "../compute/initial_state.ts";
 import type { CubeReader } from "../cube/cube.ts";
-import type { TrainRequest } from "../schemas/job.ts";
+import type { TrainingPhase, TrainRequest } from "../schemas/job.ts";
 import type { Preparation } from "../schemas/preparation.ts";
 import type { NetworkOptions, SideScores } from "../schemas/model.ts";
 import { buildNetwork } from "../../models/build_network.ts";
@@ -19,6 +19,7 @@ import { mixSeed } from "./epoch_batches.ts";
 import { finishTraining } from "./finish_training.ts";
 import type { LoadedModel, TrainedModel } from "./artifact/artifact.ts";
 import { createPause } from "./pause.ts";
+import { BaselineThreads } from "./baselines/baseline_threads.ts";
 import { chosenRidge } from "./baselines/baselines.ts";
 import type { LinearModel } from "./baselines/ridge.ts";
 import { ridgeLoss } from "./baselines/ridge_loss.ts";
@@ -68,7 +69,9 @@ export type TrainingEvent =
     patchesPerSecond: number;
     etaSeconds: number;
   }
-  | { kind: "checkpoint"; bytes: Uint8Array };
+  | { kind: "checkpoint"; bytes: Uint8Array }
+  /** What the time until the next event of this kind goes to. */
+  | { kind: "phase"; phase: TrainingPhase };
 
 /**
  * Trains a model on a cube: Adam, MSE, mini-batches shuffled by seed and epoch; several members one after another. Yields
@@ -106,6 +109,8 @@ async function* trainSides(input: TrainInput): AsyncGenerator<TrainingEvent, Sid
       if (next.value.kind === "epoch") {
         const { epoch, epochs } = next.value;
         yield { ...next.value, epoch: done.length * epochs + epoch, epochs: 5 * epochs };
+      } else if (next.value.kind === "phase") {
+        yield next.value;
       } else {
         const seconds = before + (nowMs() - startedMs) / 1000;
         yield { kind: "checkpoint", bytes: writeCheckpoint({ fingerprint, done: [], sides: done, seconds }) };
@@ -135,17 +140,44 @@ async function* trainSplit(
   const startedMs = nowMs();
   const seconds = () => begun.seconds + (nowMs() - startedMs) / 1000;
   const pause = createPause(input.signal, nowMs, undefined, input.yieldToPredictions);
+  yield { kind: "phase", phase: "preparing" };
   const ridge = await chosenRidge(data.train, { cols: cube.shape[1], window: request.window, pause });
-  const folds = [...begun.folds ?? []];
-  if (request.recipe === "robust" && !from) {
-    yield* chooseByFolds(input, { network, data, begun, seconds, sides }, folds);
+  const baselines = baselinesOf(input, data, ridge);
+  try {
+    const folds = [...begun.folds ?? []];
+    if (request.recipe === "robust" && !from) {
+      yield { kind: "phase", phase: "folds" };
+      yield* chooseByFolds(input, { network, data, begun, seconds, sides }, folds);
+    }
+    const choice = choiceOf(folds);
+    yield { kind: "phase", phase: "training" };
+    const done = yield* trainMembers(input, { network, data, begun, seconds, ridge, folds, sides });
+    let spreadFactor = from?.manifest.spreadFactor;
+    if (choice && request.members > 1) {
+      yield { kind: "phase", phase: "calibrating" };
+      const foldInput = { ...input, network, seed: request.seed, data, cols: cube.shape[1] };
+      spreadFactor = await foldSpreadFactor(foldInput, choice);
+    }
+    yield { kind: "phase", phase: "scoring" };
+    return await finishTraining(input, { network, data, done, seconds, baselines, choice, spreadFactor });
+  } finally {
+    baselines.stop();
   }
-  const choice = choiceOf(folds);
-  const done = yield* trainMembers(input, { network, data, begun, seconds, ridge, folds, sides });
-  const spreadFactor = choice && request.members > 1
-    ? await foldSpreadFactor({ ...input, network, seed: request.seed, data, cols: cube.shape[1] }, choice)
-    : from?.manifest.spreadFactor;
-  return await finishTraining(input, { network, data, done, seconds, choice, spreadFactor });
+}
+
+/** Begun beside the training where the engine leaves a core free, else after it. */
+export function baselinesOf(
+  { cube, request, engine, signal }: Pick<TrainInput, "cube" | "request" | "engine" | "signal">,
+  data: TrainingData,
+  ridge: LinearModel,
+): BaselineThreads {
+  const cores = navigator.hardwareConcurrency;
+  const spare = cores - engine.threads;
+  const { window, seed } = request;
+  const options = { cols: cube.shape[1], window, seed, ridge, threads: spare > 0 ? spare : cores, signal };
+  const baselines = new BaselineThreads(data.train, data.test, options);
+  if (spare > 0) baselines.begin();
+  return baselines;
 }
 
 interface Preparations {

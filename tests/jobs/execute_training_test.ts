@@ -20,6 +20,7 @@ Deno.test("a job that was taken just before the service began to stop is not beg
     signal: new AbortController().signal,
     draining: AbortSignal.abort(),
     onEpoch() {},
+    onPhase() {},
     onCheckpoint: () => Promise.resolve(),
   };
   const options = { store, compute, context, clock: testClock(), log: createLog(() => {}) };

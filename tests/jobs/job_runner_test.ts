@@ -76,6 +76,33 @@ Deno.test("jobs run one after the other and end with their results and curves", 
   assertEquals(last.progress, progressAt(3));
 });
 
+Deno.test("what a training does is told with its progress, in the order of its epochs", async () => {
+  const middle = Promise.withResolvers<void>(), seen = Promise.withResolvers<void>();
+  await using under = await open(async (_job, { onEpoch, onPhase }) => {
+    onPhase("preparing");
+    middle.resolve();
+    await seen.promise;
+    onPhase("training");
+    onEpoch(progressAt(1));
+    onPhase("scoring");
+    return {};
+  });
+  const id = await under.submit("one");
+  under.start();
+  await middle.promise;
+  let before = await under.queue.get(id);
+  while (!before.progress) before = await under.queue.get(id);
+  assertEquals([before.progress.phase, before.progress.epoch, before.progress.trainLoss], ["preparing", 0, null]);
+  seen.resolve();
+  const { progress, history } = await under.ended(id);
+  assertEquals(progress, { ...progressAt(1), phase: "scoring" });
+  assertEquals(history?.trainLoss, [1], "phases are no epochs");
+  const events = await under.store.jobs.eventsAfter(id, 0);
+  assertEquals(events.map(({ event }) => event).filter((event) => ["phase", "epoch"].includes(event)), [
+    ...["phase", "phase", "epoch", "phase"],
+  ]);
+});
+
 Deno.test("a lane runs as many jobs at a time as it has places", async () => {
   let atOnce = 0, most = 0;
   await using under = await open(async () => {

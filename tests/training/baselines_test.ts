@@ -1,10 +1,11 @@
 import { createRandom } from "../../lib/base/random.ts";
-import { predictBaselines } from "../../lib/training/baselines/baselines.ts";
+import { BaselineThreads } from "../../lib/training/baselines/baseline_threads.ts";
+import { chosenRidge, predictBaselines } from "../../lib/training/baselines/baselines.ts";
 import { columnMeans, fitRidge, predictLinear } from "../../lib/training/baselines/ridge.ts";
 import { solveSpd } from "../../lib/training/baselines/solve_spd.ts";
 import { spatialFolds } from "../../lib/training/baselines/spatial_folds.ts";
 import type { PairSet } from "../../lib/training/training_data.ts";
-import { assert, assertClose, assertEquals } from "../support/assert.ts";
+import { assert, assertClose, assertEquals, assertFailsWith } from "../support/assert.ts";
 
 const noPause = () => Promise.resolve();
 
@@ -100,6 +101,44 @@ Deno.test("constant inputs and targets are predicted, not divided by", async () 
   });
   const predictions = await predictBaselines(constant(40), constant(5), options);
   for (const output of Object.values(predictions)) assertClose(output, new Float32Array(10).fill(4), 1e-6);
+});
+
+Deno.test("on threads the baselines are the same, bit by bit, however many there are", async () => {
+  const bent = ([a, b, c]: number[]) => [Math.sin(2 * a) + b * b, a * c];
+  const signal = new AbortController().signal;
+  for (const count of [300, 600]) { // the smaller set is fitted without a thread
+    const [train, test] = [pairs(count, 3, bent), pairs(50, 4, bent)];
+    const wanted = await predictBaselines(train, test, { ...options, seed: 7 });
+    const ridge = await chosenRidge(train, options);
+    for (const threads of [1, 3]) {
+      const { cols, window } = options;
+      const fitting = new BaselineThreads(train, test, { cols, window, seed: 7, ridge, threads, signal });
+      fitting.begin();
+      assertEquals(await fitting.predictions(), wanted, `${count} pixels, ${threads} threads`);
+    }
+  }
+});
+
+Deno.test("baselines that are cancelled or stopped end at once", async () => {
+  const [train, test] = [pairs(3000, 3, ([a]) => [a]), pairs(500, 4, ([a]) => [a])];
+  const ridge = await chosenRidge(train, options);
+  const { cols, window } = options;
+  for (const how of ["cancel", "stop"]) {
+    const cancel = new AbortController();
+    const fitting = new BaselineThreads(train, test, {
+      cols,
+      window,
+      seed: 7,
+      ridge,
+      threads: 2,
+      signal: cancel.signal,
+    });
+    const predictions = fitting.predictions();
+    if (how === "cancel") cancel.abort();
+    else fitting.stop();
+    await assertFailsWith("cancelled", () => predictions);
+    fitting.stop();
+  }
 });
 
 Deno.test("folds score every pixel once, at a distance from what they are fitted to", () => {

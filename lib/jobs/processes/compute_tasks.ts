@@ -142,7 +142,7 @@ export class ComputeTasks {
     return rows * cols * size > LARGE_VALUES ? await this.#applying.run(begin, signal) : await begin();
   }
 
-  /** Trains; progress is `{epoch}` or `{checkpoint}`. Returns what `writeTrainedModel` takes. */
+  /** Trains; progress is `{phase}`, `{epoch}` or `{checkpoint}`. Returns what `writeTrainedModel` takes. */
   async train(
     task: TrainTask,
     context: { signal: AbortSignal; progress(value: ResultTree): void },
@@ -164,6 +164,8 @@ export class ComputeTasks {
           if (value.kind === "checkpoint") {
             checkpoint = value.bytes;
             context.progress({ checkpoint: ndArray(value.bytes, [value.bytes.length]) });
+          } else if (value.kind === "phase") {
+            context.progress({ phase: value.phase });
           } else {
             const { kind: _, ...epoch } = value;
             context.progress({ epoch });

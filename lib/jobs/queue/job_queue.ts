@@ -39,6 +39,8 @@ export interface JobQueue {
   claim(kinds: readonly JobRequest["kind"][]): Promise<JobRecord | undefined>;
   /** False when the job is no longer running (cancelled): its work should stop. */
   recordEpochs(id: string, epochs: readonly JobProgress[]): Promise<boolean>;
+  /** Progress in whose `phase` a running job is now. */
+  recordPhase(id: string, progress: JobProgress): Promise<void>;
   /** Ends, requeues or fails a running job; undefined when it was no longer running. */
   apply(id: string, action: JobAction, result?: JobRecord["result"]): Promise<JobRecord | undefined>;
   /** After a start: jobs that a killed process left running are queued again. Returns how many. */
@@ -122,6 +124,11 @@ export class StoredJobQueue implements JobQueue {
     const changed = await this.store.update(id, "running", { progress: epochs.at(-1) }, events);
     if (changed) this.#notify(id);
     return changed !== undefined;
+  }
+
+  async recordPhase(id: string, progress: JobProgress): Promise<void> {
+    const events = [{ event: "phase" as const, data: { phase: progress.phase } }];
+    if (await this.store.update(id, "running", { progress }, events)) this.#notify(id);
   }
 
   async apply(id: string, action: JobAction, result?: JobRecord["result"]): Promise<JobRecord | undefined> {

@@ -1,6 +1,6 @@
 import { LoopscopeError } from "../../base/errors.ts";
 import type { Log } from "../../base/log.ts";
-import type { JobProgress, JobRecord } from "../../schemas/job.ts";
+import type { JobProgress, JobRecord, TrainingPhase } from "../../schemas/job.ts";
 import type { CheckpointStore } from "../../store/ports/checkpoint_store.ts";
 import type { JobQueue } from "./job_queue.ts";
 
@@ -19,6 +19,8 @@ export interface JobContext {
   /** The last checkpoint, where the job was interrupted. */
   checkpoint?: Uint8Array<ArrayBuffer>;
   onEpoch(progress: JobProgress): void;
+  /** What the job does from now on; shown with the progress. */
+  onPhase(phase: TrainingPhase): void;
   /** Durable when it resolves; the previous checkpoint is kept until then. */
   onCheckpoint(bytes: Uint8Array): Promise<void>;
 }
@@ -35,6 +37,8 @@ export class RunningJob {
   readonly #abort = new AbortController();
   readonly #unwatch: () => void;
   #epochs: JobProgress[] = [];
+  #last: JobProgress;
+  #phase?: TrainingPhase;
   /** Whether the last epochs could not be recorded. */
   #behind = false;
   #timer?: ReturnType<typeof setTimeout>;
@@ -45,6 +49,7 @@ export class RunningJob {
   ended: Promise<void> = Promise.resolve();
 
   constructor(private readonly job: JobRecord, private readonly options: RunningJobOptions) {
+    this.#last = job.progress ?? beforeTheFirst(job);
     this.#unwatch = options.queue.watch(job.id, () => void this.#look());
   }
 
@@ -67,6 +72,7 @@ export class RunningJob {
       draining: this.options.draining,
       checkpoint: await this.options.checkpoints.load(this.job.id),
       onEpoch: (progress) => this.#gather(progress),
+      onPhase: (phase) => this.#enter(phase),
       onCheckpoint: (bytes) => this.#save(bytes),
     };
   }
@@ -75,13 +81,13 @@ export class RunningJob {
   flush(): Promise<void> {
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    // One after the other: a client reads the epochs in order.
-    return this.#recording = this.#recording.then(() => this.#record());
-  }
-
-  async #record(): Promise<void> {
     const epochs = this.#epochs;
     this.#epochs = [];
+    // One after the other: a client reads the epochs in order.
+    return this.#recording = this.#recording.then(() => this.#record(epochs));
+  }
+
+  async #record(epochs: JobProgress[]): Promise<void> {
     try {
       if (!await this.options.queue.recordEpochs(this.job.id, epochs)) this.#cancel();
       this.#behind = false;
@@ -111,8 +117,22 @@ export class RunningJob {
 
   #gather(progress: JobProgress): void {
     if (this.#abort.signal.aborted) return;
-    this.#epochs.push(progress);
+    this.#last = this.#phase ? { ...progress, phase: this.#phase } : progress;
+    this.#epochs.push(this.#last);
     this.#timer ??= setTimeout(() => void this.flush(), RECORD_EVERY_MS);
+  }
+
+  /** After the epochs so far, before those to come. */
+  #enter(phase: TrainingPhase): void {
+    if (this.#abort.signal.aborted) return;
+    this.#phase = phase;
+    this.#last = { ...this.#last, phase };
+    const progress = this.#last;
+    void this.flush();
+    this.#recording = this.#recording.then(() => this.options.queue.recordPhase(this.job.id, progress)).then(
+      () => {},
+      (error) => this.options.log.error("phase_not_recorded", { job: this.id, error: String(error) }),
+    );
   }
 
   #save(bytes: Uint8Array): Promise<void> {
@@ -133,4 +153,9 @@ export class RunningJob {
   #cancel(): void {
     this.#abort.abort(new LoopscopeError("cancelled", "cancelled", `Job ${this.job.id} was cancelled`));
   }
+}
+
+function beforeTheFirst({ request }: JobRecord): JobProgress {
+  const epochs = request.kind === "train" ? request.epochs * request.members : 0;
+  return { epoch: 0, epochs, trainLoss: null, testLoss: null, patchesPerSecond: null, etaSeconds: null };
 }

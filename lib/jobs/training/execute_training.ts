@@ -3,7 +3,7 @@ import { LoopscopeError, missing } from "../../base/errors.ts";
 import type { Log } from "../../base/log.ts";
 import { isNdArray, ndArray, type ResultTree } from "../../base/nd_array.ts";
 import { sleep } from "../../base/timeouts.ts";
-import type { JobProgress, JobRecord, TrainRequest } from "../../schemas/job.ts";
+import type { JobProgress, JobRecord, TrainingPhase, TrainRequest } from "../../schemas/job.ts";
 import { isDiskFull } from "../../store/disk_error.ts";
 import type { Store } from "../../store/ports/store.ts";
 import type { JobContext } from "../queue/running_job.ts";
@@ -37,7 +37,12 @@ export async function executeTraining(
   const drain = () => void compute.call("drain", null, { promised: true }).catch(() => {});
   context.draining.addEventListener("abort", drain, { once: true });
   const onProgress = (value: ResultTree) => {
-    const { epoch, checkpoint } = value as { epoch?: ResultTree; checkpoint?: ResultTree };
+    const { epoch, checkpoint, phase } = value as {
+      epoch?: ResultTree;
+      checkpoint?: ResultTree;
+      phase?: TrainingPhase;
+    };
+    if (phase) context.onPhase(phase);
     if (isNdArray(checkpoint)) void context.onCheckpoint(checkpoint.data as Uint8Array).catch(() => {}); // it is in the log
     if (epoch) context.onEpoch(epoch as unknown as JobProgress);
   };
@@ -48,6 +53,7 @@ export async function executeTraining(
     cancelGraceMs: CANCEL_GRACE_MS,
     promised: true,
   }).finally(() => context.draining.removeEventListener("abort", drain));
+  context.onPhase("saving");
   const onWait = () => log.warn("model_waits_for_room", { job: job.id });
   const version = await untilThereIsRoom(context, onWait, () =>
     store.models.add(

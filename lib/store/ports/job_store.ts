@@ -2,7 +2,7 @@ import type { JobProgress, JobRecord, JobRequest, JobState } from "../../schemas
 import type { Listing, ListingRequest } from "../paging.ts";
 
 export interface NewJobEvent {
-  event: "state" | "epoch" | "done";
+  event: "state" | "phase" | "epoch" | "done";
   data: Record<string, unknown>;
 }
 

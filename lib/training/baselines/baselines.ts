@@ -50,16 +50,19 @@ export async function predictBaselines(
   test: PairSet,
   options: BaselineOptions,
 ): Promise<BaselinePredictions> {
-  const { pause } = options;
-  const outputSize = train.target_NO.length / train.pixels.length;
-  const mean = columnMeans(train.target_NO, train.pixels.length);
   return {
-    mean: Float32Array.from({ length: test.pixels.length * outputSize }, (_, i) => mean[i % outputSize]),
+    mean: meanBaseline(train, test),
     ridge: await ridgeBaseline(train, test, options),
-    nearest: await nearestBaseline(train, test, pause),
+    nearest: await nearestBaseline(train, test, options),
     kernelRidge: await kernelBaseline(train, test, options),
     trees: await treesBaseline(train, test, options),
   };
+}
+
+/** The mean training target for each sample of `test`. */
+export function meanBaseline(train: PairSet, test: PairSet): Float32Array {
+  const mean = columnMeans(train.target_NO, train.pixels.length);
+  return Float32Array.from({ length: test.pixels.length * mean.length }, (_, i) => mean[i % mean.length]);
 }
 
 /** Standardised predictions of `test` by a ridge regression on `train`. */
@@ -83,7 +86,12 @@ export async function chosenRidge(train: PairSet, { cols, window, pause }: Basel
   return model;
 }
 
-async function nearestBaseline(train: PairSet, test: PairSet, pause: Pause): Promise<Float32Array> {
+/** For each sample of `test` the target of the training sample with the nearest input. */
+export async function nearestBaseline(
+  train: PairSet,
+  test: PairSet,
+  { pause }: Pick<BaselineOptions, "pause">,
+): Promise<Float32Array> {
   const size = test.input_NI.length / test.pixels.length;
   const most = Math.max(1, Math.floor(MOST_STEPS / test.pixels.length / size));
   const known = thinPairs(train, most);

@@ -67,12 +67,21 @@ export async function predictKernelRidge(
   const count = input_MI.length / model.inputSize;
   const output_MO = new Float32Array(count * O);
   const sum = new Float64Array(O);
+  const kernel = new Float64Array(N);
+  const { dual_NO } = model;
   for (let m = 0; m < count; m++) {
     sum.set(model.outputMean);
-    for (let n = 0; n < N; n++) {
-      const k = Math.exp(-model.gamma * distance_MN[m * N + n]);
-      for (let o = 0; o < O; o++) sum[o] += k * model.dual_NO[n * O + o];
+    for (let n = 0; n < N; n++) kernel[n] = Math.exp(-model.gamma * distance_MN[m * N + n]);
+    let n = 0;
+    // Four samples a pass over the sums.
+    for (; n + 3 < N; n += 4) {
+      const [k0, k1, k2, k3] = [kernel[n], kernel[n + 1], kernel[n + 2], kernel[n + 3]];
+      let [d0, d1, d2, d3] = [n * O, (n + 1) * O, (n + 2) * O, (n + 3) * O];
+      for (let o = 0; o < O; o++) {
+        sum[o] += k0 * dual_NO[d0++] + k1 * dual_NO[d1++] + k2 * dual_NO[d2++] + k3 * dual_NO[d3++];
+      }
     }
+    for (; n < N; n++) for (let o = 0; o < O; o++) sum[o] += kernel[n] * dual_NO[n * O + o];
     output_MO.set(sum, m * O);
     await pause();
   }

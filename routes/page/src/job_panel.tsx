@@ -1,5 +1,5 @@
 import { useEffect, useState } from "preact/hooks";
-import type { JobProgress, JobRecord } from "../../../lib/schemas/job.ts";
+import type { JobProgress, JobRecord, TrainingPhase } from "../../../lib/schemas/job.ts";
 import { useApp } from "./context.ts";
 import { csvBlob } from "./exports.ts";
 import { type LossCurves, LossPlot } from "./loss_plot.tsx";
@@ -10,6 +10,7 @@ import { Failure, Waiting } from "./status.tsx";
 interface Watched {
   job?: JobRecord;
   progress?: JobProgress;
+  phase?: TrainingPhase;
   curves: LossCurves;
   error?: Error;
 }
@@ -24,7 +25,12 @@ function useJob(id: string): Watched {
     const stop = new AbortController();
     const read = async () => {
       const job = await app.api.json<JobRecord>(`/v1/jobs/${encodeURIComponent(id)}`, { signal: stop.signal });
-      setWatched((old) => ({ ...old, job, progress: job.progress ?? old.progress, curves: merge(old.curves, job) }));
+      const { progress } = job;
+      setWatched((old) => ({
+        ...old,
+        ...{ job, progress: progress ?? old.progress, phase: progress?.phase ?? old.phase },
+        curves: merge(old.curves, job),
+      }));
       return job;
     };
     const watch = async () => {
@@ -54,6 +60,7 @@ function applied(old: Watched, event: string, data: unknown): Watched {
     const { state } = data as { state?: JobRecord["state"] };
     return { ...old, job: { ...old.job, state: state ?? old.job.state } };
   }
+  if (event === "phase") return { ...old, phase: (data as { phase: TrainingPhase }).phase };
   if (event !== "epoch") return old;
   const progress = data as JobProgress;
   const put = (values: readonly (number | null)[], value: number | null) => {
@@ -72,7 +79,7 @@ function applied(old: Watched, event: string, data: unknown): Watched {
 /** Live curves of a training job, time left, and what came of it. */
 export function JobPanel({ id }: { id: string }) {
   const app = useApp();
-  const { job, progress, curves, error } = useJob(id);
+  const { job, progress, phase, curves, error } = useJob(id);
   const [cancelling, setCancelling] = useState(false);
   const cancel = async () => {
     setCancelling(true);
@@ -105,7 +112,7 @@ export function JobPanel({ id }: { id: string }) {
       {!job && !error && <Waiting text="Asking after the job …" />}
       {job && (
         <>
-          <Progress progress={progress} job={job} />
+          <Progress progress={progress} phase={phase} job={job} />
           <LossPlot curves={curves} />
           {job.error && <Failure error={new Error(job.error.detail)} />}
           <div class="buttons">
@@ -139,9 +146,23 @@ function ResultButtons({ model }: { model: string }) {
   );
 }
 
-function Progress({ progress, job }: { progress: JobProgress | undefined; job: JobRecord }) {
-  if (!progress) {
-    return <p class="muted">{job.state === "queued" ? "Waiting for its turn" : "Preparing the patches"}</p>;
+/** What a training does while no epoch ends. */
+const PHASES: Record<TrainingPhase, string> = {
+  preparing: "Preparing the patches",
+  folds: "Choosing noise and stretch on folds of the training part",
+  training: "Training",
+  calibrating: "Calibrating the spread on folds of the training part",
+  scoring: "Scoring against the baselines",
+  saving: "Saving the model",
+};
+
+function Progress({ progress, phase = "preparing", job }: {
+  progress: JobProgress | undefined;
+  phase?: TrainingPhase;
+  job: JobRecord;
+}) {
+  if (!progress?.epoch) {
+    return <p class="muted">{job.state === "queued" ? "Waiting for its turn" : PHASES[phase]}</p>;
   }
   const { epoch, epochs, patchesPerSecond, etaSeconds, trainLoss, testLoss } = progress;
   const running = job.state === "running";
@@ -152,6 +173,7 @@ function Progress({ progress, job }: { progress: JobProgress | undefined; job: J
         <Tile name="Epoch" value={`${epoch} / ${epochs}`} />
         <Tile name="Train loss" value={numberText(trainLoss ?? NaN, 3)} />
         <Tile name="Test loss" value={numberText(testLoss ?? NaN, 3)} />
+        {running && phase !== "training" && <Tile name="Now" value={PHASES[phase]} />}
         {running && <Tile name="Time left" value={etaSeconds === null ? "–" : durationText(etaSeconds)} />}
         {running && <Tile name="Patches a second" value={numberText(Math.round(patchesPerSecond ?? NaN), 3)} />}
       </dl>
