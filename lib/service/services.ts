@@ -135,7 +135,7 @@ export interface StreamEvent {
 }
 
 export interface JobEvent extends StreamEvent {
-  event: "state" | "phase" | "epoch" | "done";
+  event: "state" | "epoch" | "done";
 }
 
 export interface JobService {

@@ -127,8 +127,7 @@ export class StoredJobQueue implements JobQueue {
   }
 
   async recordPhase(id: string, progress: JobProgress): Promise<void> {
-    const events = [{ event: "phase" as const, data: { phase: progress.phase } }];
-    if (await this.store.update(id, "running", { progress }, events)) this.#notify(id);
+    if (await this.store.update(id, "running", { progress })) this.#notify(id);
   }
 
   async apply(id: string, action: JobAction, result?: JobRecord["result"]): Promise<JobRecord | undefined> {

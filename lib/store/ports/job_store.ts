@@ -2,7 +2,7 @@ import type { JobProgress, JobRecord, JobRequest, JobState } from "../../schemas
 import type { Listing, ListingRequest } from "../paging.ts";
 
 export interface NewJobEvent {
-  event: "state" | "phase" | "epoch" | "done";
+  event: "state" | "epoch" | "done";
   data: Record<string, unknown>;
 }
 

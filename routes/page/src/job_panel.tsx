@@ -15,6 +15,8 @@ interface Watched {
   error?: Error;
 }
 
+/** How often the record of a running job is read for its phase. */
+const PHASE_EVERY_MS = 2000;
 const ENDED = ["succeeded", "failed", "cancelled"];
 
 /** Follows one training job: first its record, then its events as they come. */
@@ -36,7 +38,13 @@ function useJob(id: string): Watched {
     const watch = async () => {
       const job = await read();
       if (ENDED.includes(job.state)) return;
-      await app.api.follow(id, (event, data) => setWatched((old) => applied(old, event, data)), stop.signal);
+      // Phases are in the record; no event says them.
+      const looking = setInterval(() => void read().catch(() => {}), PHASE_EVERY_MS);
+      try {
+        await app.api.follow(id, (event, data) => setWatched((old) => applied(old, event, data)), stop.signal);
+      } finally {
+        clearInterval(looking);
+      }
       const ended = await read();
       if (ended.state === "succeeded") app.ui.set({ revision: app.ui.get().revision + 1 });
     };
@@ -60,7 +68,6 @@ function applied(old: Watched, event: string, data: unknown): Watched {
     const { state } = data as { state?: JobRecord["state"] };
     return { ...old, job: { ...old.job, state: state ?? old.job.state } };
   }
-  if (event === "phase") return { ...old, phase: (data as { phase: TrainingPhase }).phase };
   if (event !== "epoch") return old;
   const progress = data as JobProgress;
   const put = (values: readonly (number | null)[], value: number | null) => {
