@@ -23,7 +23,7 @@ import { BaselineThreads } from "./baselines/baseline_threads.ts";
 import { chosenRidge } from "./baselines/baselines.ts";
 import type { LinearModel } from "./baselines/ridge.ts";
 import { ridgeLoss } from "./baselines/ridge_loss.ts";
-import { choiceOf, foldSpreadFactor, foldTrainings } from "./robust/choose_by_folds.ts";
+import { choiceOf, type FoldChoice, FoldTrainings } from "./robust/choose_by_folds.ts";
 import { networkOptionsOf } from "./network_options.ts";
 import { robustStart } from "./robust/robust_start.ts";
 import { sideRanges } from "./evaluation/side_ranges.ts";
@@ -145,18 +145,18 @@ async function* trainSplit(
   const baselines = baselinesOf(input, data, ridge);
   try {
     const folds = [...begun.folds ?? []];
+    const trainings = new FoldTrainings({ ...input, network, seed: request.seed, data, cols: cube.shape[1] });
     if (request.recipe === "robust" && !from) {
       yield { kind: "phase", phase: "folds" };
-      yield* chooseByFolds(input, { network, data, begun, seconds, sides }, folds);
+      yield* chooseByFolds(input, { trainings, begun, seconds, sides }, folds);
     }
     const choice = choiceOf(folds);
     yield { kind: "phase", phase: "training" };
-    const done = yield* trainMembers(input, { network, data, begun, seconds, ridge, folds, sides });
+    const done = yield* trainMembers(input, { network, data, begun, seconds, ridge, folds, choice, sides });
     let spreadFactor = from?.manifest.spreadFactor;
     if (choice && request.members > 1) {
       yield { kind: "phase", phase: "calibrating" };
-      const foldInput = { ...input, network, seed: request.seed, data, cols: cube.shape[1] };
-      spreadFactor = await foldSpreadFactor(foldInput, choice);
+      spreadFactor = await trainings.spreadFactor(choice);
     }
     yield { kind: "phase", phase: "scoring" };
     return await finishTraining(input, { network, data, done, seconds, baselines, choice, spreadFactor });
@@ -187,21 +187,22 @@ interface Preparations {
   seconds: () => number;
   ridge: LinearModel;
   folds: readonly FoldSums[];
+  choice?: FoldChoice;
   sides: SideScores[];
 }
 
 /** Adds to `folds` what is missing there. */
 async function* chooseByFolds(
   input: TrainInput,
-  { network, data, begun, seconds, sides }: Omit<Preparations, "ridge" | "folds">,
+  { trainings, begun, seconds, sides }: Pick<Preparations, "begun" | "seconds" | "sides"> & {
+    trainings: FoldTrainings;
+  },
   folds: FoldSums[],
 ): AsyncGenerator<TrainingEvent, void> {
-  const { request, nowMs, checkpointEveryMs = 15000, cube } = input;
+  const { nowMs, checkpointEveryMs = 15000 } = input;
   const { fingerprint } = begun;
   let savedMs = nowMs();
-  for await (
-    const sums of foldTrainings({ ...input, network, seed: request.seed, data, cols: cube.shape[1] }, folds)
-  ) {
+  for await (const sums of trainings.sums(folds)) {
     folds.push(sums);
     const draining = input.isDraining?.() ?? false;
     if (draining || nowMs() - savedMs >= checkpointEveryMs) {
@@ -215,10 +216,10 @@ async function* chooseByFolds(
 
 async function* trainMembers(
   input: TrainInput,
-  { network, data, begun, seconds, ridge, folds, sides }: Preparations,
+  { network, data, begun, seconds, ridge, folds, choice, sides }: Preparations,
 ): AsyncGenerator<TrainingEvent, Checkpoint["done"]> {
   const { request, nowMs, checkpointEveryMs = 15000 } = input;
-  const inputNoise = choiceOf(folds)?.inputNoise ?? inputNoiseOf(request);
+  const inputNoise = choice?.inputNoise ?? inputNoiseOf(request);
   const done = [...begun.done];
   const ofRidge = ridgeLoss(ridge, data.test);
   const epochs = request.epochs * request.members;
@@ -236,6 +237,7 @@ async function* trainMembers(
         done,
         current,
         folds: folds.length > 0 ? [...folds] : undefined,
+        ...keptOf(sides),
         seconds: seconds(),
       };
       return { kind: "checkpoint", bytes: writeCheckpoint(saved) };

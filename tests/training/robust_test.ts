@@ -154,10 +154,12 @@ Deno.test("validation on four sides gives mean and range of each score, also aft
   const epochs = whole.events.flatMap((event) => event.kind === "epoch" ? [[event.epoch, event.epochs]] : []);
   assertEquals(epochs, Array.from({ length: 10 }, (_, i) => [i + 1, 10]));
   const checkpoints = whole.events.flatMap((event) => event.kind === "checkpoint" ? [event.bytes] : []);
-  for (const at of [20]) {
-    const { manifest, state } = (await run(tinyInput({}, { request, checkpoint: checkpoints[at] }))).trained;
-    assertEquals(manifest.scores, whole.trained.manifest.scores, `from checkpoint ${at}`);
-    assertEquals(state, whole.trained.state);
+  // The first is of the fourth side's trainings, the last of two epochs of the whole one.
+  for (const [at, epochsLeft] of [[20, 4], [checkpoints.length - 2, 1]]) {
+    const { events, trained } = await run(tinyInput({}, { request, checkpoint: checkpoints[at] }));
+    assertEquals(trained.manifest.scores, whole.trained.manifest.scores, `from checkpoint ${at}`);
+    assertEquals(trained.state, whole.trained.state);
+    assertEquals(events.filter(({ kind }) => kind === "epoch").length, epochsLeft, `from checkpoint ${at}`);
   }
 });
 

@@ -7,6 +7,7 @@ import { calibrateSpread, meanAndSpread } from "../evaluation/ensemble.ts";
 import { spatialFolds } from "../baselines/spatial_folds.ts";
 import { mixSeed } from "../epoch_batches.ts";
 import { createPause, type Pause } from "../pause.ts";
+import { copyState } from "./copy_state.ts";
 import { robustStart } from "./robust_start.ts";
 import { predictAll } from "../session_loss.ts";
 import { takePairs, thinPairs } from "../take_pairs.ts";
@@ -30,69 +31,99 @@ const LEAST_R2 = 0.01;
 /** Where nothing is predictable: as good as 0, but members still differ, so that their spread can be calibrated. */
 const LEAST_SLOPE = 1e-3;
 const MOST_FIT_PIXELS = 8192, MOST_SCORE_PIXELS = 4096;
+const MOST_KEPT_BYTES = 64 * 2 ** 20;
 
 type FoldInput = Omit<MemberInput, "start"> & { cols: number };
 
-/**
- * Trains a `robust` network for each input noise (the request's, where it names one) and spatial fold of the training part
- * that `known` lacks, and yields how well it predicts the fold. Nothing outside the training part is looked at.
- */
-export async function* foldTrainings(input: FoldInput, known: readonly FoldSums[]): AsyncGenerator<FoldSums, void> {
-  const { inputNoise: asked } = input.request;
-  const noises = asked === undefined ? NOISES : [asked];
-  for await (const fold of foldsOf(input)) {
-    const mean_O = columnMeans(fold.fit.target_NO, fold.fit.pixels.length);
-    for (const inputNoise of noises) {
-      if (known.some((sums) => sums.fold === fold.index && sums.inputNoise === inputNoise)) continue;
-      const output_NO = await predictFold(input, fold, 0, inputNoise);
-      yield { inputNoise, fold: fold.index, ...sumsOf(output_NO, fold.score.target_NO, mean_O) };
-    }
-  }
-}
+/** Trainings without one spatial fold of the training part each: nothing outside it is looked at. */
+export class FoldTrainings {
+  readonly #ridges = new Map<number, LinearModel>();
+  /** What the first member predicts on a fold, by fold and noise; not all of them where that is much. */
+  readonly #firstOutputs = new Map<string, Float32Array>();
+  #keptBytes = 0;
 
-/**
- * The factor that turns the spread of an ensemble's members into a 90 % half-width: mean over the folds of what an ensemble
- * trained without the fold needs there. No part of the region has to be held out for it. undefined without folds.
- */
-export async function foldSpreadFactor(input: FoldInput, choice: FoldChoice): Promise<number | undefined> {
-  const factors: number[] = [];
-  for await (const fold of foldsOf(input)) {
-    const mean_O = columnMeans(fold.fit.target_NO, fold.fit.pixels.length);
-    const stretch = (value: number, at: number) => {
-      const mean = mean_O[at % mean_O.length];
-      return mean + choice.slope * (value - mean);
-    };
-    const outputs: Float32Array[] = [];
-    for (let member = 0; member < input.request.members; member++) {
-      outputs.push((await predictFold(input, fold, member, choice.inputNoise)).map(stretch));
+  constructor(private readonly input: FoldInput) {}
+
+  /**
+   * Trains a `robust` network for each input noise (the request's, where it names one) and fold that `known` lacks, and
+   * yields how well it predicts the fold.
+   */
+  async *sums(known: readonly FoldSums[]): AsyncGenerator<FoldSums, void> {
+    const { inputNoise: asked } = this.input.request;
+    for (const fold of this.#folds()) {
+      const mean_O = columnMeans(fold.fit.target_NO, fold.fit.pixels.length);
+      for (const inputNoise of asked === undefined ? NOISES : [asked]) {
+        if (known.some((sums) => sums.fold === fold.index && sums.inputNoise === inputNoise)) continue;
+        const output_NO = await this.#predict(fold, 0, inputNoise);
+        yield { inputNoise, fold: fold.index, ...sumsOf(output_NO, fold.score.target_NO, mean_O) };
+      }
     }
-    factors.push(calibrateSpread(meanAndSpread(outputs), fold.score.target_NO));
   }
-  return factors.length > 0 ? factors.reduce((sum, factor) => sum + factor / factors.length, 0) : undefined;
+
+  /**
+   * The factor that turns the spread of an ensemble's members into a 90 % half-width: mean over the folds of what an
+   * ensemble trained without the fold needs there. No part of the region has to be held out for it. undefined without folds.
+   */
+  async spreadFactor({ slope, inputNoise }: FoldChoice): Promise<number | undefined> {
+    const factors: number[] = [];
+    for (const fold of this.#folds()) {
+      const mean_O = columnMeans(fold.fit.target_NO, fold.fit.pixels.length);
+      const stretch = (value: number, at: number) => {
+        const mean = mean_O[at % mean_O.length];
+        return mean + slope * (value - mean);
+      };
+      const outputs: Float32Array[] = [];
+      for (let member = 0; member < this.input.request.members; member++) {
+        outputs.push((await this.#predict(fold, member, inputNoise)).map(stretch));
+      }
+      factors.push(calibrateSpread(meanAndSpread(outputs), fold.score.target_NO));
+    }
+    return factors.length > 0 ? factors.reduce((sum, factor) => sum + factor / factors.length, 0) : undefined;
+  }
+
+  *#folds(): Generator<Fold, void> {
+    const { data, request, cols } = this.input;
+    const folds = spatialFolds(data.train.pixels, cols, request.window, FOLDS);
+    for (const [index, { fit: fitted, score: scored }] of folds.entries()) {
+      const fit = thinPairs(takePairs(data.train, fitted), MOST_FIT_PIXELS);
+      const score = thinPairs(takePairs(data.train, scored), MOST_SCORE_PIXELS);
+      if (fit.pixels.length >= 2) yield { index, fit, score };
+    }
+  }
+
+  /** What a network that was trained without the fold predicts there. */
+  async #predict(fold: Fold, member: number, inputNoise: number): Promise<Float32Array> {
+    const key = `${fold.index} ${inputNoise}`;
+    const known = member === 0 && this.#firstOutputs.get(key);
+    if (known) return known;
+    const output_NO = await predictFold(this.input, fold, await this.#ridge(fold), member, inputNoise);
+    if (member === 0 && this.#keptBytes + output_NO.byteLength <= MOST_KEPT_BYTES) {
+      this.#firstOutputs.set(key, output_NO);
+      this.#keptBytes += output_NO.byteLength;
+    }
+    return output_NO;
+  }
+
+  async #ridge({ index, fit }: Fold): Promise<LinearModel> {
+    const known = this.#ridges.get(index);
+    if (known) return known;
+    const { cols, request: { window } } = this.input;
+    const ridge = await chosenRidge(fit, { cols, window, pause: pauseOf(this.input) });
+    this.#ridges.set(index, ridge);
+    return ridge;
+  }
 }
 
 interface Fold {
   index: number;
   fit: PairSet;
   score: PairSet;
-  ridge: LinearModel;
 }
 
-async function* foldsOf(input: FoldInput): AsyncGenerator<Fold, void> {
-  const { data, request, cols } = input;
-  const folds = spatialFolds(data.train.pixels, cols, request.window, FOLDS);
-  for (const [index, { fit: fitted, score: scored }] of folds.entries()) {
-    const fit = thinPairs(takePairs(data.train, fitted), MOST_FIT_PIXELS);
-    const score = thinPairs(takePairs(data.train, scored), MOST_SCORE_PIXELS);
-    if (fit.pixels.length < 2) continue;
-    yield { index, fit, score, ridge: await chosenRidge(fit, { cols, window: request.window, pause: pauseOf(input) }) };
-  }
-}
-
-/** What a network that was trained without the fold predicts there. */
 async function predictFold(
   input: FoldInput,
-  { index, fit, score, ridge }: Fold,
+  { index, fit, score }: Fold,
+  ridge: LinearModel,
   member: number,
   inputNoise: number,
 ): Promise<Float32Array> {
@@ -131,7 +162,7 @@ export function choiceOf(sums: readonly FoldSums[]): FoldChoice | undefined {
 
 /** The same network with predictions stretched around `mean_O`, the mean training target. */
 export function stretched(state: NetworkState, slope: number, mean_O: Float64Array): NetworkState {
-  const result = new Map([...state].map(([name, tensor]) => [name, { ...tensor, data: tensor.data.slice() }]));
+  const result = copyState(state);
   const dataOf = (name: string) => result.get(name)!.data;
   for (const name of ["linear_dec.weight", "linear_dec.bias", "dec_out.weight", "dec_out.bias"]) {
     dataOf(name).forEach((value, i, all) => all[i] = slope * value);

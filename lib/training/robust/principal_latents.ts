@@ -1,6 +1,9 @@
+import { momentsOf } from "../../analysis/covariance.ts";
+import { sourceOf } from "../../analysis/spectra_source.ts";
 import { symmetricEigen } from "../../analysis/symmetric_eigen.ts";
 import type { NetworkState } from "../../compute/engine.ts";
 import type { Network } from "../../../models/network.ts";
+import { copyState } from "./copy_state.ts";
 
 /** Variances smaller than this part of the largest count as this. */
 const LEAST_VARIANCE = 1e-8;
@@ -16,7 +19,7 @@ export function principalLatents(network: Network, state: NetworkState, latent_N
   const count = latent_NL.length / L;
   if (count < 2 || !latent_NL.every(Number.isFinite)) return state;
   const change = changeOf(state.get("linear_dec.weight")!.data, latent_NL, L);
-  const result = new Map([...state].map(([name, tensor]) => [name, { ...tensor, data: tensor.data.slice() }]));
+  const result = copyState(state);
   const dataOf = (name: string) => result.get(name)!.data;
   const { forward_LL, back_LL, mean_L } = change;
   // Before the bottleneck: rows of both layers are mixed; one of them takes the shift as well.
@@ -44,8 +47,8 @@ export function principalLatents(network: Network, state: NetworkState, latent_N
 
 /** z' = forward (z - mean), z = back z' + mean; both L x L, row-major. */
 function changeOf(linear_OL: Float32Array, latent_NL: Float32Array, L: number) {
-  const { mean_L, covariance_LL } = momentsOf(latent_NL, L);
-  const { values, vectors_KS: axes } = symmetricEigen(covariance_LL, L, L);
+  const { mean_S: mean_L, covariance_SS } = momentsOf(sourceOf(latent_NL, L), "covariance");
+  const { values, vectors_KS: axes } = symmetricEigen(covariance_SS!, L, L);
   const deviations = Array.from(values, (v) => Math.sqrt(Math.max(v, LEAST_VARIANCE * values[0], Number.MIN_VALUE)));
   // Columns of `white` turn whitened variables into z; the output moves by linear . white.
   const white_LL = Float64Array.from(
@@ -77,21 +80,6 @@ function changeOf(linear_OL: Float32Array, latent_NL: Float32Array, L: number) {
     }
   }
   return { forward_LL, back_LL, mean_L };
-}
-
-function momentsOf(latent_NL: Float32Array, L: number) {
-  const count = latent_NL.length / L;
-  const mean_L = new Float64Array(L), covariance_LL = new Float64Array(L * L);
-  latent_NL.forEach((value, at) => mean_L[at % L] += value / count);
-  for (let n = 0; n < count; n++) {
-    for (let i = 0; i < L; i++) {
-      const centred = latent_NL[n * L + i] - mean_L[i];
-      for (let j = 0; j < L; j++) {
-        covariance_LL[i * L + j] += centred * (latent_NL[n * L + j] - mean_L[j]) / (count - 1);
-      }
-    }
-  }
-  return { mean_L, covariance_LL };
 }
 
 /** Turns a direction round where the output that it moves most falls. */
