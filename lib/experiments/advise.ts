@@ -13,6 +13,7 @@ import {
   largeAndApart,
   randomPoints,
 } from "./choose_points.ts";
+import { NORMAL_90 } from "./choose_constants.ts";
 import { gridPoints } from "./grid_points.ts";
 import type { PixelFeatures } from "./pixel_features.ts";
 import { fitSurrogate, type Measured, type Surrogate } from "./surrogate.ts";
@@ -44,7 +45,6 @@ export interface Advice {
 
 /** Fewer measured points make no model. */
 export const LEAST_POINTS = 8;
-const NORMAL_90 = 1.645;
 const NONE = new Int32Array();
 
 /** Where to measure next, from what was measured; the same for the same seed and history. */

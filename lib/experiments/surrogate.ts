@@ -1,20 +1,17 @@
-import { choleskyInPlace, choleskySolve } from "../analysis/cholesky.ts";
+import { invertLower } from "../analysis/cholesky.ts";
 import { createRandom } from "../base/random.ts";
-import { type PixelFeatures, squaredDistance, squaredPatchDistance } from "./pixel_features.ts";
+import { chooseConstants, type KernelConstants } from "./choose_constants.ts";
+import { addRow, correlationOf, emptySums, landmarkFactor, solveSums, whiten } from "./nystrom.ts";
+import type { PixelFeatures } from "./pixel_features.ts";
 
-/** exp(-patch x squared patch distance - position x squared distance of places), and the noise beside a prior variance of 1. */
-export interface KernelConstants {
-  patch: number;
-  position: number;
-  noise: number;
-}
+const MOST_LANDMARKS = 300;
 
 /** Spectra (or any values) of all pixels as a Gaussian process on patch and place, from those that were measured. */
 export interface Surrogate {
   constants: KernelConstants;
-  /** N x outputs. */
-  mean(pixels: ArrayLike<number>): Float64Array;
-  /** Standard deviation of a value, as a factor of `scale`; N. */
+  /** N x outputs, or N values of one output. */
+  mean(pixels: ArrayLike<number>, output?: number): Float64Array;
+  /** Standard deviation of a value, as a factor of `scale`, such that 1.645 of them hold 90 % of held values; N. */
   deviation(pixels: ArrayLike<number>): Float64Array;
   /** Root mean square of the measured values around their mean. */
   scale: number;
@@ -28,133 +25,111 @@ export interface Measured {
   values_NO: Float64Array;
 }
 
-const PATCH = [0.3, 1, 3], POSITION = [0, 10, 60], NOISE = [0.03, 0.3];
-const FOLDS = 4, MOST_CHOOSING = 400, MOST_LANDMARKS = 200, CHOOSING_LANDMARKS = 80;
-
 /**
- * Fits the process with at most 200 landmarks (Nyström's method), so that time grows linearly with what was measured. The
- * constants are those that predict a quarter of the points best from the rest.
+ * Fits the process with at most 300 landmarks (Nyström's method), so that time and memory grow linearly with what was measured.
+ * The constants are those that predict a quarter of the points best from the rest.
  */
 export function fitSurrogate(features: PixelFeatures, measured: Measured, seed: number): Surrogate {
-  const constants = chooseConstants(features, thinned(measured, MOST_CHOOSING), seed);
-  return fitWith(features, measured, constants, MOST_LANDMARKS, seed);
-}
-
-function chooseConstants(features: PixelFeatures, measured: Measured, seed: number): KernelConstants {
-  const { pixels } = measured;
-  let best = { patch: 1, position: 10, noise: 0.3 };
-  if (pixels.length < 2 * FOLDS) return best;
-  let least = Infinity;
-  for (const patch of PATCH) {
-    for (const position of POSITION) {
-      for (const noise of NOISE) {
-        const constants = { patch, position, noise };
-        let loss = 0;
-        for (let fold = 0; fold < FOLDS; fold++) {
-          const isHeld = (n: number) => n % FOLDS === fold;
-          const held = taken(measured, isHeld);
-          const model = fitWith(features, taken(measured, (n) => !isHeld(n)), constants, CHOOSING_LANDMARKS, seed);
-          const mean = model.mean(held.pixels);
-          for (let i = 0; i < mean.length; i++) loss += (mean[i] - held.values_NO[i]) ** 2;
-        }
-        if (loss < least) [least, best] = [loss, constants];
-      }
-    }
-  }
-  return best;
-}
-
-function fitWith(
-  features: PixelFeatures,
-  { pixels, values_NO }: Measured,
-  constants: KernelConstants,
-  most: number,
-  seed: number,
-): Surrogate {
-  const { patch: a, position: b, noise } = constants;
-  const correlation = (p: number, q: number) =>
-    Math.exp(-a * squaredPatchDistance(features, p, q) - b * squaredDistance(features, p, q));
-  const count = pixels.length, outputs = values_NO.length / count;
+  const { pixels, values_NO } = measured;
+  const { constants, stretch } = chooseConstants(features, measured, seed);
+  const correlation = correlationOf(features, constants);
+  const landmarks = createRandom(seed).shuffle(pixels.slice()).subarray(0, MOST_LANDMARKS);
+  const factor = landmarkFactor(landmarks, correlation);
+  const R = landmarks.length, count = pixels.length, outputs = values_NO.length / count;
   const mean_O = new Float64Array(outputs);
   values_NO.forEach((value, at) => mean_O[at % outputs] += value / count);
-  const landmarks = createRandom(seed).shuffle(pixels.slice()).subarray(0, most);
-  const R = landmarks.length;
-  const factor = new Float64Array(R * R);
-  for (let i = 0; i < R; i++) {
-    for (let j = 0; j <= i; j++) factor[i * R + j] = correlation(landmarks[i], landmarks[j]) + (i === j ? 1e-6 : 0);
-  }
-  if (!choleskyInPlace(factor, R)) throw new Error("The landmarks' kernel matrix is not positive definite");
-  /** L^-1 k(landmarks, pixel): features in which the process is a linear regression. */
-  const phi = (pixel: number, into: Float64Array) => {
-    for (let i = 0; i < R; i++) {
-      let sum = correlation(landmarks[i], pixel);
-      for (let k = 0; k < i; k++) sum -= factor[i * R + k] * into[k];
-      into[i] = sum / factor[i * R + i];
-    }
-    return into;
-  };
-  const inner = new Float64Array(R * R), weights_RO = new Float64Array(R * outputs);
-  const row = new Float64Array(R);
+
+  const sums = emptySums(R, outputs);
+  const row = new Float64Array(R), centred_O = new Float64Array(outputs);
   let squares = 0;
+  const correlations = (pixel: number) => {
+    for (let i = 0; i < R; i++) row[i] = correlation(landmarks[i], pixel);
+  };
   for (let n = 0; n < count; n++) {
-    phi(pixels[n], row);
-    for (let i = 0; i < R; i++) {
-      for (let j = 0; j <= i; j++) inner[i * R + j] += row[i] * row[j];
-      for (let o = 0; o < outputs; o++) {
-        weights_RO[i * outputs + o] += row[i] * (values_NO[n * outputs + o] - mean_O[o]);
-      }
+    correlations(pixels[n]);
+    whiten(factor, row);
+    for (let o = 0; o < outputs; o++) {
+      centred_O[o] = values_NO[n * outputs + o] - mean_O[o];
+      squares += centred_O[o] ** 2;
     }
-    for (let o = 0; o < outputs; o++) squares += (values_NO[n * outputs + o] - mean_O[o]) ** 2;
+    addRow(sums, row, centred_O);
   }
-  for (let i = 0; i < R; i++) inner[i * R + i] += noise;
-  if (!choleskyInPlace(inner, R)) throw new Error("The regression's matrix is not positive definite");
-  const column = new Float64Array(R);
-  for (let o = 0; o < outputs; o++) {
-    for (let i = 0; i < R; i++) column[i] = weights_RO[i * outputs + o];
-    choleskySolve(inner, column, R);
-    for (let i = 0; i < R; i++) weights_RO[i * outputs + o] = column[i];
-  }
+  const { factor: innerFactor, weights_RO } = solveSums(sums, constants.noise);
+  const ofCorrelations_RO = backThrough(factor, weights_RO, R);
+  const explained = explainedForm(factor, innerFactor, { R, noise: constants.noise });
   return {
     constants,
     correlation,
     scale: Math.sqrt(squares / (count * outputs)),
-    mean(asked) {
-      const mean_NO = new Float64Array(asked.length * outputs);
+    mean(asked, output) {
+      const [first, wanted] = output === undefined ? [0, outputs] : [output, 1];
+      const mean_NO = new Float64Array(asked.length * wanted);
       for (let n = 0; n < asked.length; n++) {
-        phi(asked[n], row);
-        for (let o = 0; o < outputs; o++) {
-          let sum = mean_O[o];
-          for (let i = 0; i < R; i++) sum += row[i] * weights_RO[i * outputs + o];
-          mean_NO[n * outputs + o] = sum;
+        correlations(asked[n]);
+        const at = n * wanted;
+        for (let o = 0; o < wanted; o++) mean_NO[at + o] = mean_O[first + o];
+        for (let i = 0; i < R; i++) {
+          const from = i * outputs + first, weight = row[i];
+          for (let o = 0; o < wanted; o++) mean_NO[at + o] += weight * ofCorrelations_RO[from + o];
         }
       }
       return mean_NO;
     },
     deviation(asked) {
-      const solved = new Float64Array(R);
       return Float64Array.from(asked, (pixel) => {
-        phi(pixel, row);
-        solved.set(row);
-        choleskySolve(inner, solved, R);
-        let [prior, explained] = [1, 0];
-        for (let i = 0; i < R; i++) prior -= row[i] * row[i], explained += row[i] * solved[i];
-        return Math.sqrt(Math.max(0, prior) + noise * explained + noise);
+        correlations(pixel);
+        let variance = 1 + constants.noise;
+        for (let i = 0; i < R; i++) {
+          let sum = 0;
+          for (let j = 0, at = i * R; j <= i; j++) sum += explained[at + j] * row[j];
+          variance -= sum * row[i];
+        }
+        return stretch * Math.sqrt(Math.max(constants.noise, variance));
       });
     },
   };
 }
 
-function thinned(measured: Measured, most: number): Measured {
-  const count = measured.pixels.length;
-  if (count <= most) return measured;
-  const kept = new Set(Array.from({ length: most }, (_, i) => Math.floor(i * count / most)));
-  return taken(measured, (n) => kept.has(n));
+/** L^-T W: weights of the correlations themselves, R x O. */
+function backThrough(factor: Float64Array, weights_RO: Float64Array, R: number): Float64Array {
+  const outputs = weights_RO.length / R;
+  const back_RO = weights_RO.slice();
+  for (let i = R - 1; i >= 0; i--) {
+    for (let k = i + 1; k < R; k++) {
+      const weight = factor[k * R + i];
+      for (let o = 0; o < outputs; o++) back_RO[i * outputs + o] -= weight * back_RO[k * outputs + o];
+    }
+    for (let o = 0; o < outputs; o++) back_RO[i * outputs + o] /= factor[i * R + i];
+  }
+  return back_RO;
 }
 
-function taken({ pixels, values_NO }: Measured, isTaken: (n: number) => boolean): Measured {
-  const outputs = values_NO.length / pixels.length;
-  const kept = Array.from(pixels.keys()).filter(isTaken);
-  const values = new Float64Array(kept.length * outputs);
-  kept.forEach((n, i) => values.set(values_NO.subarray(n * outputs, (n + 1) * outputs), i * outputs));
-  return { pixels: Int32Array.from(kept, (n) => pixels[n]), values_NO: values };
+/**
+ * The quadratic form Q of the variance that the landmarks explain, k' Q k with Q = L^-T (I - noise A^-1) L^-1, as a lower
+ * triangle in which what is off the diagonal counts twice.
+ */
+function explainedForm(factor: Float64Array, innerFactor: Float64Array, { R, noise }: { R: number; noise: number }) {
+  const inverse = invertLower(factor, R); // L^-1
+  const solved = times(invertLower(innerFactor, R), inverse, R); // M^-1 L^-1, where A = M M'
+  const form = new Float64Array(R * R);
+  for (let k = 0; k < R; k++) {
+    for (let i = 0; i <= k; i++) {
+      const a = inverse[k * R + i], b = noise * solved[k * R + i];
+      for (let j = 0; j <= i; j++) form[i * R + j] += a * inverse[k * R + j] - b * solved[k * R + j];
+    }
+  }
+  for (let i = 0; i < R; i++) for (let j = 0; j < i; j++) form[i * R + j] *= 2;
+  return form;
+}
+
+/** Product of two lower triangular matrices. */
+function times(a: Float64Array, b: Float64Array, size: number): Float64Array {
+  const product = new Float64Array(size * size);
+  for (let i = 0; i < size; i++) {
+    for (let k = 0; k <= i; k++) {
+      const value = a[i * size + k];
+      for (let j = 0; j <= k; j++) product[i * size + j] += value * b[k * size + j];
+    }
+  }
+  return product;
 }
