@@ -34,6 +34,8 @@ export interface AdviceInput {
   learned: number;
   /** Points to choose. */
   count: number;
+  /** The model of the first so many measured points, where it may be known already. */
+  modelOf?(count: number): Surrogate;
 }
 
 export interface Advice {
@@ -63,13 +65,13 @@ export function advise(input: AdviceInput): Advice {
 }
 
 function criteriaOf(input: AdviceInput, candidates: Candidates): Criterion[] {
-  const { features, measured, seed, strategy, pending = NONE } = input;
+  const { measured, strategy, pending = NONE } = input;
   const { pixels } = candidates;
   const space = () => farApart(candidates, "position");
   if (strategy === "space") return [space()];
   if (strategy === "novelty") return [farApart(candidates, "patch")];
   if (strategy === "target") return [towardsTarget(input, candidates)];
-  const model = fitSurrogate(features, measured, seed);
+  const model = modelOf(input, measured.pixels.length);
   const uncertain = largeAndApart(pixels, model.deviation(pixels), { correlation: model.correlation, pending });
   return strategy === "uncertainty" ? [uncertain] : [space(), uncertain];
 }
@@ -87,12 +89,10 @@ function firstPoints(candidates: Candidates, count: number, seed: number): Chose
 }
 
 /** The model of what had been learned, tried on what came after. */
-function predictedBefore({ features, measured: { pixels, values_NO }, learned, seed }: AdviceInput): Advice["before"] {
+function predictedBefore(input: AdviceInput): Advice["before"] {
+  const { measured: { pixels, values_NO }, learned } = input;
   const outputs = values_NO.length / pixels.length;
-  const model = fitSurrogate(features, {
-    pixels: pixels.subarray(0, learned),
-    values_NO: values_NO.subarray(0, learned * outputs),
-  }, seed);
+  const model = modelOf(input, learned);
   const later = pixels.subarray(learned), target = values_NO.subarray(learned * outputs);
   const mean = model.mean(later), deviation = model.deviation(later);
   const mean_O = new Float64Array(outputs);
@@ -106,6 +106,16 @@ function predictedBefore({ features, measured: { pixels, values_NO }, learned, s
   });
   const r2 = total > 0 ? 1 - squares / total : null;
   return { points: later.length, r2, mse: squares / target.length, coverage: inside / target.length };
+}
+
+function modelOf({ modelOf: known, features, measured, seed }: AdviceInput, count: number): Surrogate {
+  return known?.(count) ?? fitSurrogate(features, firstOf(measured, count), seed);
+}
+
+/** The points that were measured first. */
+export function firstOf({ pixels, values_NO }: Measured, count: number): Measured {
+  const outputs = values_NO.length / pixels.length;
+  return { pixels: pixels.subarray(0, count), values_NO: values_NO.subarray(0, count * outputs) };
 }
 
 /** Expected improvement of a scalar over the best that was measured. */

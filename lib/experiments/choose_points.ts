@@ -16,7 +16,7 @@ export interface Candidates {
 }
 
 /** More pixels than these are not looked at one by one. */
-const MOST_CANDIDATES = 4096, MOST_KNOWN = 2000;
+const MOST_CANDIDATES = 4096;
 
 /** Pixels of the map that are neither known nor forbidden, ascending. */
 export function freePixels(
@@ -45,11 +45,11 @@ export interface Criterion {
 /** Far from what is known and from each other: in place, or in what the image shows there. Scores are squared distances. */
 export function farApart({ features, pixels, known }: Candidates, by: "position" | "patch"): Criterion {
   const distance = by === "position" ? squaredDistance : squaredPatchDistance;
-  const last = Array.from(known).slice(-MOST_KNOWN);
-  const scores = Float64Array.from(
-    pixels,
-    (pixel) => last.reduce((least, other) => Math.min(least, distance(features, pixel, other)), Infinity),
-  );
+  const scores = Float64Array.from(pixels, (pixel) => {
+    let least = Infinity;
+    for (let n = 0; n < known.length; n++) least = Math.min(least, distance(features, pixel, known[n]));
+    return least;
+  });
   return { scores, lower: (score, pixel, chosen) => Math.min(score, distance(features, pixel, chosen)) };
 }
 

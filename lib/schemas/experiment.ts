@@ -32,7 +32,7 @@ export const experimentRequestSchema = z.strictObject({
   image: z.object({
     dtype: z.string().max(20).optional(),
     shape: z.tuple([z.int().min(4).max(1024), z.int().min(4).max(1024)]),
-    data: z.array(z.number().nullable()).max(2 ** 18),
+    data: z.array(z.number().nullable()).max(2 ** 20),
   }).optional(),
   axis: givenSchemas.axis.optional(),
   quantity: givenSchemas.quantity.optional(),
@@ -71,6 +71,8 @@ const batchHistorySchema = z.object({
   measured: z.int(),
   /** Of the batch, before it was learned from; absent until there was a model. */
   before: z.object({ points: z.int(), r2: z.number().nullable(), mse: z.number(), coverage: z.number() }).optional(),
+  /** In a rehearsal: r2 over the whole map with the measured points, and with as many random ones. */
+  map: z.object({ r2: z.number().nullable(), random: z.number().nullable() }).optional(),
   seconds: z.number(),
 });
 

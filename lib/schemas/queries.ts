@@ -66,6 +66,12 @@ export const experimentNextQuerySchema = z.strictObject({
   count: integerText(1, 1024).optional().meta({ description: "How many; default: the batch" }),
 });
 
+export const experimentPredictionQuerySchema = z.strictObject({
+  index: integerText(0, MAX_PIXEL).optional().meta({
+    description: "Spectral step; `mean` is rows x cols then. Default: all steps",
+  }),
+});
+
 export const mapUploadQuerySchema = uploadQuerySchema.pick({ name: true, dataset: true });
 
 export const mapQuerySchema = z.strictObject({

@@ -56,8 +56,8 @@ export interface ExperimentService {
     caller: Caller,
   ): Promise<Pick<ExperimentView, "measured" | "next" | "pathLength" | "model">>;
   next(id: string, count?: number): Promise<ExperimentView["next"]>;
-  /** `{mean, spread, measured, axis}`. Throws `no_model_yet` (conflict). */
-  prediction(id: string, caller: Caller): Promise<ResultTree>;
+  /** `{mean, spread, measured, axis}`, the mean of one step where `index` is given. Throws `no_model_yet` (conflict). */
+  prediction(id: string, options: { index?: number }, caller: Caller): Promise<ResultTree>;
   history(id: string): Promise<{ batches: BatchHistory[] }>;
   /** Events `batch`, `model`, `state`, then `done`. */
   events(id: string, after: number, signal: AbortSignal): AsyncGenerator<StreamEvent[]>;

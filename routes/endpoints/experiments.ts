@@ -1,6 +1,11 @@
 import { experimentRequestSchema, finishSchema, measurementsSchema } from "../../lib/schemas/experiment.ts";
 import { idParamsSchema, noParamsSchema } from "../../lib/schemas/paths.ts";
-import { experimentNextQuerySchema, noQuerySchema, pageQuerySchema } from "../../lib/schemas/queries.ts";
+import {
+  experimentNextQuerySchema,
+  experimentPredictionQuerySchema,
+  noQuerySchema,
+  pageQuerySchema,
+} from "../../lib/schemas/queries.ts";
 import type { Caller } from "../../lib/service/services.ts";
 import { requireOwner } from "../middleware/access.ts";
 import type { AppContext, AppDeps } from "../context.ts";
@@ -103,12 +108,13 @@ export function mountExperiments(app: App, deps: AppDeps): void {
     path: "/v1/experiments/{id}/prediction",
     summary: "Mean and spread of every pixel, and which were measured",
     scope: "read",
+    query: experimentPredictionQuerySchema,
     responses: arrayResponses("`{mean, spread, measured, axis}`", "ExperimentPrediction"),
     errors: [404, 406, 409],
-  }, async ({ c, params: { id }, caller }) => {
+  }, async ({ c, params: { id }, query, caller }) => {
     const type = resultTypeOf(c.req.header("accept"));
     const headers = { "Cache-Control": "no-store" };
-    return renderResult(type, await experiments.prediction(id, caller), { main: "mean", headers });
+    return renderResult(type, await experiments.prediction(id, query, caller), { main: "mean", headers });
   });
 
   declare(app, deps, {

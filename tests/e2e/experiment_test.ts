@@ -206,6 +206,18 @@ Deno.test("a rehearsal reveals spectra as they are asked for, tells what happens
     ]);
     assertEquals(await codeOf(service, "/v1/experiments", { name: "x", cube: "cube_none" }), [404, "cube_missing"]);
     assertEquals(await codeOf(service, "/v1/experiments", { name: "x" }), [422, "image_or_cube"]);
+    assertEquals(await codeOf(service, "/v1/experiments", { name: "x", cube: cube.id, map: "nothing" }), [
+      422,
+      "map_not_there",
+    ]);
+    const target = { parameter: "area", goal: "max" };
+    const aimed = { name: "x", image: IMAGE, strategy: "target", target };
+    const unknown = await service.json<Experiment>("/v1/experiments", post(aimed), 201);
+    const measured = unknown.next.map((point) => ({ ...point, values: [1, 2, 3, 4] }));
+    assertEquals(await codeOf(service, `/v1/experiments/${unknown.id}/measurements`, { points: measured }), [
+      422,
+      "target_impossible",
+    ]);
     const flat = { ...IMAGE, data: IMAGE.data.map(() => 1) };
     assertEquals(await codeOf(service, "/v1/experiments", { name: "x", image: flat }), [422, "constant_image"]);
     const holed = { ...IMAGE, data: IMAGE.data.map((value, i) => (i === 30 ? null : value)) };
@@ -231,6 +243,15 @@ Deno.test("a rehearsal reveals spectra as they are asked for, tells what happens
     }
     assertEquals((await service.json<Experiment>(path, { headers: { Prefer: "wait=20" } })).model!.trainedOn, 256);
     assertEquals((await service.json<{ next: unknown[] }>(`${path}/next?count=100`)).next.length, 100);
+    const { batches } = await service.json<{ batches: { map: { r2: number; random: number } }[] }>(`${path}/history`);
+    const { map } = batches.at(-1)!;
+    assert(map.r2 > 0.5 && map.r2 <= 1 && map.random > 0.5 && map.random <= 1, JSON.stringify(map));
+    const grid = await service.json<{ mean: { shape: number[]; data: number[] } }>(`${path}/prediction`);
+    const step = await service.json<{ mean: { shape: number[]; data: number[] } }>(`${path}/prediction?index=5`);
+    assertEquals([grid.mean.shape, step.mean.shape], [[24, 24, 16], [24, 24]]);
+    assertEquals(step.mean.data, grid.mean.data.filter((_, at) => at % 16 === 5));
+    const outside = await service.fetch(`${path}/prediction?index=16`);
+    assertEquals([outside.status, (await outside.json()).code], [422, "index_outside"]);
     const { result } = await service.json<Experiment>(`${path}/finish`, post({ saveAs: "rehearsed" }));
     assert(result!.job !== undefined);
     const text = await events.text();

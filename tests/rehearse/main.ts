@@ -9,6 +9,7 @@ import type { CubeReader } from "../../lib/cube/cube.ts";
 import { gatherSpectra } from "../../lib/cube/gather_spectra.ts";
 import { advise, targetValues } from "../../lib/experiments/advise.ts";
 import { type PixelFeatures, pixelFeatures } from "../../lib/experiments/pixel_features.ts";
+import { r2Of } from "../../lib/experiments/map_comparison.ts";
 import { fitSurrogate } from "../../lib/experiments/surrogate.ts";
 import { createRandom } from "../../lib/base/random.ts";
 import { ingestCube } from "../../lib/jobs/ingest/ingest_cube.ts";
@@ -57,15 +58,7 @@ function spectraOf({ values_MO, points }: Map, pixels: ArrayLike<number>): Float
 /** r2 over the scored pixels of a model of these points. */
 function scoreOf(map: Map, pixels: Int32Array, seed: number): number {
   const model = fitSurrogate(map.features, { pixels, values_NO: spectraOf(map, pixels) }, seed);
-  const [mean, target] = [model.mean(map.scored), spectraOf(map, map.scored)];
-  const average_O = new Float64Array(map.points);
-  target.forEach((value, at) => average_O[at % map.points] += value / map.scored.length);
-  let [squares, total] = [0, 0];
-  target.forEach((value, at) => {
-    squares += (value - mean[at]) ** 2;
-    total += (value - average_O[at % map.points]) ** 2;
-  });
-  return 1 - squares / total;
+  return r2Of(model, { pixels: map.scored, values_NO: spectraOf(map, map.scored) })!;
 }
 
 function pointsNeeded(map: Map, strategy: Strategy, seed: number, batch: number, enough: number): number {

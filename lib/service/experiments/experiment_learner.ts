@@ -2,12 +2,13 @@ import { type Clock, toTimestamp } from "../../base/clock.ts";
 import { ndArray, type ResultTree } from "../../base/nd_array.ts";
 import type { WorkerPool } from "../../jobs/processes/worker_pool.ts";
 import type { BatchHistory, Strategy } from "../../schemas/experiment.ts";
-import type { ExperimentStore, StoredExperiment } from "../../store/ports/experiment_store.ts";
+import type { StoredExperiment } from "../../store/ports/experiment_store.ts";
+import type { Store } from "../../store/ports/store.ts";
 import type { ExperimentEvents } from "./experiment_events.ts";
 import { withProposals } from "./proposals.ts";
 
 export interface LearnerOptions {
-  experiments: ExperimentStore;
+  store: Store;
   analysis: WorkerPool;
   events: ExperimentEvents;
   clock: Clock;
@@ -21,6 +22,7 @@ interface Advice {
   /** Pixels of the map that are forbidden. */
   forbidden: number;
   before?: BatchHistory["before"];
+  map?: BatchHistory["map"];
 }
 
 /** Batches that are chosen ahead, so that answers need not wait for the next refit. */
@@ -39,7 +41,7 @@ export class ExperimentLearner {
     if (this.options.stopping.aborted) return;
     const refit = this.#learn(id).then(() => true, () => false).then(async (isLearned) => {
       this.#refits.delete(id);
-      const record = isLearned && await this.options.experiments.get(id).catch(() => undefined);
+      const record = isLearned && await this.options.store.experiments.get(id).catch(() => undefined);
       if (record) this.catchUp(record);
     });
     this.#refits.set(id, refit);
@@ -58,7 +60,7 @@ export class ExperimentLearner {
 
   /** Adds points ahead without waiting for a model, so that there are at least `count`; fewer where the map has no more. */
   async proposeAtLeast(record: StoredExperiment, count: number): Promise<StoredExperiment> {
-    const { experiments } = this.options;
+    const { experiments } = this.options.store;
     const pixels = await experiments.pixels(record.id);
     const task = taskOf(record, await experiments.image(record.id));
     const advice = await this.#advise({
@@ -76,7 +78,7 @@ export class ExperimentLearner {
   }
 
   async #learn(id: string): Promise<void> {
-    const { experiments, clock, events } = this.options;
+    const { store: { experiments, cubes }, clock, events } = this.options;
     const record = await experiments.get(id);
     if (!record) return;
     const startedMs = clock.nowMs();
@@ -90,10 +92,12 @@ export class ExperimentLearner {
       axis: axisValues(record),
       learned: record.model?.trainedOn ?? 0,
       count: BATCHES_AHEAD * record.batch,
+      ...(record.cube === undefined ? {} : { cubeFolder: await cubes.localFolder(record.cube) }),
     });
-    const { trainedOn, before } = advice;
+    const { trainedOn, before, map } = advice;
     const readyMs = clock.nowMs();
-    const entry = { measured: trainedOn, ...(before ? { before } : {}), seconds: (readyMs - startedMs) / 1000 };
+    const compared = { ...(before ? { before } : {}), ...(map ? { map } : {}) };
+    const entry = { measured: trainedOn, ...compared, seconds: (readyMs - startedMs) / 1000 };
     const after = await this.#update(id, (now, measured) => {
       if (now.state !== "open" || (now.model?.trainedOn ?? 0) >= trainedOn) return now;
       const model = { trainedOn, readyAt: toTimestamp(readyMs) };
@@ -112,7 +116,7 @@ export class ExperimentLearner {
     id: string,
     change: (now: StoredExperiment, measured: Int32Array) => StoredExperiment,
   ): Promise<StoredExperiment> {
-    const { experiments } = this.options;
+    const { experiments } = this.options.store;
     while (true) {
       const measured = await experiments.pixels(id);
       let isCurrent = false;

@@ -33,6 +33,8 @@ export interface ExperimentServiceOptions {
 const MOST_EACH = 1000;
 /** Answers that are given again to a repeated call. */
 const MOST_ANSWERS = 4;
+/** Values of a prediction of all steps at most. */
+const MOST_PREDICTED = 2 ** 24;
 /** Longest time between two looks at the record of an experiment that is waited for: another process may have changed it. */
 const LOOK_AGAIN_MS = 2000;
 
@@ -41,7 +43,7 @@ export function createExperimentService(options: ExperimentServiceOptions): Expe
   const { store, analysis, cubes, jobs, quotas, clock, stopping } = options;
   const { experiments } = store;
   const events = new ExperimentEvents(clock);
-  const learner = new ExperimentLearner({ experiments, analysis, events, clock, stopping });
+  const learner = new ExperimentLearner({ store, analysis, events, clock, stopping });
 
   /** The record; a refit that a stopped process left undone is started. */
   async function opened(id: string): Promise<StoredExperiment> {
@@ -84,19 +86,22 @@ export function createExperimentService(options: ExperimentServiceOptions): Expe
       if (again) return { measured: again.measured, next: again.next, pathLength: again.pathLength };
       if (record.state !== "open") throw conflict("experiment_finished", `Experiment ${id} is finished`);
       const added = await requestedPoints(request, record, store);
+      const steps = added.values_NS.length / Math.max(1, added.pixels.length);
+      if (record.strategy === "target" && record.points === null && steps > 0) {
+        checkTarget({ ...record, points: steps });
+      }
       const wanted = record.batch + added.pixels.length; // those added may be among the points ahead
       if (record.ahead.length < wanted && pointsLeft(record) > 0) record = await learner.proposeAtLeast(record, wanted);
-      const points = added.values_NS.length / Math.max(1, added.pixels.length);
       const after = await experiments.measure(id, added, (now) => {
-        if (now.points !== null && points !== now.points && points > 0) {
-          throw wrongLength(now.points, points, request.points[0]);
+        if (now.points !== null && steps !== now.points && steps > 0) {
+          throw wrongLength(now.points, steps, request.points[0]);
         }
         const changed = withMeasured(now, added);
         if (!key) return changed;
         const { measured, next, pathLength, answers } = changed;
         return { ...changed, answers: [...answers, { key, measured, next, pathLength }].slice(-MOST_ANSWERS) };
       });
-      if (points > 0) events.add(id, "batch", { measured: after.measured, points: added.pixels.length });
+      if (steps > 0) events.add(id, "batch", { measured: after.measured, points: added.pixels.length });
       learner.catchUp(after);
       const { measured, next, pathLength, model } = view(after);
       return { measured, next, pathLength, model };
@@ -113,8 +118,9 @@ export function createExperimentService(options: ExperimentServiceOptions): Expe
         ...ahead.map(({ pixel, score }) => ({ ...placeOf(pixel, cols), score })),
       ];
     },
-    async prediction(id, caller) {
+    async prediction(id, { index }, caller) {
       const record = await opened(id);
+      checkStep(record, index);
       if (record.measured < LEAST_POINTS) {
         const detail = `Experiment ${id} has ${record.measured} measured points; expected at least ${LEAST_POINTS}`;
         throw conflict("no_model_yet", detail);
@@ -124,6 +130,7 @@ export function createExperimentService(options: ExperimentServiceOptions): Expe
         ...taskOf(record, await experiments.image(id)),
         pixels: ndArray(pixels, [pixels.length]),
         values: ndArray(values_NS, [pixels.length, values_NS.length / pixels.length]),
+        ...(index === undefined ? {} : { step: index }),
       };
       const made = await analysis.call("experimentPrediction", task, { signal: caller.signal, caller: caller.id });
       return { ...made as { [name: string]: ResultTree }, axis: record.axis as ResultTree ?? null };
@@ -175,6 +182,19 @@ function newRecord(request: ExperimentRequest, { shape, spectra }: OpenedMap, no
     ...{ next: [], ahead: [], given: [], answers: [], history: [] },
     ...spectra,
   };
+}
+
+/** Refuses a step that is not there, and a prediction of all steps that would fill the memory. */
+function checkStep({ points, shape: [rows, cols] }: StoredExperiment, index: number | undefined): void {
+  const steps = points ?? 0;
+  if (index !== undefined && index >= steps) {
+    throw unprocessable("index_outside", `Index is ${index}; expected 0 to ${steps - 1}`);
+  }
+  if (index === undefined && rows * cols * steps > MOST_PREDICTED) {
+    const detail =
+      `The prediction has ${rows} x ${cols} x ${steps} values; expected at most ${MOST_PREDICTED}, or an index`;
+    throw unprocessable("prediction_too_large", detail);
+  }
 }
 
 /** Refuses at once a target that the spectra cannot have, where the axis is known. */

@@ -1,9 +1,12 @@
+import { bytesSource, joinSources } from "../../base/byte_source.ts";
 import { ndArray } from "../../base/nd_array.ts";
-import { encodeNpz } from "../../formats/numpy/npz.ts";
+import { npyHead, npyPieces } from "../../formats/numpy/npy.ts";
+import { writeZip } from "../../formats/zip/write_zip.ts";
 import { trainRequestSchema } from "../../schemas/job.ts";
 import { withRecipeDefaults } from "../../schemas/recipe.ts";
 import type { StoredExperiment } from "../../store/ports/experiment_store.ts";
 import type { Store } from "../../store/ports/store.ts";
+import { measuredValues } from "./measured_values.ts";
 import type { Caller, CubeService, JobService } from "../services.ts";
 
 export interface FinishOptions {
@@ -28,12 +31,15 @@ export async function finishExperiment(
 /** The rest is NaN, which reading marks in the mask. The image comes along as a channel. */
 async function finishedCube(record: StoredExperiment, { store, cubes, caller }: FinishOptions): Promise<string> {
   const { shape: [rows, cols], axis, quantity, unit, pixel, name } = record;
-  const { pixels, values_NS } = await store.experiments.points(record.id);
-  const points = values_NS.length / pixels.length;
-  const values = new Float32Array(rows * cols * points).fill(NaN);
-  pixels.forEach((at, n) => values.set(values_NS.subarray(n * points, (n + 1) * points), at * points));
+  const measured = await store.experiments.points(record.id);
+  const points = measured.values_NS.length / measured.pixels.length;
+  const head = bytesSource(npyHead({ dtype: "float32", shape: [rows, cols, points] }));
   const image = ndArray(await store.experiments.image(record.id), [rows, cols]);
-  const body = new Blob([encodeNpz({ measured: ndArray(values, [rows, cols, points]), image })]).stream();
+  const file = writeZip({
+    "measured.npy": joinSources([head, measuredValues(measured, rows, cols)]),
+    "image.npy": joinSources(npyPieces(image).map(bytesSource)),
+  });
+  const body = ReadableStream.from(file.read(0, file.sizeBytes));
   const given = {
     ...(axis ? { axis: { name: axis.name || "step", unit: axis.unit, values: axis.values } } : {}),
     ...(quantity ? { quantity } : {}),

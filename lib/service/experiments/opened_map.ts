@@ -14,7 +14,7 @@ export interface OpenedMap {
   spectra: Pick<StoredExperiment, "points" | "axis" | "quantity" | "unit" | "pixel">;
 }
 
-const MOST_PIXELS = 2 ** 18;
+const MOST_PIXELS = 2 ** 20;
 
 /**
  * The map of a request: its image, or that of a cube. Throws `image_or_cube`, `shape_mismatch`, `not_finite`, `constant_image`,
