@@ -15,8 +15,9 @@ import {
 } from "./choose_points.ts";
 import { NORMAL_90 } from "./choose_constants.ts";
 import { gridPoints } from "./grid_points.ts";
+import { firstOf, type Measured } from "./measured.ts";
 import type { PixelFeatures } from "./pixel_features.ts";
-import { fitSurrogate, type Measured, type Surrogate } from "./surrogate.ts";
+import { fitSurrogate, type Surrogate } from "./surrogate.ts";
 
 export interface AdviceInput {
   features: PixelFeatures;
@@ -110,12 +111,6 @@ function predictedBefore(input: AdviceInput): Advice["before"] {
 
 function modelOf({ modelOf: known, features, measured, seed }: AdviceInput, count: number): Surrogate {
   return known?.(count) ?? fitSurrogate(features, firstOf(measured, count), seed);
-}
-
-/** The points that were measured first. */
-export function firstOf({ pixels, values_NO }: Measured, count: number): Measured {
-  const outputs = values_NO.length / pixels.length;
-  return { pixels: pixels.subarray(0, count), values_NO: values_NO.subarray(0, count * outputs) };
 }
 
 /** Expected improvement of a scalar over the best that was measured. */

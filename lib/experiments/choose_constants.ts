@@ -3,7 +3,7 @@ import { leadingScores } from "../analysis/leading_scores.ts";
 import { createRandom } from "../base/random.ts";
 import { addRow, correlationOf, emptySums, type Kernel, landmarkFactor, solveSums, whiten } from "./nystrom.ts";
 import type { PixelFeatures } from "./pixel_features.ts";
-import type { Measured } from "./surrogate.ts";
+import type { Measured } from "./measured.ts";
 
 /** A kernel, and the noise beside a prior variance of 1. */
 export interface KernelConstants extends Kernel {

@@ -1,8 +1,9 @@
 import type { CubeReader } from "../cube/cube.ts";
 import { gatherSpectra } from "../cube/gather_spectra.ts";
 import { createRandom } from "../base/random.ts";
+import type { Measured } from "./measured.ts";
 import type { PixelFeatures } from "./pixel_features.ts";
-import { fitSurrogate, type Measured, type Surrogate } from "./surrogate.ts";
+import { fitSurrogate, type Surrogate } from "./surrogate.ts";
 
 /** More pixels are scored on an even part of them. */
 const MOST_SCORED = 500;

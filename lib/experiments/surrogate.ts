@@ -2,6 +2,7 @@ import { invertLower } from "../analysis/cholesky.ts";
 import { createRandom } from "../base/random.ts";
 import { chooseConstants, type KernelConstants } from "./choose_constants.ts";
 import { addRow, correlationOf, emptySums, landmarkFactor, solveSums, whiten } from "./nystrom.ts";
+import type { Measured } from "./measured.ts";
 import type { PixelFeatures } from "./pixel_features.ts";
 
 const MOST_LANDMARKS = 300;
@@ -16,13 +17,6 @@ export interface Surrogate {
   /** Root mean square of the measured values around their mean. */
   scale: number;
   correlation(a: number, b: number): number;
-}
-
-export interface Measured {
-  /** In the order of measurement. */
-  pixels: Int32Array;
-  /** N x outputs, finite. */
-  values_NO: Float64Array;
 }
 
 /**

@@ -1,7 +1,8 @@
 import { ndArray, type ResultTree } from "../../base/nd_array.ts";
-import { advise, firstOf, LEAST_POINTS } from "../../experiments/advise.ts";
+import { advise, LEAST_POINTS } from "../../experiments/advise.ts";
 import { type PixelFeatures, pixelFeatures } from "../../experiments/pixel_features.ts";
 import { forbiddenPixels, type Polygon } from "../../experiments/forbidden_pixels.ts";
+import { firstOf } from "../../experiments/measured.ts";
 import { compareOnMap, type MapComparison } from "../../experiments/map_comparison.ts";
 import { fitSurrogate, type Surrogate } from "../../experiments/surrogate.ts";
 import { openCubeFile } from "../../store/cube_files/cube_file.ts";
