@@ -95,8 +95,9 @@ const PARTS: Readonly<Record<string, Readonly<Record<string, string[]>>>> = {
   "lib/store/": {
     ports: [],
     cube_files: [],
-    embedded: ["ports", "cube_files"],
-    s3: ["ports", "cube_files"],
+    model_files: [],
+    embedded: ["ports", "cube_files", "model_files"],
+    s3: ["ports", "cube_files", "model_files"],
     maintenance: ["cube_files", "embedded"],
   },
   "lib/compute/": {

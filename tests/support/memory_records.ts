@@ -1,4 +1,5 @@
-import type { BlobClaims } from "../../lib/store/ports/records.ts";
+import { conflict, LoopscopeError, missing } from "../../lib/base/errors.ts";
+import type { BlobClaims, ModelPlace, ModelRecord, ModelRecords } from "../../lib/store/ports/records.ts";
 
 /** Claims of one process, for tests of what keeps the bytes. `isNeeded` says whether a cube has them. */
 export class MemoryClaims implements BlobClaims {
@@ -25,5 +26,111 @@ export class MemoryClaims implements BlobClaims {
     const done = (this.#locks.get(sha256) ?? Promise.resolve()).then(run);
     this.#locks.set(sha256, done.catch(() => {}));
     return done;
+  }
+}
+
+/** Records of models in one process; no job uses them. */
+export class MemoryModelRecords implements ModelRecords {
+  readonly #versions: { name: string; version: number; madeBy?: string; place?: ModelPlace }[] = [];
+  readonly #aliases = new Map<string, Omit<ModelRecord, "versions">>();
+
+  // deno-lint-ignore require-await
+  async names(): Promise<string[]> {
+    return [...new Set(this.#published().map(({ name }) => name))];
+  }
+
+  // deno-lint-ignore require-await
+  async find(name: string): Promise<ModelRecord> {
+    const versions = this.#published().filter((one) => one.name === name).map(({ version }) => version);
+    return { versions: versions.sort((a, b) => a - b), ...this.#aliasesOf(name) };
+  }
+
+  // deno-lint-ignore require-await
+  async reserve(name: string, { shipped, madeBy }: { shipped: number; madeBy?: string }): Promise<number> {
+    const same = this.#versions.find((one) => one.name === name && madeBy !== undefined && one.madeBy === madeBy);
+    if (same) return same.version;
+    const used = this.#versions.filter((one) => one.name === name).map(({ version }) => version);
+    const version = Math.max(shipped, ...used) + 1;
+    this.#versions.push({ name, version, madeBy });
+    return version;
+  }
+
+  // deno-lint-ignore require-await
+  async publish(name: string, version: number, place: ModelPlace): Promise<boolean> {
+    const row = this.#row(name, version)!;
+    if (row.place) return false;
+    row.place = place;
+    return true;
+  }
+
+  // deno-lint-ignore require-await
+  async placeOf(name: string, version: number): Promise<ModelPlace | undefined> {
+    return this.#row(name, version)?.place;
+  }
+
+  // deno-lint-ignore require-await
+  async remove(name: string, version: number): Promise<ModelPlace | undefined> {
+    const row = this.#row(name, version);
+    if (Object.values(this.#aliasesOf(name).aliases).includes(version)) {
+      throw conflict("version_in_use", `Version ${version} of ${name} has an alias`);
+    }
+    const place = row?.place;
+    if (row) row.place = row.madeBy = undefined;
+    return place;
+  }
+
+  // deno-lint-ignore require-await
+  async setAlias(
+    name: string,
+    alias: string,
+    version: number,
+    options: { ifRevision?: number; ifAbsent?: boolean; shipped: boolean },
+  ): Promise<void> {
+    if (!options.shipped && !this.#row(name, version)?.place) {
+      throw missing("version_missing", "There is no such version");
+    }
+    const { aliases } = this.#aliasesOf(name);
+    if (options.ifAbsent && Object.hasOwn(aliases, alias)) {
+      throw new LoopscopeError("precondition", "alias_exists", alias);
+    }
+    this.#changeAliases(name, options.ifRevision, { ...aliases, [alias]: version });
+  }
+
+  // deno-lint-ignore require-await
+  async removeAlias(name: string, alias: string, ifRevision?: number): Promise<void> {
+    const { [alias]: removed, ...aliases } = this.#aliasesOf(name).aliases;
+    if (removed === undefined) throw missing("alias_missing", `Model ${name} has no alias ${alias}`);
+    this.#changeAliases(name, ifRevision, aliases);
+  }
+
+  // deno-lint-ignore require-await
+  async madeBy(id: string): Promise<{ name: string; version: number } | undefined> {
+    const made = this.#published().find(({ madeBy }) => madeBy === id);
+    return made && { name: made.name, version: made.version };
+  }
+
+  // deno-lint-ignore require-await
+  async madeByCallers(): Promise<{ name: string; version: number }[]> {
+    return [];
+  }
+
+  #published() {
+    return this.#versions.filter(({ place }) => place !== undefined);
+  }
+
+  #row(name: string, version: number) {
+    return this.#versions.find((one) => one.name === name && one.version === version);
+  }
+
+  #aliasesOf(name: string): Omit<ModelRecord, "versions"> {
+    return this.#aliases.get(name) ?? { aliases: {}, revision: 0 };
+  }
+
+  #changeAliases(name: string, ifRevision: number | undefined, aliases: Record<string, number>): void {
+    const { revision } = this.#aliasesOf(name);
+    if (ifRevision !== undefined && ifRevision !== revision) {
+      throw new LoopscopeError("precondition", "alias_changed", `The aliases are at revision ${revision}`);
+    }
+    this.#aliases.set(name, { aliases, revision: revision + 1 });
   }
 }

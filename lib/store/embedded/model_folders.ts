@@ -1,13 +1,14 @@
-import { createHash } from "node:crypto";
 import { conflict, LoopscopeError, missing } from "../../base/errors.ts";
-import { type ModelManifest, modelManifestSchema, modelNameSchema } from "../../schemas/model.ts";
+import { type ModelManifest, modelNameSchema } from "../../schemas/model.ts";
 import type { StoredModel } from "../ports/model_store.ts";
 import { activeJobsUsing } from "./active_jobs.ts";
 import { AliasTable } from "./alias_table.ts";
 import type { Database } from "./database.ts";
 import type { DataFolder } from "./data_folder.ts";
 import { asStoreError } from "../disk_error.ts";
-import { exists, removeIfThere, sha256IfThere, syncFolder, syncTree } from "../durable.ts";
+import { exists, removeIfThere, syncFolder, syncTree } from "../durable.ts";
+import { checkWeights, digestsOf, readManifest } from "../model_files/model_files.ts";
+import { namesIn, versionsIn } from "../model_files/version_folders.ts";
 
 /** The files of one version: `model.json`, `weights.safetensors`, `card.md`, `check.json` and what else was written. */
 export interface ModelFolder {
@@ -268,60 +269,4 @@ export class ModelFolders {
 
 function parentOf(path: string): string {
   return path.slice(0, path.lastIndexOf("/"));
-}
-
-const SMALL_FILES = ["model.json", "check.json", "card.md"];
-
-function digestsOf(path: string): Record<string, string> {
-  return Object.fromEntries(SMALL_FILES.flatMap((file) => {
-    const digest = sha256IfThere(`${path}/${file}`);
-    return digest === undefined ? [] : [[file, digest]];
-  }));
-}
-
-function namesIn(root: string): string[] {
-  if (!exists(root)) return [];
-  return [...Deno.readDirSync(root)].filter((entry) => entry.isDirectory).map((entry) => entry.name);
-}
-
-function versionsIn(path: string): number[] {
-  return namesIn(path).filter((name) => /^[1-9][0-9]*$/.test(name) && exists(`${path}/${name}/model.json`)).map(Number);
-}
-
-function readManifest(path: string, name: string, version: number): ModelManifest {
-  const damaged = (problem: string, cause?: unknown) =>
-    new LoopscopeError("internal", "model_damaged", `model.json of ${name}@${version} ${problem}`, { cause });
-  let json: unknown;
-  try {
-    json = JSON.parse(Deno.readTextFileSync(`${path}/model.json`));
-  } catch (cause) {
-    throw damaged("cannot be read", cause);
-  }
-  const parsed = modelManifestSchema.safeParse(json);
-  if (!parsed.success) {
-    const [issue] = parsed.error.issues;
-    throw damaged(`is not valid at ${issue.path.join(".")}: ${issue.message}`, parsed.error);
-  }
-  if (parsed.data.name !== name || parsed.data.version !== version) {
-    throw damaged(`says ${parsed.data.name}@${parsed.data.version}`);
-  }
-  return parsed.data;
-}
-
-function checkWeights(manifest: ModelManifest, file: string, bytes: Uint8Array): void {
-  const wanted = wantedWeights(manifest, file);
-  const met = { sha256: createHash("sha256").update(bytes).digest("hex"), bytes: bytes.length };
-  if (met.sha256 === wanted?.sha256 && met.bytes === wanted.bytes) return;
-  const message =
-    `${file} of ${manifest.name}@${manifest.version} has ${met.bytes} bytes with SHA-256 ${met.sha256}; ` +
-    `expected ${wanted ? `${wanted.bytes} with ${wanted.sha256}` : "no such file"}`;
-  throw new LoopscopeError("internal", "model_damaged", message);
-}
-
-/** `weights.safetensors`, `last.safetensors` or `weights.N.safetensors` of an ensemble's further members. */
-function wantedWeights(manifest: ModelManifest, file: string) {
-  if (file === "weights.safetensors") return manifest.weights;
-  if (file === "last.safetensors") return manifest.last;
-  const member = /^weights\.([0-9]+)\.safetensors$/.exec(file);
-  return member ? manifest.members?.[Number(member[1]) - 1] : undefined;
 }

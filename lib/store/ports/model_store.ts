@@ -36,8 +36,8 @@ export interface ModelStore {
   /**
    * Adds the next version of a model: `write` fills a new local folder, given the version's number; the folder is checked,
    * made durable and published. Numbers are never used twice. `madeBy` (a job's id) makes it idempotent: a second call
-   * with it returns the version that is there. Throws `model_damaged` or `disk_full`, and keeps nothing then. Once `write`
-   * has resolved the version is published, with no await for another caller to step in between.
+   * with it returns the version that is there. Throws `model_damaged` or `disk_full`, and keeps nothing then. In the
+   * embedded form the version is published once `write` has resolved, with no await for another caller to step in between.
    */
   add(
     name: string,

@@ -1,3 +1,4 @@
+import { LoopscopeError } from "../../base/errors.ts";
 import { asStoreError } from "../disk_error.ts";
 import { removeIfThere } from "../durable.ts";
 import type { BlobStore, PutOptions, StoredBlob } from "../ports/blob_store.ts";
@@ -47,8 +48,10 @@ export class S3BlobStore implements BlobStore {
       const sizeBytes = await sizeOfObject(this.bucket, key);
       if (sizeBytes !== undefined) {
         const path = await this.cache.get(nameOf(sha256), async (draft) => {
-          await this.cache.folder.requireFree(sizeBytes);
-          await downloadFile(this.bucket, { key, sizeBytes }, draft);
+          const beforeWrite = (bytes: number) => this.cache.folder.requireFree(bytes);
+          if (!await downloadFile(this.bucket, key, draft, { beforeWrite })) {
+            throw new LoopscopeError("internal", "blob_missing", `Blob ${sha256} is no longer in the object storage`);
+          }
         });
         return { sha256, sizeBytes, path };
       }

@@ -1,6 +1,6 @@
 import { LoopscopeError } from "../../base/errors.ts";
 import { asStoreError } from "../disk_error.ts";
-import { PART_BYTES, putObject, tag } from "./objects.ts";
+import { PART_BYTES, putObject, sizeOfObject, tag } from "./objects.ts";
 import type { S3Bucket } from "./s3_bucket.ts";
 
 /** Parts of one object on their way at a time. */
@@ -21,7 +21,7 @@ export async function uploadFile(
 ): Promise<void> {
   using file = await Deno.open(path);
   const { size } = await file.stat();
-  if (size <= PART_BYTES) return await putObject(bucket, key, await readPart(file, 0, size), { signal });
+  if (size <= PART_BYTES) return await putObject(bucket, key, readPart(file, 0, size), { signal });
   const partBytes = Math.max(PART_BYTES, Math.ceil(size / MOST_PARTS));
   const uploadId = await begin(bucket, key);
   try {
@@ -31,7 +31,7 @@ export async function uploadFile(
         method: "PUT",
         key,
         query,
-        body: await readPart(file, start, length),
+        body: readPart(file, start, length),
         signal,
       });
       return answer?.headers.get("etag") ?? "";
@@ -43,24 +43,30 @@ export async function uploadFile(
   }
 }
 
-/** Writes an object of this size to a local file; false, and no file, where there is no such object. */
+/** Writes an object to a new local file; false, and no file, where there is no such object. */
 export async function downloadFile(
   bucket: S3Bucket,
-  object: { key: string; sizeBytes: number },
+  key: string,
   path: string,
-  { signal }: TransferOptions = {},
+  { signal, beforeWrite }: TransferOptions & { beforeWrite?: (bytes: number) => Promise<void> } = {},
 ): Promise<boolean> {
-  const { key, sizeBytes } = object;
-  using file = await Deno.open(path, { write: true, createNew: true });
-  let isThere = true;
-  await inParts(sizeBytes, PART_BYTES, async (_, start, length) => {
-    if (!isThere) return;
-    const answer = await bucket.send({ method: "GET", key, range: { first: start, last: start + length - 1 }, signal });
-    if (answer) await writePart(file, start, answer.bytes, length);
-    else isThere = false;
-  });
-  if (!isThere) await Deno.remove(path);
-  return isThere;
+  const sizeBytes = await sizeOfObject(bucket, key);
+  if (sizeBytes === undefined) return false;
+  await beforeWrite?.(sizeBytes);
+  try {
+    using file = await Deno.open(path, { write: true, createNew: true });
+    await inParts(sizeBytes, PART_BYTES, async (_, start, length) => {
+      const range = { first: start, last: start + length - 1 };
+      const answer = await bucket.send({ method: "GET", key, range, signal });
+      if (!answer) throw new Deno.errors.NotFound(`${key} was removed meanwhile`);
+      writePart(file, start, answer.bytes, length);
+    });
+    return true;
+  } catch (error) {
+    await Deno.remove(path).catch(() => {});
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
 }
 
 async function begin(bucket: S3Bucket, key: string): Promise<string> {
@@ -107,8 +113,7 @@ async function inParts<T>(
 }
 
 /** Seeking and reading are one synchronous step: several parts are read from one file. */
-// deno-lint-ignore require-await
-async function readPart(file: Deno.FsFile, start: number, length: number): Promise<Uint8Array<ArrayBuffer>> {
+function readPart(file: Deno.FsFile, start: number, length: number): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(length);
   file.seekSync(start, Deno.SeekMode.Start);
   for (let at = 0; at < length;) {
@@ -119,8 +124,7 @@ async function readPart(file: Deno.FsFile, start: number, length: number): Promi
   return bytes;
 }
 
-// deno-lint-ignore require-await
-async function writePart(file: Deno.FsFile, start: number, bytes: Uint8Array, length: number): Promise<void> {
+function writePart(file: Deno.FsFile, start: number, bytes: Uint8Array, length: number): void {
   if (bytes.length !== length) {
     throw new LoopscopeError("internal", "storage_failed", `A part has ${bytes.length} bytes; expected ${length}`);
   }
