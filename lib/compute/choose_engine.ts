@@ -1,5 +1,7 @@
 import { LoopscopeError } from "../base/errors.ts";
 import type { Engine, EngineName } from "./engine.ts";
+import { measureCrossover } from "./measure_crossover.ts";
+import { PairedEngine } from "./paired_engine.ts";
 
 export interface EngineOptions {
   threads: number;
@@ -33,7 +35,10 @@ export function engineCandidates(): Candidate[] {
           reason: `${probe.device} renders on the CPU: slow, taken only when asked for by name`,
         };
       },
-      open: async () => (await import("./webgpu/webgpu_engine.ts")).openWebgpuEngine(),
+      open: async (options) => {
+        const gpu = await (await import("./webgpu/webgpu_engine.ts")).openWebgpuEngine();
+        return await openPair(gpu, await (await import("./wasm/wasm_engine.ts")).openWasmEngine(options), options.log);
+      },
     },
     {
       name: "wasm",
@@ -99,6 +104,16 @@ async function openFirst(options: EngineOptions, candidates: readonly Candidate[
     }
   }
   throw unavailable(`No engine is available: ${reasons.join("; ")}`);
+}
+
+async function openPair(gpu: Engine, cpu: Engine, log: EngineOptions["log"]): Promise<Engine> {
+  try {
+    return new PairedEngine(gpu, await measureCrossover(gpu, cpu), log);
+  } catch (error) {
+    await gpu.close();
+    await cpu.close();
+    throw error;
+  }
 }
 
 function missingForWasm(): { available: boolean; reason?: string } {

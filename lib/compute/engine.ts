@@ -1,5 +1,6 @@
 import type { OptimiserOptions } from "./optimiser.ts";
 import type { Network } from "../../models/network.ts";
+import type { NetworkPart } from "./operations.ts";
 
 export type EngineName = "reference" | "wasm" | "webgpu" | "tensorflow";
 
@@ -111,12 +112,22 @@ export interface EpochQueue {
   run(batches: readonly Int32Array[], pause: () => Promise<void>): Promise<EpochResult>;
 }
 
+/** The CPU engine beside a GPU: for calls that are too small for the GPU, and for what it has no memory for. */
+export interface SmallCalls {
+  readonly engine: Engine;
+  /** How long the GPU takes to answer at all. */
+  readonly roundTripMs: number;
+  /** From how many samples in a call on the GPU is the faster one; Infinity where it never is. */
+  crossoverSamples(network: Network, part?: NetworkPart): number;
+}
+
 /** A device that runs networks. Opening throws LoopscopeError when it cannot: shape, memory, device lost. */
 export interface Engine {
   readonly name: EngineName;
   /** In words: `2 threads, relaxed SIMD`, or the adapter's name. */
   readonly device: string;
   readonly threads: number;
+  readonly smallCalls?: SmallCalls;
   open(network: Network, state: NetworkState, options?: Partial<SessionOptions>): Promise<Session>;
   close(): Promise<void>;
 }

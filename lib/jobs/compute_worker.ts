@@ -1,7 +1,9 @@
 import { LoopscopeError } from "../base/errors.ts";
 import { isNdArray, type NdArray, ndArray, type ResultTree } from "../base/nd_array.ts";
 import { describeEngines, openEngine } from "../compute/choose_engine.ts";
-import type { EngineName } from "../compute/engine.ts";
+import type { Engine, EngineName } from "../compute/engine.ts";
+import { MEASURED_NETWORK } from "../compute/measure_crossover.ts";
+import { buildNetwork } from "../../models/build_network.ts";
 import { ComputeTasks } from "./processes/compute_tasks.ts";
 import { GPU_FAILED_CODE } from "./processes/gpu_failed_code.ts";
 import { startHeartbeat } from "./processes/heartbeat.ts";
@@ -31,10 +33,10 @@ async function main(): Promise<void> {
   };
   await serveCalls(
     {
-      async describe() {
-        const { name, device, threads } = await opening;
-        return { engine: { name, device, threads }, engines: await describeEngines() as unknown as ResultTree };
-      },
+      describe: onTasks(async () => {
+        const engine = describeEngine(await opening);
+        return { engine, engines: await describeEngines() as unknown as ResultTree };
+      }),
       predict: onTasks((tasks, { folder, samples }, { signal }) =>
         tasks.predict(text(folder), floats(samples), signal)
       ),
@@ -57,6 +59,21 @@ async function main(): Promise<void> {
     Deno.stdout.writable,
   );
   await opening.then((engine) => engine.close(), () => {});
+}
+
+function describeEngine({ name, device, threads, smallCalls }: Engine): ResultTree {
+  if (!smallCalls) return { name, device, threads };
+  const { engine, roundTripMs, crossoverSamples } = smallCalls;
+  const samples = crossoverSamples(buildNetwork(MEASURED_NETWORK));
+  return {
+    ...{ name, device, threads },
+    smallCalls: {
+      ...{ name: engine.name, device: engine.device, threads: engine.threads },
+      gpuRoundTripMs: Math.round(1000 * roundTripMs) / 1000,
+      crossoverSamples: Number.isFinite(samples) ? samples : null,
+      measuredOn: { ...MEASURED_NETWORK },
+    },
+  };
 }
 
 /** Lost or hung: its sessions are gone with it. */

@@ -8,7 +8,6 @@ import { JobRunner } from "../jobs/queue/job_runner.ts";
 import { ResultComputer } from "../jobs/results/result_computer.ts";
 import { checkWebhook, WebhookSender } from "../jobs/queue/webhook.ts";
 import { WorkerPool } from "../jobs/processes/worker_pool.ts";
-import { GPU_FAILED_CODE } from "../jobs/processes/gpu_failed_code.ts";
 import { needsKeys, type Settings } from "../schemas/settings.ts";
 import { openEmbeddedStore } from "../store/embedded/open_embedded_store.ts";
 import type { Store } from "../store/ports/store.ts";
@@ -23,6 +22,7 @@ import { createResultService } from "./result_service.ts";
 import { runtimeMeasures } from "./runtime_measures.ts";
 import type { Services } from "./services.ts";
 import { sweepExpired } from "./sweep_expired.ts";
+import { createComputePool } from "./compute_pool.ts";
 import { ServiceState } from "./system_service.ts";
 import { createUploadService } from "./upload_service.ts";
 
@@ -51,12 +51,6 @@ export interface Runtime {
   stop(graceMs: number): Promise<void>;
 }
 
-/**
- * What the compute process has at a time; the rest waits in turn by caller. Longer queues only make everybody wait: these
- * are answered within 0.1 s where a training takes most of the machine.
- */
-const CALLS_AT_ONCE = 64;
-const WAITING_CALLS = 32;
 const WAITING_RESULTS = 256;
 const SWEEP_EVERY_MS = 10 * 60_000;
 const HOUR_MS = 3600 * 1000;
@@ -68,7 +62,7 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
   const { settings, log, version, clock = systemClock } = options;
   const threads = settings.LOOPSCOPE_THREADS ?? navigator.hardwareConcurrency;
   const store = await openEmbeddedStore({ root: settings.LOOPSCOPE_DATA, zooPath: options.zooPath, clock });
-  const { compute, analysis, ingest } = createPools(options, store, threads);
+  const { compute, analysis, ingest } = createPools(options, store, threads, () => void state.refresh());
   const local = ["auto", "wasm", "webgpu"].includes(settings.LOOPSCOPE_ENGINE)
     ? new LocalPredictor({ log: log.error })
     : undefined;
@@ -141,27 +135,20 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
   };
 }
 
-function createPools({ settings, log }: RuntimeOptions, store: Store, threads: number) {
+function createPools({ settings, log }: RuntimeOptions, store: Store, threads: number, onEngineReplaced: () => void) {
   const program = `${import.meta.dirname}/../..`;
   const { readable, writable } = store.scratch;
   const read = `--allow-read=${[program, ...readable].join(",")}`;
   const write = `--allow-write=${writable.join(",")}`;
-  const native = settings.LOOPSCOPE_ENGINE === "tensorflow" ? ["--allow-ffi", "--allow-env"] : ["--ignore-env"];
   const lost = (worker: string) => (reason: string) => log.error("worker_lost", { worker, reason });
-  let engine = settings.LOOPSCOPE_ENGINE;
-  const compute = new WorkerPool({
-    worker: () => ({
-      entry: new URL("../jobs/compute_worker.ts", import.meta.url),
-      permissions: [read, write, "--allow-sys", ...native],
-      args: [JSON.stringify({ engine, threads })],
-      heartbeat: true,
-    }),
-    ...{ size: 1, callsPerWorker: CALLS_AT_ONCE, maxWaiting: WAITING_CALLS },
-    onLost(reason, code) {
-      lost("compute")(reason);
-      if (code !== GPU_FAILED_CODE) return;
-      engine = "wasm";
+  const compute = createComputePool({
+    engine: settings.LOOPSCOPE_ENGINE,
+    threads,
+    permissions: [read, write],
+    onLost: lost("compute"),
+    onEngineReplaced(engine) {
       log.warn("engine_replaced", { engine, reason: "The GPU failed" });
+      onEngineReplaced();
     },
   });
   const analysis = new WorkerPool({

@@ -1,4 +1,5 @@
 import type { ResultTree } from "../base/nd_array.ts";
+import type { LoopscopeError } from "../base/errors.ts";
 import type { WorkerPool } from "../jobs/processes/worker_pool.ts";
 import type { SystemService } from "./services.ts";
 
@@ -21,6 +22,21 @@ export class ServiceState implements SystemService {
 
   /** Asks the compute process for its engine; rejects when it cannot be had. */
   async start(): Promise<{ name: string; device: string; threads: number }> {
+    try {
+      return await this.#ask();
+    } catch (error) {
+      if ((error as LoopscopeError).code !== "worker_lost") throw error;
+      // A GPU that fails at its first work ends the process; the next one does without it.
+      return await this.#ask();
+    }
+  }
+
+  /** After the compute process has changed its engine; keeps what is known where it cannot be asked. */
+  async refresh(): Promise<void> {
+    await this.#ask().catch(() => {});
+  }
+
+  async #ask(): Promise<{ name: string; device: string; threads: number }> {
     const { engine, engines } = await this.options.compute.call("describe", null, { timeoutMs: START_TIMEOUT_MS }) as {
       [key: string]: ResultTree;
     };

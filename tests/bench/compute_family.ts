@@ -1,3 +1,4 @@
+import { forwardOperations } from "../../lib/compute/operations.ts";
 import { buildNetwork } from "../../models/build_network.ts";
 import type { Direction } from "../../models/network.ts";
 import { SHARED } from "../support/shared.ts";
@@ -63,12 +64,7 @@ async function peerRound({ windows, seconds }: BenchOptions): Promise<Round | un
 function operations(name: string): number {
   const [work, direction, window] = name.split(" ");
   const network = benchNetwork(direction as Direction, Number(window));
-  const forward = [...network.encoder, ...network.decoder].reduce((sum, layer) => {
-    if (layer.kind === "dense") return sum + 2 * layer.featuresIn * layer.featuresOut;
-    if (layer.kind !== "conv") return sum;
-    const pixels = layer.outputShape.slice(1).reduce((a, b) => a * b, 1);
-    return sum + 2 * layer.channelsIn * layer.channelsOut * layer.kernel ** layer.dimensions * pixels;
-  }, 0);
+  const forward = forwardOperations(network);
   if (work === "train") return 3 * MINI_BATCH * forward;
   return work === "map" ? (MAP_SIDE - Number(window) + 1) ** 2 * forward : forward;
 }

@@ -149,10 +149,10 @@ export class ComputeTasks {
   ): Promise<ResultTree> {
     const { request, cubeName, cubeSha256 } = task;
     let checkpoint = task.checkpoint?.data;
-    const run = (from?: Parameters<typeof trainModel>[0]["from"]) =>
+    const run = (engine: Engine, from?: Parameters<typeof trainModel>[0]["from"]) =>
       withCube(task.cubeFolder, async (cube) => {
         const events = trainModel({
-          ...{ cube, request, cubeName, cubeSha256, from, checkpoint, engine: this.engine, signal: context.signal },
+          ...{ cube, request, cubeName, cubeSha256, from, checkpoint, engine, signal: context.signal },
           preparation: preparationOf(cube.meta.provenance),
           nowMs: () => performance.now(),
           isDraining: () => this.#draining,
@@ -173,20 +173,20 @@ export class ComputeTasks {
         }
       });
     const { fromFolder } = task;
-    return fromFolder ? await this.#use(fromFolder, (model) => run(model.loaded)) : await this.#withRoom(() => run());
+    return await this.#withRoom((engine) =>
+      fromFolder ? this.#models.use(fromFolder, (model) => run(engine, model.loaded)) : run(engine)
+    );
   }
 
   async import({ network, axis, scaler, weights }: ImportTask): Promise<ResultTree> {
-    const { engine } = this;
     return trainedModelTree(
-      await this.#withRoom(() => importCheckpoint({ network, axis, scaler, weights: weights.data, engine })),
+      await this.#withRoom((engine) => importCheckpoint({ network, axis, scaler, weights: weights.data, engine })),
     );
   }
 
   /** A model archive of somebody else's making; returns `{name, trained}`, the latter as `writeTrainedModel` takes it. */
   async importArchive({ archive, maxBytes }: ArchiveTask): Promise<ResultTree> {
-    const { engine } = this;
-    const { name, trained } = await this.#withRoom(() => readModelArchive(archive.data, { maxBytes, engine }));
+    const { name, trained } = await this.#withRoom((engine) => readModelArchive(archive.data, { maxBytes, engine }));
     return { name, trained: trainedModelTree(trained) };
   }
 
@@ -214,14 +214,24 @@ export class ComputeTasks {
     return this.#withRoom(() => this.#models.use(folder, run));
   }
 
-  /** Where the engine has no memory left, tries again after closing the models that are not in use. */
-  async #withRoom<T>(run: () => Promise<T>): Promise<T> {
+  /**
+   * Where the engine has no memory left, tries again after closing the models that are not in use, and at last on the CPU
+   * beside a GPU.
+   */
+  async #withRoom<T>(run: (engine: Engine) => Promise<T>): Promise<T> {
     try {
-      return await run();
+      return await run(this.engine);
     } catch (error) {
-      if (!OUT_OF_MEMORY.includes((error as { code: string }).code)) throw error;
+      if (!isOutOfMemory(error)) throw error;
       await this.#models.clear();
-      return await run();
+    }
+    try {
+      return await run(this.engine);
+    } catch (error) {
+      const { smallCalls } = this.engine;
+      if (!isOutOfMemory(error) || !smallCalls) throw error;
+      console.error(`The CPU takes over what the GPU has no memory for: ${(error as Error).message}`);
+      return await run(smallCalls.engine);
     }
   }
 
@@ -233,6 +243,10 @@ export class ComputeTasks {
   totals(): BatchTotals {
     return { ...this.#models.totals };
   }
+}
+
+function isOutOfMemory(error: unknown): boolean {
+  return OUT_OF_MEMORY.includes((error as { code: string }).code);
 }
 
 async function applyToFile(
