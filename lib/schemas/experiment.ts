@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { axisSchema } from "./cube.ts";
 import { givenSchemas } from "./given.ts";
 
 export const strategySchema = z.enum(["mixed", "space", "uncertainty", "novelty", "target", "random", "grid"]);
@@ -85,6 +86,10 @@ export const experimentSchema = z.object({
   /** Spectral steps; null until the first spectrum says. */
   points: z.int().nullable(),
   cube: z.string().optional(),
+  /** Spectral axis, where it is known; not in lists. */
+  axis: axisSchema.optional(),
+  quantity: z.string().optional(),
+  unit: z.string().optional(),
   strategy: strategySchema,
   target: targetSchema.optional(),
   window: z.int(),

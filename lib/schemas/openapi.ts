@@ -127,6 +127,12 @@ const ANSWERS = {
     measured: arrayJsonSchema,
     axis: axisSchema.nullable(),
   }),
+  ExperimentImage: z.object({ image: arrayJsonSchema }),
+  ExperimentMeasurements: z.object({
+    points: arrayJsonSchema,
+    values: arrayJsonSchema,
+    axis: axisSchema.nullable(),
+  }),
   ExperimentHistory: experimentHistorySchema,
   ServerMetadata: serverMetadataSchema,
   Live: liveSchema,

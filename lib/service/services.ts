@@ -56,6 +56,10 @@ export interface ExperimentService {
     caller: Caller,
   ): Promise<Pick<ExperimentView, "measured" | "next" | "pathLength" | "model">>;
   next(id: string, count?: number): Promise<ExperimentView["next"]>;
+  /** `{image}` that was there before anything was measured. */
+  image(id: string): Promise<ResultTree>;
+  /** `{points, values, axis}` in the order of measurement: row and column of N points, and their N spectra. */
+  measurements(id: string): Promise<ResultTree>;
   /** `{mean, spread, measured, axis}`, the mean of one step where `index` is given. Throws `no_model_yet` (conflict). */
   prediction(id: string, options: { index?: number }, caller: Caller): Promise<ResultTree>;
   history(id: string): Promise<{ batches: BatchHistory[] }>;

@@ -120,6 +120,33 @@ export function mountExperiments(app: App, deps: AppDeps): void {
   declare(app, deps, {
     ...shared,
     method: "get",
+    path: "/v1/experiments/{id}/image",
+    summary: "The image that the experiment was opened on",
+    scope: "read",
+    responses: arrayResponses("`{image}`", "ExperimentImage"),
+    errors: [404, 406],
+  }, async ({ c, params: { id } }) => {
+    const type = resultTypeOf(c.req.header("accept"));
+    return renderResult(type, await experiments.image(id), { main: "image", headers: { "Cache-Control": "no-store" } });
+  });
+
+  declare(app, deps, {
+    ...shared,
+    method: "get",
+    path: "/v1/experiments/{id}/measurements",
+    summary: "What was measured, in the order of measurement",
+    scope: "read",
+    responses: arrayResponses("`{points, values, axis}`: row and column, and the spectra", "ExperimentMeasurements"),
+    errors: [404, 406],
+  }, async ({ c, params: { id } }) => {
+    const type = resultTypeOf(c.req.header("accept"));
+    const headers = { "Cache-Control": "no-store" };
+    return renderResult(type, await experiments.measurements(id), { main: "values", headers });
+  });
+
+  declare(app, deps, {
+    ...shared,
+    method: "get",
     path: "/v1/experiments/{id}/history",
     summary: "What each refit learned from, and the error on new points before that",
     scope: "read",

@@ -90,6 +90,19 @@ Deno.test("an experiment on an image: points in, next points out, prediction, hi
     assertEquals(batches.at(-1)!.measured, 48);
     assert(batches.at(-1)!.before!.r2 > 0.5, JSON.stringify(batches.at(-1)));
 
+    const { image } = await service.json<{ image: { shape: number[]; data: number[] } }>(`${path}/image`);
+    assertEquals([image.shape, image.data.map((value) => value.toFixed(5))], [
+      IMAGE.shape,
+      IMAGE.data.map((value) => value.toFixed(5)),
+    ]);
+    const kept = await service.json<
+      { points: { shape: number[]; data: number[] }; values: { data: number[] }; axis: unknown }
+    >(`${path}/measurements`);
+    assertEquals([kept.points.shape, kept.values.data.length, kept.axis], [[48, 2], 48 * 6, axis]);
+    const first = open.next.flatMap(({ row, col }) => [row, col]);
+    assertEquals(kept.points.data.slice(0, 24), first, "in the order of measurement");
+    assertEquals(kept.values.data.slice(0, 6).map(Math.fround), spectrumAt(first[0], first[1]).map(Math.fround));
+
     const ahead = await service.json(`${path}/next?count=60`);
     await service.kill();
     service = await startService({ dataFolder });

@@ -77,7 +77,7 @@ export function createExperimentService(options: ExperimentServiceOptions): Expe
     },
     async list(page) {
       const { items, ...rest } = await experiments.list(page);
-      return { items: items.map(view), ...rest };
+      return { items: items.map((record) => ({ ...view(record), axis: undefined })), ...rest };
     },
     async measure(id, request, caller) {
       let record = await opened(id);
@@ -117,6 +117,21 @@ export function createExperimentService(options: ExperimentServiceOptions): Expe
         ...next,
         ...ahead.map(({ pixel, score }) => ({ ...placeOf(pixel, cols), score })),
       ];
+    },
+    async image(id) {
+      const { shape } = await opened(id);
+      return { image: ndArray(await experiments.image(id), shape) };
+    },
+    async measurements(id) {
+      const { shape: [, cols], points, axis } = await opened(id);
+      const { pixels, values_NS } = await experiments.points(id);
+      const places = new Int32Array(2 * pixels.length);
+      pixels.forEach((pixel, n) => places.set([Math.floor(pixel / cols), pixel % cols], 2 * n));
+      return {
+        points: ndArray(places, [pixels.length, 2]),
+        values: ndArray(values_NS, [pixels.length, pixels.length > 0 ? values_NS.length / pixels.length : points ?? 0]),
+        axis: axis as ResultTree ?? null,
+      };
     },
     async prediction(id, { index }, caller) {
       const record = await opened(id);

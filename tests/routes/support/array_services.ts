@@ -354,6 +354,6 @@ function noExperiments(): Services["experiments"] {
       yield await none(id);
     },
     ...{ get: none, owns: none, measure: none, next: none, prediction: none, history: none, waitFor: none },
-    ...{ finish: none, remove: none },
+    ...{ finish: none, remove: none, image: none, measurements: none },
   };
 }
