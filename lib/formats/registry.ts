@@ -4,6 +4,8 @@ import { type CubeSource, DEFAULT_FORMAT_LIMITS, type FormatLimits } from "./cub
 import { openDmSource } from "./gatan/dm_source.ts";
 import { isDm } from "./gatan/dm_tags.ts";
 import { findHdf5, openHdf5Source } from "./hdf5/hdf5_source.ts";
+import { openIgorSource } from "./igor/igor_source.ts";
+import { isIgorWave } from "./igor/igor_wave.ts";
 import { isMat5 } from "./matlab/mat5_arrays.ts";
 import { openMat5Source } from "./matlab/mat5_source.ts";
 import { isNanonisGrid } from "./nanonis/nanonis_header.ts";
@@ -18,7 +20,7 @@ import { openTiffSource } from "./tiff/tiff_source.ts";
 import { isZip } from "./zip/zip_archive.ts";
 
 const FORMATS = "HDF5 (NSID, USID, HyperSpy, NeXus, Velox EMD, MATLAB 7.3, plain), NPY, NPZ, Nanonis 3ds, MATLAB 5, " +
-  "Gatan DM3 and DM4, TIFF stacks, text tables";
+  "Gatan DM3 and DM4, Igor binary waves, TIFF stacks, text tables";
 const ADVICE = "save the cube as NPY with numpy.save, rows x columns x points, and send that";
 
 /**
@@ -50,6 +52,7 @@ function openBytes(file: ByteFile, limits: FormatLimits): CubeSource {
   if (isNanonisGrid(first)) return openNanonisSource(file, limits);
   if (isMat5(first)) return openMat5Source(file, limits);
   if (isDm(first)) return openDmSource(file, limits);
+  if (isIgorWave(first)) return openIgorSource(file, limits);
   if (isTiff(first)) return openTiffSource(file, limits);
   const table = isText(first) ? openTextSource(file, limits) : undefined;
   if (table) return table;
@@ -68,7 +71,6 @@ const OTHERS: [name: string, signature: RegExp][] = [
   ["a JPEG image", /^ffd8ff/],
   ["a PDF document", /^25504446/],
   ["a gzip archive: unpack it first", /^1f8b/],
-  ["an Igor binary wave: export it as HDF5", /^(0500|0200|0005|0002)/],
   ["a Python pickle, which is never opened", /^800[2-5]/],
   ["a netCDF 3 file: convert it to netCDF 4, which is HDF5", /^434446/],
 ];
