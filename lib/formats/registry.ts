@@ -19,7 +19,8 @@ import { isTiff } from "./tiff/tiff_pages.ts";
 import { openTiffSource } from "./tiff/tiff_source.ts";
 import { isZip } from "./zip/zip_archive.ts";
 
-const FORMATS = "HDF5 (NSID, USID, HyperSpy, NeXus, Velox EMD, MATLAB 7.3, plain), NPY, NPZ, Nanonis 3ds, MATLAB 5, " +
+const FORMATS =
+  "HDF5 (NSID, USID, HyperSpy, NeXus, Velox and Berkeley EMD, MATLAB 7.3, plain), NPY, NPZ, Nanonis 3ds, MATLAB 5, " +
   "Gatan DM3 and DM4, Igor binary waves, TIFF stacks, text tables";
 const ADVICE = "save the cube as NPY with numpy.save, rows x columns x points, and send that";
 

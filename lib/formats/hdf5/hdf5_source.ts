@@ -7,6 +7,7 @@ import type { Hdf5Claim, Hdf5Context, Hdf5Dialect } from "./hdf5_dialect.ts";
 import { Hdf5File } from "./hdf5_file.ts";
 import { walkHdf5 } from "./hdf5_tree.ts";
 import { hdf5Images } from "./hdf5_images.ts";
+import { berkeleyEmd } from "./dialects/berkeley_emd.ts";
 import { hyperspy } from "./dialects/hyperspy.ts";
 import { nexus } from "./dialects/nexus.ts";
 import { nsid } from "./dialects/nsid.ts";
@@ -15,7 +16,7 @@ import { usid } from "./dialects/usid.ts";
 import { veloxEmd } from "./dialects/velox_emd.ts";
 
 /** Layouts in the order in which they are asked; a dataset belongs to the first that claims it. */
-const DIALECTS: readonly Hdf5Dialect[] = [veloxEmd, usid, hyperspy, nexus, matlabHdf5, nsid, plainHdf5];
+const DIALECTS: readonly Hdf5Dialect[] = [veloxEmd, berkeleyEmd, usid, hyperspy, nexus, matlabHdf5, nsid, plainHdf5];
 
 const FORMAT_NAMES: Record<string, string> = {
   usid: "USID",
@@ -24,6 +25,7 @@ const FORMAT_NAMES: Record<string, string> = {
   nexus: "NeXus",
   matlab: "MATLAB",
   "velox-emd": "Velox EMD",
+  emd: "Berkeley EMD",
 };
 
 const SIGNATURE = [0x89, 0x48, 0x44, 0x46, 0x0d, 0x0a, 0x1a, 0x0a];
