@@ -10,6 +10,8 @@ export interface CubeCandidate {
   shape: number[];
   quantity: string;
   unit: string;
+  /** Why it stands where it does among the others. */
+  reason?: string;
 }
 
 export interface CubeSelection {

@@ -1,11 +1,13 @@
 import { unprocessable } from "../base/errors.ts";
 import type { ImageChannel } from "../cube/cube.ts";
 import { axisFrom, type DescribedAxis } from "./axes.ts";
+import { axisKind } from "./axis_kind.ts";
 import { type Channel, channelIndex, checkChannelNames, parseChannel } from "./channel.ts";
 import { checkCubeShape, isCubeShape } from "./cube_shape.ts";
 import type { CubeView, FormatLimits } from "./cube_source.ts";
+import { type CubeEvidence, cubeEvidence } from "./cube_evidence.ts";
 import { inferRoles } from "./infer_roles.ts";
-import { displayName } from "./display_name.ts";
+import { displayList, displayName } from "./display_name.ts";
 import { type CubeRoles, type NdSource, readCubeRows, slabRowsOf } from "./nd_cube.ts";
 
 /** An array with what a file tells of it. `axes` has one entry for each dimension of the source, in its order. */
@@ -19,17 +21,33 @@ export interface DescribedArray {
   notes: string[];
   /** Column-major writers (Fortran, MATLAB): the source's last axis is the first one that its owner sees. */
   reversed?: boolean;
+  /** The file marks it as a stack of images: a cube only where its names and units say so, or where it is named. */
+  isImages?: boolean;
+  /** Rows and columns stay in the file's order, whichever of them is named x. */
+  keepsOrder?: boolean;
   maps?: (grid: readonly [number, number]) => ImageChannel[];
 }
 
 /** Where the axes of an array say nothing, a repeated measurement (cycle, FORC) is read at its last index. */
 const REPEATED = /cycle|forc|repeat/i;
 
-/** True where an array can be read as a cube without being told more. */
-export function isCube(described: DescribedArray): boolean {
+/** How sure it is that an array is a cube, or undefined where it cannot be read as one without being told more. */
+export function evidenceOf(described: DescribedArray): CubeEvidence | undefined {
   const array = withRoles(described);
   const roles = chooseRoles(array, parseChannel(undefined));
-  return roles !== undefined && isCubeShape(cubeShape(array.source.shape, roles));
+  if (!roles || !isCubeShape(cubeShape(array.source.shape, roles))) return undefined;
+  return evidenceFor(described, array, roles);
+}
+
+function evidenceFor(described: DescribedArray, array: DescribedArray, roles: CubeRoles): CubeEvidence {
+  const { dataset, axes, isImages } = array;
+  const spectralName = axisName(array, roles.spectral);
+  return cubeEvidence({ dataset, stored: described.axes, axes, roles, spectralName, isImages });
+}
+
+/** True where an array can be read as a cube without being told more. */
+export function isCube(described: DescribedArray): boolean {
+  return evidenceOf(described) !== undefined;
 }
 
 /**
@@ -50,7 +68,8 @@ export function arrayCube(described: DescribedArray, channelText: string | undef
   }
   const shape = cubeShape(source.shape, roles);
   checkCubeShape(shape, limits);
-  const notes = [...array.notes, ...fixedNotes(array, roles), ...orderNotes(array, roles, channelText)];
+  const warnings = warningsOf(described, array, roles, channelText);
+  const notes = [...array.notes, ...fixedNotes(array, roles)];
   const axis = (index: number, name: string) => axisFrom(array.axes[index], name, source.shape[index], notes);
   return {
     format: array.format,
@@ -60,7 +79,7 @@ export function arrayCube(described: DescribedArray, channelText: string | undef
     quantity: displayName(array.quantity),
     unit: displayName(array.unit),
     notes,
-    warnings: orderWarnings(array, roles, channelText),
+    warnings,
     slabRows: slabRowsOf(source, roles),
     readRows: (row0, rows) => readCubeRows(source, roles, row0, rows),
     maps: () => array.maps?.([shape[0], shape[1]]) ?? [],
@@ -93,19 +112,28 @@ function chooseRoles(array: DescribedArray, channel: Channel): CubeRoles | undef
   const rest = used.filter((axis) => axis !== spectral);
   const order = (a: number, b: number) => inOrder.indexOf(a) - inOrder.indexOf(b);
   const positions = [...rest].sort((a, b) => positionRank(array, a) - positionRank(array, b) || order(a, b));
-  const [row, col] = positions.slice(0, 2).sort(order);
+  const [row, col] = oriented(array, positions.slice(0, 2).sort(order));
   const free = rest.filter((axis) => axis !== row && axis !== col);
-  checkChannelNames({ ...channel, pairs: withoutSpectral(channel) }, free.map((axis) => axisName(array, axis)));
+  const byNumber = (axis: number) => `axis${ownerAxis(array, axis)}`;
+  const known = free.map((axis) => axisName(array, axis));
+  checkChannelNames(withoutNames(channel, ["spectral", ...free.map(byNumber)]), known);
   const fixed = shape.map((length, axis) => {
     if (!free.includes(axis)) return 0;
     const name = axisName(array, axis);
-    return channelIndex(channel, name, length) ?? (REPEATED.test(name) ? length - 1 : 0);
+    return channelIndex(channel, name, length) ?? channelIndex(channel, byNumber(axis), length) ??
+      (REPEATED.test(name) ? length - 1 : 0);
   });
   return { row, col, spectral, fixed };
 }
 
-function withoutSpectral({ pairs }: Channel): Map<string, string> {
-  return new Map([...pairs].filter(([name]) => name !== "spectral"));
+/** What is named y are the rows and what is named x the columns; else the order of the file decides. */
+function oriented({ axes, keepsOrder }: DescribedArray, [first, second]: number[]): number[] {
+  const turned = !keepsOrder && axisKind(axes[first]) === "x" && axisKind(axes[second]) === "y";
+  return turned ? [second, first] : [first, second];
+}
+
+function withoutNames(channel: Channel, names: readonly string[]): Channel {
+  return { ...channel, pairs: new Map([...channel.pairs].filter(([name]) => !names.includes(name))) };
 }
 
 function spectralAxis(array: DescribedArray, used: number[], { pairs }: Channel): number {
@@ -135,28 +163,33 @@ function positionRank(array: DescribedArray, axis: number): number {
   return role === "position" ? 0 : role === undefined ? 1 : 2;
 }
 
-/** Where nothing but the order of axes says which is the spectrum, a person should look before training on it. */
-function orderNotes(array: DescribedArray, roles: CubeRoles, channelText: string | undefined): string[] {
-  const { axes } = array;
-  const told = axes[roles.spectral].role !== undefined || axes[roles.spectral].values !== undefined ||
-    channelText?.includes("spectral:");
-  if (told || axes.every(({ name, unit }) => !name && !unit)) return [];
-  const name = displayName(axisName(array, roles.spectral));
-  return [`Only its place says that ${name} is the spectral axis (channel spectral:NAME chooses another)`];
-}
-
-/** As `orderNotes`, and where the file says nothing of its axes at all. */
-function orderWarnings(array: DescribedArray, roles: CubeRoles, channelText: string | undefined): string[] {
-  const { axes, source } = array;
+/** Where the evidence for the spectral axis is thin, a person should look before training on it. */
+function warningsOf(
+  described: DescribedArray,
+  array: DescribedArray,
+  roles: CubeRoles,
+  channelText: string | undefined,
+): string[] {
   if (channelText?.includes("spectral:")) return [];
-  if (axes.some(({ name, unit, values, role }) => name || unit || values || role)) {
-    return orderNotes(array, roles, channelText);
+  const { axes, source } = array;
+  const { level, reason } = evidenceFor(described, array, roles);
+  const others = source.shape.flatMap((length, axis) => {
+    return length > 1 && axis !== roles.spectral && described.axes[axis].role === "spectral" ? [axis] : [];
+  });
+  if (level > 0 && others.length > 0 && described.axes[roles.spectral].role === "spectral") {
+    const names = displayList([roles.spectral, ...others].map((axis) => axisName(array, axis)));
+    return [`The file marks several axes as spectral (${names}): the longest is read (channel spectral:NAME chooses)`];
   }
+  if (level > 0) return [];
   const steps = source.shape[roles.spectral];
-  return [
-    `The file says nothing of its axes: the one of ${steps} steps is taken for the spectrum by its place (give axis, or ` +
-    "channel spectral:NAME)",
-  ];
+  if (axes.every(({ name, unit, values, role }) => !name && !unit && !values && !role)) {
+    return [
+      `The file says nothing of its axes: the one of ${steps} steps is taken for the spectrum by its place (give axis, or ` +
+      "channel spectral:NAME)",
+    ];
+  }
+  if (level < 0) return [`This is a stack of images: ${reason} (channel spectral:NAME chooses the spectral axis)`];
+  return [`Uncertain: ${reason} (channel spectral:NAME chooses another axis)`];
 }
 
 function fixedNotes(array: DescribedArray, roles: CubeRoles): string[] {

@@ -1,4 +1,5 @@
 import type { ComplexPart } from "../../schemas/given.ts";
+import type { CubeEvidence } from "../cube_evidence.ts";
 import type { CubeCandidate, CubeView, FormatLimits } from "../cube_source.ts";
 import type { Hdf5Dataset, Hdf5File } from "./hdf5_file.ts";
 import type { Hdf5Tree } from "./hdf5_tree.ts";
@@ -18,8 +19,10 @@ export interface Hdf5Claim extends CubeCandidate {
   path: string;
   /** Why it is no cube, in words, or undefined where it is one: `an image of 256 x 256`. */
   otherwise?: string;
-  /** Higher is taken first; size decides between equals. */
+  /** Higher is taken first; evidence and size decide between equals. */
   rank: number;
+  /** How sure it is that it is a cube, where that follows from its axes. */
+  evidence?: CubeEvidence;
   open(channel: string | undefined, complex?: ComplexPart): CubeView;
 }
 

@@ -2,7 +2,9 @@ import { type LoopscopeError, unprocessable } from "../../base/errors.ts";
 import { sizeOf } from "../../base/nd_array.ts";
 import { checkExpansion } from "../cube_shape.ts";
 import type { CubeSelection, CubeSource, CubeView, FormatLimits } from "../cube_source.ts";
+import { compareEvidence } from "../cube_evidence.ts";
 import { displayList, displayName } from "../display_name.ts";
+import { formatShape } from "../format_shape.ts";
 import type { Hdf5Claim, Hdf5Context, Hdf5Dialect } from "./hdf5_dialect.ts";
 import { Hdf5File } from "./hdf5_file.ts";
 import { walkHdf5 } from "./hdf5_tree.ts";
@@ -58,7 +60,9 @@ function sourceOf(context: Hdf5Context): CubeSource {
   const format = (cubes[0] ?? claims[0])?.format ?? "hdf5";
   return {
     format,
-    candidates: cubes.map(({ claim: { dataset, shape, quantity, unit } }) => ({ dataset, shape, quantity, unit })),
+    candidates: cubes.map(({ format, claim: { dataset, shape, quantity, unit, reason } }) => {
+      return { dataset, shape, quantity, unit, reason: reason ?? `laid out as ${FORMAT_NAMES[format] ?? format} says` };
+    }),
     get images() {
       return hdf5Images(context);
     },
@@ -83,14 +87,22 @@ function claimAll(context: Hdf5Context): Claimed[] {
     }
   }
   const before = new Map(DIALECTS.map(({ format }, i) => [format, i]));
+  const keyOf = ({ claim: { dataset, shape, evidence } }: Claimed) => ({ dataset, values: sizeOf(shape), evidence });
   const order = (a: Claimed, b: Claimed) =>
-    before.get(a.format)! - before.get(b.format)! || b.claim.rank - a.claim.rank ||
-    sizeOf(b.claim.shape) - sizeOf(a.claim.shape);
+    Number(isStack(a.claim)) - Number(isStack(b.claim)) || before.get(a.format)! - before.get(b.format)! ||
+    b.claim.rank - a.claim.rank || compareEvidence(keyOf(a), keyOf(b));
   return claimed.sort(order);
 }
 
+/** Images that are a cube only where they are named. */
+function isStack({ evidence }: Hdf5Claim): boolean {
+  return evidence !== undefined && evidence.level < 0;
+}
+
 function openClaim(context: Hdf5Context, claims: Claimed[], { dataset, channel, complex }: CubeSelection): CubeView {
-  const claim = dataset === undefined ? claims.find((c) => !c.claim.otherwise)?.claim : named(context, claims, dataset);
+  const claim = dataset === undefined
+    ? claims.find(({ claim }) => !claim.otherwise && !isStack(claim))?.claim
+    : named(context, claims, dataset);
   if (dataset === undefined && context.tree.damaged.length > 0) throw damagedFile(context, claims);
   if (!claim) throw noCube(context, claims);
   const stored = context.datasets.get(claim.path);
@@ -147,9 +159,11 @@ function noCube({ tree }: Hdf5Context, claims: Claimed[]): LoopscopeError {
   const holds = own.filter(({ claim }) => !/single number|strings/.test(claim.otherwise ?? ""))
     .slice(0, 6).map(({ claim }) => {
       const quantity = claim.quantity ? ` (${claim.quantity})` : "";
-      return `${claim.dataset}${quantity}, ${claim.otherwise}`;
+      return `${claim.dataset}${quantity}, ${claim.otherwise ?? `a stack of images, ${formatShape(claim.shape)}`}`;
     });
   const met = holds.length > 0 ? `it holds ${holds.join("; ")}` : "it holds no numbers";
   const wanted = "expected rows, columns and a spectral axis: at least 2 x 2 pixels with 4 points";
-  return unprocessable("no_cube", `This ${format} file holds no cube: ${met}; ${wanted}${linked}`);
+  const stacks = own.filter(({ claim }) => isStack(claim)).map(({ claim }) => claim.dataset);
+  const advice = stacks.length > 0 ? ` (dataset=${displayName(stacks[0])} reads the stack all the same)` : "";
+  return unprocessable("no_cube", `This ${format} file holds no cube: ${met}; ${wanted}${advice}${linked}`);
 }

@@ -3,10 +3,11 @@ import { sizeOf } from "../../base/nd_array.ts";
 import type { ByteFile } from "../byte_file.ts";
 import { parseChannel, withoutNames } from "../channel.ts";
 import type { CubeCandidate, CubeSelection, CubeView, FormatLimits, StoredImage } from "../cube_source.ts";
-import { arrayCube, type DescribedArray, isCube } from "../described_array.ts";
+import { compareEvidence, type CubeEvidence } from "../cube_evidence.ts";
+import { arrayCube, type DescribedArray, evidenceOf } from "../described_array.ts";
 import type { DescribedAxis } from "../axes.ts";
 import { displayList, displayName } from "../display_name.ts";
-import { lengthsOfTheirOwn } from "../infer_roles.ts";
+import { type Curve, lazyCurve, pairedAxes, pairedNote } from "../paired_axes.ts";
 import { imagesOnGrid } from "../image_channels.ts";
 import { ndFile } from "../nd_file.ts";
 import { toRowMajor } from "./npy.ts";
@@ -25,11 +26,15 @@ export interface NpyArray {
   header: NpyHeader;
 }
 
+/** An axis is no longer. */
+const LONGEST_CURVE = 2 ** 20;
+
 /** Something of an array that can be a cube: the array itself, one field of its records, or a fit of several. */
 export interface NpyClaim {
   array: NpyArray;
   candidate: CubeCandidate;
   member: NpyMember;
+  evidence: CubeEvidence;
 }
 
 interface NpyMember {
@@ -45,14 +50,25 @@ export interface NpyCubeOptions {
   limits: FormatLimits;
 }
 
-/** What of an array can be read as a cube, a fit before its fields. */
-export function npyClaims(array: NpyArray): NpyClaim[] {
-  return membersOf(array.header).flatMap((member) => {
-    if (!(isReal(member.type) || isComplex(member.type)) || !isCube(describe(array, member, "npy"))) return [];
-    const { quantity, unit } = member.isFit ? { quantity: "Piezoresponse", unit: "" } : fieldNames(member);
-    const candidate = { dataset: displayName(datasetOf(array, member)), shape: array.header.shape, quantity, unit };
-    return [{ array, candidate, member }];
+/** What of the arrays of a file can be read as a cube, best first, a fit before its fields. */
+export function npyClaims(arrays: readonly NpyArray[]): NpyClaim[] {
+  const curves = npyCurves(arrays);
+  const claims = arrays.flatMap((array) => membersOf(array.header).flatMap((member) => claimOf(array, member, curves)));
+  const keyed = claims.map((claim) => {
+    const { dataset, shape } = claim.candidate;
+    return { claim, dataset, values: sizeOf(shape), evidence: claim.evidence };
   });
+  return keyed.sort(compareEvidence).map(({ claim }) => claim);
+}
+
+function claimOf(array: NpyArray, member: NpyMember, curves: readonly Curve[]): NpyClaim[] {
+  if (!(isReal(member.type) || isComplex(member.type))) return [];
+  const evidence = evidenceOf(withCurves(describe(array, member, "npy"), curves));
+  if (!evidence) return [];
+  const { quantity, unit } = member.isFit ? { quantity: "Piezoresponse", unit: "" } : fieldNames(member);
+  const dataset = displayName(datasetOf(array, member));
+  const candidate = { dataset, shape: array.header.shape, quantity, unit, reason: evidence.reason };
+  return [{ array, candidate, member, evidence }];
 }
 
 function membersOf({ type, fields }: NpyHeader): NpyMember[] {
@@ -65,35 +81,30 @@ function datasetOf({ name }: NpyArray, member: NpyMember): string {
   return name && member.name ? `${name}.${member.name}` : name || member.name;
 }
 
-/** The cube that is named, or the largest. Throws `cube_needed` and `dataset_missing` with what there is. */
+/** The cube that is named, or the best. Throws `cube_needed` and `dataset_missing` with what there is. */
 export function openNpyCube(arrays: readonly NpyArray[], selection: CubeSelection, options: NpyCubeOptions): CubeView {
   const { array, member } = choose(arrays, selection.dataset);
   if (!isComplex(member.type)) getterOf(member.type);
-  const described = describe(array, member, options.format);
+  const described = withCurves(describe(array, member, options.format), npyCurves(arrays));
   if (isComplex(member.type)) {
     const open = (part: ReadPart) => describe(array, { ...member, type: withPart(member.type, part) }, "").source;
     const { note, ...read } = readComplex(selection.complex, described, open);
     Object.assign(described, read);
     described.notes.push(note);
   }
-  const paired = pairedCurve(arrays, described);
-  if (paired) {
-    described.notes.push(
-      `The spectral axis is taken from ${displayName(paired.scale.name ?? "")}, the one curve of that length`,
-    );
-    described.axes[paired.axis] = paired.scale;
-  }
   const images = arrays.filter((other) => other !== array).flatMap(npyImages);
   described.maps = (grid) => imagesOnGrid(images, grid);
-  if (!member.isFit) return arrayCube(described, selection.channel, options.limits);
-  return fitCube(array, described, selection.channel, options);
+  const view = member.isFit
+    ? fitCube(array, described, selection.channel, options)
+    : arrayCube(described, selection.channel, options.limits);
+  const scale = described.axes.find(({ name }) => name && displayName(name) === view.axes.spectral.name);
+  return scale ? { ...view, notes: [pairedNote(scale), ...view.notes] } : view;
 }
 
 function choose(arrays: readonly NpyArray[], dataset: string | undefined): { array: NpyArray; member: NpyMember } {
-  const claims = arrays.flatMap(npyClaims);
   if (dataset === undefined) {
-    const largest = [...claims].sort((a, b) => sizeOf(b.candidate.shape) - sizeOf(a.candidate.shape))[0];
-    if (largest) return largest;
+    const [best] = npyClaims(arrays);
+    if (best) return best;
     throw unprocessable("cube_needed", `${wordsFor(arrays)}; expected three axes: rows, columns and spectral steps`);
   }
   const all = arrays.flatMap((array) => membersOf(array.header).map((member) => ({ array, member })));
@@ -126,36 +137,25 @@ function describe({ name, file, header }: NpyArray, member: NpyMember, format: s
   return { format, dataset, source: ndFile(file, layout), axes, quantity, unit, notes: [], reversed: fortranOrder };
 }
 
-/** Where `arrayCube` will look for the spectral axis when nothing else is said. */
-function spectralIndex({ source: { shape }, reversed }: DescribedArray): number {
-  const order = shape.map((_, i) => (reversed ? shape.length - 1 - i : i)).filter((axis) => shape[axis] > 1).slice(2);
-  return order.reduce((best, axis) => (shape[axis] > shape[best] ? axis : best), order[0]);
+/** The curves of a file: plain arrays of numbers along one axis. */
+export function npyCurves(arrays: readonly NpyArray[]): Curve[] {
+  return arrays.flatMap((array) => {
+    const { shape, type } = array.header;
+    const length = sizeOf(shape);
+    if (!type || !isReal(type) || length < 2 || length > LONGEST_CURVE || !shape.includes(length)) return [];
+    const values = () => {
+      const { source } = describe(array, membersOf(array.header)[0], "");
+      return source.read(source.shape.map(() => 0), source.shape);
+    };
+    return [lazyCurve({ name: array.name, length, values })];
+  });
 }
 
-/** The axis that the one curve of its length describes: the usual spectral axis, or another one of a length of its own. */
-function pairedCurve(
-  arrays: readonly NpyArray[],
-  described: DescribedArray,
-): { axis: number; scale: DescribedAxis } | undefined {
+/** The array with its axes as the curves beside it describe them. */
+function withCurves(described: DescribedArray, curves: readonly Curve[]): DescribedArray {
   const { shape } = described.source;
-  const usual = spectralIndex(described);
-  const scale = pairedScale(arrays, shape[usual]);
-  if (scale) return { axis: usual, scale };
-  for (const axis of lengthsOfTheirOwn(shape)) {
-    const other = pairedScale(arrays, shape[axis]);
-    if (other) return { axis, scale: { ...other, role: "spectral" } };
-  }
-}
-
-/** The one curve of the file with so many values. */
-function pairedScale(arrays: readonly NpyArray[], points: number): DescribedAxis | undefined {
-  const curves = arrays.filter(({ header: { shape, type } }) =>
-    type && isReal(type) && points > 1 && sizeOf(shape) === points && shape.includes(points)
-  );
-  if (curves.length !== 1) return undefined;
-  const [curve] = curves;
-  const { source } = describe(curve, membersOf(curve.header)[0], "");
-  return { name: curve.name, values: source.read(source.shape.map(() => 0), source.shape) };
+  if (!described.reversed) return { ...described, axes: pairedAxes(shape, curves) };
+  return { ...described, axes: pairedAxes([...shape].reverse(), curves).reverse() };
 }
 
 function fitCube(array: NpyArray, described: DescribedArray, channelText: string | undefined, options: NpyCubeOptions) {

@@ -12,7 +12,7 @@ export function openNpySource(file: ByteFile, limits: FormatLimits): CubeSource 
   const array: NpyArray = { name: "", file, header: readNpyHeader(file) };
   return {
     format: "npy",
-    candidates: npyClaims(array).map(({ candidate }) => candidate),
+    candidates: npyClaims([array]).map(({ candidate }) => candidate),
     images: npyImages(array),
     open: (selection = {}) => openNpyCube([array], selection, { format: "npy", limits }),
     close: () => file.close(),

@@ -1,4 +1,3 @@
-import { sizeOf } from "../../base/nd_array.ts";
 import type { ByteFile } from "../byte_file.ts";
 import { checkExpansion } from "../cube_shape.ts";
 import type { CubeSource, FormatLimits } from "../cube_source.ts";
@@ -27,10 +26,9 @@ export function openNpzSource(file: ByteFile, limits: FormatLimits): CubeSource 
     checkZipEntry(inner, entry);
     return [{ name: entry.name.slice(0, -".npy".length), file: inner, header }];
   });
-  const claims = arrays.flatMap(npyClaims).sort((a, b) => sizeOf(b.candidate.shape) - sizeOf(a.candidate.shape));
   return {
     format: "npz",
-    candidates: claims.map(({ candidate }) => candidate),
+    candidates: npyClaims(arrays).map(({ candidate }) => candidate),
     images: arrays.flatMap(npyImages),
     open: (selection = {}) => openNpyCube(arrays, selection, { format: "npz", limits }),
     close: () => file.close(),

@@ -1,5 +1,5 @@
 import { unprocessable } from "../../../base/errors.ts";
-import { arrayCube, type DescribedArray, isCube } from "../../described_array.ts";
+import { arrayCube, type DescribedArray, evidenceOf } from "../../described_array.ts";
 import type { DescribedAxis } from "../../axes.ts";
 import { readComplex } from "../../complex_part.ts";
 import { displayName } from "../../display_name.ts";
@@ -9,6 +9,7 @@ import type { Hdf5Dataset } from "../hdf5_file.ts";
 import { hdf5Images } from "../hdf5_images.ts";
 import { type Hdf5Packing, packingOf } from "../hdf5_packing.ts";
 import { imagesOnGrid } from "../../image_channels.ts";
+import { pairedNote } from "../../paired_axes.ts";
 import { formatShape } from "../../format_shape.ts";
 import { isComplex, type ReadPart } from "../../scalar_type.ts";
 
@@ -21,6 +22,12 @@ export interface ArrayClaimOptions {
   notes?: string[];
   /** Axes are stored in reverse. */
   reversed?: boolean;
+  /** The file marks it as a stack of images. */
+  isImages?: boolean;
+  /** Rows and columns stay in the file's order. */
+  keepsOrder?: boolean;
+  /** The axes are curves that lie beside the array. */
+  isPaired?: boolean;
 }
 
 /** The claim of a dataset that is one plain n-dimensional array. */
@@ -40,8 +47,11 @@ export function arrayClaim(context: Hdf5Context, dataset: Hdf5Dataset, options: 
     unit,
     notes: options.notes ?? [],
     reversed: options.reversed,
+    isImages: options.isImages,
+    keepsOrder: options.keepsOrder,
     maps: (grid) => imagesOnGrid(hdf5Images(context), grid),
   };
+  const evidence = readable ? evidenceOf(array) : undefined;
   const words = formatShape(shape) + (readable ? "" : ` holding ${element.words}`);
   return {
     path,
@@ -51,7 +61,9 @@ export function arrayClaim(context: Hdf5Context, dataset: Hdf5Dataset, options: 
     unit: displayName(unit),
     // Beside real numbers, complex ones are what these were made from.
     rank: complex ? rank - 0.5 : rank,
-    otherwise: readable && isCube(array) ? undefined : words,
+    otherwise: evidence ? undefined : words,
+    evidence,
+    reason: evidence?.reason,
     open(channel, part) {
       if (!readable) refuse(dataset);
       if (complex) {
@@ -61,7 +73,9 @@ export function arrayClaim(context: Hdf5Context, dataset: Hdf5Dataset, options: 
       }
       const packing = packingOf(file, path);
       const notes = packing ? [...array.notes, wordsForPacking(packing)] : array.notes;
-      return arrayCube({ ...array, notes }, channel, limits);
+      const view = arrayCube({ ...array, notes }, channel, limits);
+      const scale = axes.find(({ name }) => name && displayName(name) === view.axes.spectral.name);
+      return options.isPaired && scale ? { ...view, notes: [pairedNote(scale), ...view.notes] } : view;
     },
   };
 }

@@ -34,6 +34,7 @@ export const hyperspy: Hdf5Dialect = {
         quantity: name || "",
         unit: unit ?? "",
         rank: 0,
+        isImages: axes.filter(({ role }, i) => role === "spectral" && dataset.shape[i] > 1).length > 1,
         notes,
       })];
     });

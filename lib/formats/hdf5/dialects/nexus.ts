@@ -33,6 +33,7 @@ function claimGroup(context: Hdf5Context, group: string, rank: number): Hdf5Clai
   const interpretation = attributeText(file, signal.path, "interpretation") ??
     attributeText(file, group, "interpretation");
   if (interpretation === "spectrum") axes[axes.length - 1].role ??= "spectral";
+  const isImages = /image/.test(interpretation ?? "");
   const quantity = attributeText(file, signal.path, "long_name") || signal.path.split("/").at(-1) || "";
   const unit = attributeText(file, signal.path, "units") ?? "";
   return [
@@ -41,7 +42,8 @@ function claimGroup(context: Hdf5Context, group: string, rank: number): Hdf5Clai
       axes,
       quantity: withoutUnit(quantity, unit),
       unit,
-      rank: interpretation === "image" ? -1 : rank,
+      rank: isImages ? -1 : rank,
+      isImages,
     }),
   ];
 }

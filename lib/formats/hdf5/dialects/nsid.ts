@@ -26,7 +26,9 @@ export const nsid: Hdf5Dialect = {
       const axes = shape.map((_, axis) => describeAxis(context, scales[axis], labels[axis]));
       const quantity = attributeText(file, path, "quantity") ?? "";
       const unit = attributeText(file, path, "units") ?? "";
-      return [arrayClaim(context, dataset, { format: "nsid", axes, quantity, unit, rank: isMain ? 1 : 0 })];
+      // sidpy writes images with x first; its own tools show them so.
+      const order = { rank: isMain ? 1 : 0, keepsOrder: isMain };
+      return [arrayClaim(context, dataset, { format: "nsid", axes, quantity, unit, ...order })];
     });
   },
 };

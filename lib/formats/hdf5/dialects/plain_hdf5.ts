@@ -1,23 +1,21 @@
 import { arrayClaim } from "./array_claim.ts";
-import type { DescribedAxis } from "../../axes.ts";
-import { lengthsOfTheirOwn } from "../../infer_roles.ts";
-import { displayName } from "../../display_name.ts";
+import { type Curve, lazyCurve, pairedAxes } from "../../paired_axes.ts";
 import { attributeText } from "../hdf5_attributes.ts";
 import type { Hdf5Context, Hdf5Dialect } from "../hdf5_dialect.ts";
-import type { Hdf5Dataset } from "../hdf5_file.ts";
-import { pairedScale } from "../paired_scale.ts";
+import { smallNumbers } from "../hdf5_array.ts";
 
 /** Any dataset of a file that follows no known layout: rows, columns, points in the order they are stored. */
 export const plainHdf5: Hdf5Dialect = {
   format: "hdf5",
   claims(context) {
     const { file, tree } = context;
+    const curvesOf = curvesByGroup(context);
     return tree.datasets.map((dataset) => {
       const text = (name: string) => attributeText(file, dataset.path, name);
       const quantity = text("quantity") ?? "";
       const unit = text("units") ?? text("unit") ?? "";
-      const scaled = withPairedScale(context, dataset, dataset.shape.length - 1);
-      return arrayClaim(context, dataset, { format: "hdf5", quantity, unit, rank: 0, ...scaled });
+      const axes = pairedAxes(dataset.shape, curvesOf(dataset.path));
+      return arrayClaim(context, dataset, { format: "hdf5", quantity, unit, rank: 0, axes, isPaired: true });
     });
   },
 };
@@ -29,26 +27,34 @@ export const plainHdf5: Hdf5Dialect = {
 export const matlabHdf5: Hdf5Dialect = {
   format: "matlab",
   claims(context) {
+    const curvesOf = curvesByGroup(context);
     return context.tree.datasets.flatMap((dataset) => {
       if (attributeText(context.file, dataset.path, "MATLAB_class") === undefined) return [];
-      const scaled = withPairedScale(context, dataset, 0);
-      const options = { format: "matlab", quantity: "", unit: "", rank: 0, reversed: true };
-      return [arrayClaim(context, dataset, { ...options, ...scaled })];
+      const axes = pairedAxes([...dataset.shape].reverse(), curvesOf(dataset.path)).reverse();
+      const options = { format: "matlab", quantity: "", unit: "", rank: 0, reversed: true, isPaired: true };
+      return [arrayClaim(context, dataset, { ...options, axes })];
     });
   },
 };
 
-function withPairedScale(context: Hdf5Context, dataset: Hdf5Dataset, spectral: number) {
-  const axes: DescribedAxis[] = dataset.shape.map(() => ({}));
-  const notes: string[] = [];
-  const { shape } = dataset;
-  const candidates = shape.length > 2 ? [spectral, ...lengthsOfTheirOwn(shape)] : [];
-  const found = candidates.find((axis) => pairedScale(context, dataset, shape[axis]) !== undefined);
-  const scale = found === undefined ? undefined : pairedScale(context, dataset, shape[found]);
-  if (scale && found !== undefined) {
-    axes[found] = found === spectral ? scale : { ...scale, role: "spectral" };
-    const name = displayName(scale.name ?? "");
-    notes.push(`The spectral axis is taken from ${name}, the one curve beside it of that length`);
+type CurvesOf = (path: string) => Curve[];
+
+/** The curves in the group of a dataset, each group looked at once. */
+function curvesByGroup({ file, tree }: Hdf5Context): CurvesOf {
+  const groups = new Map<string, Curve[]>();
+  for (const dataset of tree.datasets) {
+    const { path, shape, element } = dataset;
+    const lengths = shape.filter((length) => length !== 1);
+    if (element.scalar === undefined || element.scalar.kind === "complex" || lengths.length !== 1) continue;
+    const [group, name] = [groupOf(path), path.slice(groupOf(path).length)];
+    const unit = attributeText(file, path, "units") ?? attributeText(file, path, "unit");
+    const values = () => smallNumbers(file, dataset) ?? [];
+    const curve = lazyCurve({ name, unit, length: lengths[0], values });
+    groups.set(group, [...(groups.get(group) ?? []), curve]);
   }
-  return { axes, notes };
+  return (path) => groups.get(groupOf(path)) ?? [];
+}
+
+function groupOf(path: string): string {
+  return path.slice(0, path.lastIndexOf("/") + 1);
 }
