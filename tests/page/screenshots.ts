@@ -6,7 +6,7 @@ import { openPage, withBrowser } from "./browser.ts";
 
 const OUT = new URL("../../out/screenshots/", import.meta.url);
 const README_PICTURE = new URL("../../routes/page/screenshot.png", import.meta.url);
-const TABS = ["explore", "latent", "compare", "train", "data", "models"];
+const TABS = ["explore", "latent", "compare", "train", "measure", "data", "models"];
 
 /** A model of the demo cube: one that came with the service, or a small one trained now. */
 async function demoModel(service: RunningService): Promise<string> {

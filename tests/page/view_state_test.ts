@@ -30,6 +30,7 @@ const views: fc.Arbitrary<ViewState> = fc.record({
   scatter: text.filter((scatter) => scatter !== ""),
   region: fc.option(fc.tuple(index, index, index, index)),
   job: text,
+  experiment: text,
 }, { noNullPrototype: true });
 
 Deno.test("a view comes back from its address", () => {

@@ -113,14 +113,14 @@ export class ApiClient {
     }
   }
 
-  /** Follows a job's events until `done`; reconnects from the last one seen when the connection breaks. */
-  async follow(id: string, onEvent: (event: string, data: unknown) => void, signal: AbortSignal): Promise<void> {
+  /** Follows events (`/v1/jobs/{id}/events`) until `done`; reconnects from the last one seen when the connection breaks. */
+  async follow(path: string, onEvent: (event: string, data: unknown) => void, signal: AbortSignal): Promise<void> {
     let last = "";
     for (let failures = 0; failures < 6;) {
       try {
         const headers: Record<string, string> = { Accept: "text/event-stream" };
         if (last) headers["Last-Event-ID"] = last;
-        const response = await this.request(`/v1/jobs/${id}/events`, { headers, signal });
+        const response = await this.request(path, { headers, signal });
         for await (const message of readEvents(response)) {
           failures = 0;
           if (message.id) last = message.id;
@@ -133,7 +133,7 @@ export class ApiClient {
       failures++;
       await pause(500 * failures, signal);
     }
-    throw new ApiProblem(0, "offline", "The connection to the job was lost");
+    throw new ApiProblem(0, "offline", "The connection to the service was lost");
   }
 
   /** The command line that does the same; a key is named, never shown. */

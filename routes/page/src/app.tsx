@@ -5,6 +5,8 @@ import { numberText } from "./quantity_text.ts";
 import { copyText } from "./panel.tsx";
 import { useApp } from "./context.ts";
 import { Compare } from "./compare.tsx";
+import { NewExperiment } from "./new_experiment.tsx";
+import { OpenExperiment } from "./open_experiment.tsx";
 import { Explore } from "./explore.tsx";
 import { KeyDialog } from "./key_dialog.tsx";
 import { Latent } from "./latent.tsx";
@@ -23,6 +25,7 @@ const TITLES: Record<Tab, string> = {
   compare: "Compare",
   report: "Report",
   train: "Train",
+  measure: "Measure",
   data: "Data",
   models: "Models",
 };
@@ -95,12 +98,14 @@ function TopBar({ session }: { session: Session }) {
 function TabContent({ session }: { session: Session }) {
   const app = useApp();
   const tab = useStore(app.view, (view) => view.tab);
+  const experiment = useStore(app.view, (view) => view.experiment);
   const derived = useDerived(session);
   const { cubes, cube } = session;
   if (cubes.state === "failed") return <Failure error={cubes.error} retry={cubes.retry} />;
   if (cubes.state !== "ready") return <Waiting text="Loading the cubes …" />;
   if (tab === "data") return <Data session={session} />;
   if (tab === "models") return <Models session={session} />;
+  if (tab === "measure" && experiment) return <OpenExperiment key={experiment} id={experiment} session={session} />;
   const wanted = app.view.get().cube;
   if (!cubes.value.length) return <NoCubes />;
   if (!cube) {
@@ -118,6 +123,7 @@ function TabContent({ session }: { session: Session }) {
     <>
       <Pickers session={session} />
       {tab === "train" && <Train key={cube.record.id} session={session} derived={derived!} />}
+      {tab === "measure" && <NewExperiment key={cube.record.id} session={session} />}
       {tab === "compare" && <Compare key={cube.record.id} session={session} />}
       {tab === "report" && <Report key={cube.record.id} session={session} derived={derived!} />}
       {tab === "latent" && <Latent key={cube.record.id} session={session} derived={derived!} />}

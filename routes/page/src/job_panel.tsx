@@ -41,7 +41,8 @@ function useJob(id: string): Watched {
       // Phases are in the record; no event says them.
       const looking = setInterval(() => void read().catch(() => {}), PHASE_EVERY_MS);
       try {
-        await app.api.follow(id, (event, data) => setWatched((old) => applied(old, event, data)), stop.signal);
+        const path = `/v1/jobs/${encodeURIComponent(id)}/events`;
+        await app.api.follow(path, (event, data) => setWatched((old) => applied(old, event, data)), stop.signal);
       } finally {
         clearInterval(looking);
       }

@@ -1,6 +1,9 @@
 import type { CubeRecord } from "../../../lib/schemas/cube.ts";
 import type { Pin, ViewState } from "./view_state.ts";
 
+/** What is known of a map beside its values. */
+export type MapFrame = Pick<CubeRecord, "shape"> & { axes: Pick<CubeRecord["axes"], "row" | "col"> };
+
 /** Where a map lies on the screen: CSS pixels from map pixels (col, row) by `x = left + col * width`. */
 export interface MapGeometry {
   left: number;
@@ -15,7 +18,7 @@ export interface MapGeometry {
 export const MAX_ZOOM = 64;
 
 /** Height of a pixel over its width, from the axes; 1 where they do not say. */
-export function pixelAspect({ axes: { row, col } }: CubeRecord): number {
+export function pixelAspect({ axes: { row, col } }: MapFrame): number {
   const [dy, dx] = [spacing(row.values), spacing(col.values)];
   const aspect = row.unit === col.unit && dy > 0 && dx > 0 ? dy / dx : 1;
   return aspect > 0.2 && aspect < 5 ? aspect : 1;

@@ -1,5 +1,5 @@
 import type { CubeRecord } from "../../../lib/schemas/cube.ts";
-import type { MapGeometry } from "./map_geometry.ts";
+import type { MapFrame, MapGeometry } from "./map_geometry.ts";
 import { spacing } from "./map_geometry.ts";
 import { numberText, quantityText, roundLength, unitFor } from "./quantity_text.ts";
 import type { Pin } from "./view_state.ts";
@@ -31,7 +31,9 @@ export interface Overlay {
   marks: Pin[];
   /** Pixels to light up; the others are dimmed. */
   selected: Uint8Array | null;
-  record: CubeRecord;
+  /** Pixels that were measured, as dots. */
+  dots?: Float32Array;
+  record: MapFrame;
   /** Point of the keyboard user, shown while the map has the focus. */
   labelled: boolean;
 }
@@ -53,6 +55,7 @@ export function drawOverlay(
   if (overlay.selected) dimOthers(context, g, overlay.selected);
   if (overlay.reach) hatchOutside(context, g, overlay.reach);
   for (const outline of overlay.outlines) drawOutline(context, g, outline);
+  if (overlay.dots) drawDots(context, g, overlay.dots);
   if (overlay.hover) drawHover(context, g, overlay);
   overlay.marks.forEach((at, i) => drawMark(context, g, at, String(i + 1)));
   for (const pin of overlay.pins) drawPin(context, g, { ...pin, radius: overlay.radius, window: overlay.window });
@@ -201,10 +204,30 @@ function drawMark(context: CanvasRenderingContext2D, g: MapGeometry, at: Pin, te
   context.textAlign = "left";
 }
 
+function drawDots(context: CanvasRenderingContext2D, g: MapGeometry, dots: Float32Array): void {
+  const radius = Math.min(3, Math.max(0.8, 0.3 * Math.min(g.pixelWidth, g.pixelHeight)));
+  const half = [g.left + g.pixelWidth / 2, g.top + g.pixelHeight / 2];
+  context.beginPath();
+  dots.forEach((isMeasured, pixel) => {
+    if (!isMeasured) return;
+    const [x, y] = [
+      half[0] + pixel % g.cols * g.pixelWidth,
+      half[1] + Math.floor(pixel / g.cols) * g.pixelHeight,
+    ];
+    context.moveTo(x + radius, y);
+    context.arc(x, y, radius, 0, 2 * Math.PI);
+  });
+  context.strokeStyle = HALO;
+  context.lineWidth = 1.5;
+  context.stroke();
+  context.fillStyle = "#ffffff";
+  context.fill();
+}
+
 function drawScaleBar(
   context: CanvasRenderingContext2D,
   g: MapGeometry,
-  { axes: { col } }: CubeRecord,
+  { axes: { col } }: MapFrame,
   size: { width: number; height: number },
 ): void {
   const step = spacing(col.values) || 1;

@@ -1,13 +1,12 @@
 import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
-import type { CubeRecord } from "../../../lib/schemas/cube.ts";
 import type { Layer } from "./layers.ts";
-import { fitMap, type MapGeometry, panBy, pixelAspect, pixelUnder, zoomAbout } from "./map_geometry.ts";
+import { fitMap, type MapFrame, type MapGeometry, panBy, pixelAspect, pixelUnder, zoomAbout } from "./map_geometry.ts";
 import { drawOverlay, type Overlay } from "./map_overlay.ts";
 import { paintMap } from "./map_painter.ts";
 import type { Pin, ViewState } from "./view_state.ts";
 
 interface Props {
-  record: CubeRecord;
+  record: MapFrame;
   layer: Layer | undefined;
   table: Uint32Array;
   range: readonly [number, number];

@@ -38,6 +38,8 @@ export interface ViewState {
   /** Training region: row, col, rows, cols. */
   region: [number, number, number, number] | null;
   job: string;
+  /** The experiment that is open in the tab `measure`. */
+  experiment: string;
 }
 
 export interface Pin {
@@ -45,9 +47,9 @@ export interface Pin {
   col: number;
 }
 
-export type Tab = "explore" | "latent" | "compare" | "train" | "data" | "models" | "report";
+export type Tab = "explore" | "latent" | "compare" | "train" | "measure" | "data" | "models" | "report";
 /** In the bar at the top; the report is reached from a model. */
-export const TABS: readonly Tab[] = ["explore", "latent", "compare", "train", "data", "models"];
+export const TABS: readonly Tab[] = ["explore", "latent", "compare", "train", "measure", "data", "models"];
 
 export const INITIAL_VIEW: ViewState = {
   tab: "explore",
@@ -72,6 +74,7 @@ export const INITIAL_VIEW: ViewState = {
   scatter: "class",
   region: null,
   job: "",
+  experiment: "",
 };
 
 /** Ends every selection in the latent space. */
@@ -117,6 +120,7 @@ export function formatView(view: ViewState): string {
   put("by", view.scatter, INITIAL_VIEW.scatter);
   put("region", view.region ? view.region.join(",") : "");
   put("job", view.job);
+  put("experiment", view.experiment);
   const text = query.toString().replaceAll("%2C", ",").replaceAll("%40", "@").replaceAll("%3A", ":");
   return `#/${view.tab}${text ? `?${text}` : ""}`;
 }
@@ -154,5 +158,6 @@ export function parseView(hash: string): ViewState {
     scatter: get("by") ?? view.scatter,
     region: tuple<[number, number, number, number]>(get("region") ?? "", 4) ?? null,
     job: get("job") ?? "",
+    experiment: get("experiment") ?? "",
   };
 }
