@@ -127,7 +127,7 @@ async function peerRound(data: Inputs): Promise<Round | undefined> {
 }
 
 if (import.meta.main) {
-  const ours = await analysisFamily.ours({ engine: "", windows: [], seconds: 0 });
+  const ours = await analysisFamily.ours({ engine: "", threads: 2, windows: [], seconds: 0 });
   for (const [name, { goalSeconds }] of Object.entries(CASES)) {
     console.log(`${name.padEnd(20)}${(ours[name] / 1000).toFixed(3).padStart(8)} s, goal ${goalSeconds} s`);
   }

@@ -1,7 +1,8 @@
 /**
- * One round of our compute cases in a process of its own: ENGINE SECONDS WINDOW...; prints one JSON line a network.
- * Not a test: `deno task bench` starts it.
+ * One round of our compute cases in a process of its own: ENGINE SECONDS WINDOW... [--threads N]; prints one JSON line a
+ * network. Not a test: `deno task bench` starts it.
  */
+import { parseArgs } from "node:util";
 import { createRandom } from "../../lib/base/random.ts";
 import { sizeOf } from "../../lib/base/nd_array.ts";
 import { initialState } from "../../lib/compute/initial_state.ts";
@@ -13,6 +14,8 @@ import { openBenchEngine } from "./open_engine.ts";
 import { median } from "./statistics.ts";
 
 const TRAINING_SET = 512;
+/** Steps that are queued before the first is waited for, as the peer does on a GPU. */
+const QUEUED = 64;
 /** Calls before the clock starts: the runtime compiles kernels again, better, once they have run for a while. */
 const WARM_UP_MS = 400;
 
@@ -44,7 +47,9 @@ async function round(engine: Engine, direction: Direction, window: number, secon
   );
   let step = 0;
   const batch = () => Int32Array.from({ length: MINI_BATCH }, (_, i) => (i * 7 + step * MINI_BATCH) % TRAINING_SET);
-  const train = await timed(() => session.trainSteps([(step++, batch())]), seconds);
+  const steps = (count: number) => Array.from({ length: count }, () => (step++, batch()));
+  const train = await timed(() => session.trainSteps(steps(1)), seconds);
+  const queued = engine.name === "webgpu" && await timed(() => session.trainSteps(steps(QUEUED)), seconds) / QUEUED;
   const patches = (MAP_SIDE - window + 1) ** 2;
   const image_HW = normals(MAP_SIDE * MAP_SIDE), inputs = normals(patches * inputFloats);
   const map = direction === "im2spec"
@@ -55,12 +60,17 @@ async function round(engine: Engine, direction: Direction, window: number, secon
   const single = await timed(() => session.predict(one), seconds / 2);
   await session.close();
   const name = `${direction} ${window}`;
-  return { [`train ${name}`]: train, [`map ${name}`]: whole, [`one ${name}`]: single };
+  const training = queued === false ? { [`train ${name}`]: train } : {
+    [`train ${name}`]: queued,
+    [`wait ${name}`]: train,
+  };
+  return { ...training, [`map ${name}`]: whole, [`one ${name}`]: single };
 }
 
 if (import.meta.main) {
-  const [name, seconds, ...windows] = Deno.args;
-  const engine = await openBenchEngine(name);
+  const { positionals, values } = parseArgs({ allowPositionals: true, options: { threads: { type: "string" } } });
+  const [name, seconds, ...windows] = positionals;
+  const engine = await openBenchEngine(name, Number(values.threads ?? navigator.hardwareConcurrency));
   for (const window of windows.map(Number)) {
     for (const direction of DIRECTIONS) {
       console.log(JSON.stringify(await round(engine, direction, window, Number(seconds))));

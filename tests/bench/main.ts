@@ -1,16 +1,19 @@
 /**
- * `deno task bench [--engine wasm] [--window 8] [--quick] [--json]`: ours and the peer's work in turn, several rounds,
- * as a table with the goals beside the figures, or as one JSON line a case.
+ * `deno task bench [--engine wasm] [--threads N] [--window 8] [--quick] [--json] [FAMILY...]`: ours and the peer's work in
+ * turn, several rounds, as a table with the goals beside the figures, or as one JSON line a case. Families: compute,
+ * analysis (these two where none is named) and train-job.
  */
 import { parseArgs } from "node:util";
 import { analysisFamily } from "./analysis_bench.ts";
 import { computeFamily } from "./compute_family.ts";
 import type { BenchOptions, Family, Round } from "./family.ts";
+import { trainJobFamily } from "./job_family.ts";
 import { measurePeak } from "./peak.ts";
 import { median, spread } from "./statistics.ts";
 
 /** Add a family here. */
-const FAMILIES: readonly Family[] = [computeFamily, analysisFamily];
+const FAMILIES = { "compute": computeFamily, "analysis": analysisFamily, "train-job": trainJobFamily };
+const USUAL = ["compute", "analysis"];
 
 interface Row {
   case: string;
@@ -69,22 +72,30 @@ function rounded(value: number): number {
 }
 
 if (import.meta.main) {
-  const { values } = parseArgs({
+  const { values, positionals } = parseArgs({
     args: Deno.args,
+    allowPositionals: true,
     options: {
       engine: { type: "string", default: "wasm" },
+      threads: { type: "string" },
       window: { type: "string" },
       quick: { type: "boolean", default: false },
       json: { type: "boolean", default: false },
     },
   });
   const windows = values.window ? [Number(values.window)] : [8, 16];
-  const options = { engine: values.engine, windows, seconds: values.quick ? 0.5 : 2 };
-  const threads = navigator.hardwareConcurrency;
+  const threads = Number(values.threads ?? navigator.hardwareConcurrency);
+  const options = { engine: values.engine, threads, windows, seconds: values.quick ? 0.5 : 2 };
+  const names = positionals.length > 0 ? positionals : USUAL;
+  const families = names.map((name): Family => {
+    if (name in FAMILIES) return FAMILIES[name as keyof typeof FAMILIES];
+    throw new Error(`Family is ${name}; expected ${Object.keys(FAMILIES).join(", ")}`);
+  });
   const peak = await measurePeak(threads);
   if (!values.json) console.log(`${threads} threads, peak ${(peak / 1e9).toFixed(1)} GFLOP/s`);
-  for (const family of FAMILIES) {
-    const rows = await measure(family, options, values.quick ? 1 : 3, peak);
+  for (const family of families) {
+    if (!values.json) await family.explain?.(options);
+    const rows = await measure(family, options, values.quick ? 1 : family.rounds ?? 3, peak);
     if (values.json) rows.forEach((row) => console.log(JSON.stringify(row)));
     else {
       console.log(`\n${family.title}`);

@@ -39,7 +39,7 @@ export class GpuDevice {
   private closed = false;
   private readonly lost: Promise<never>;
   /** Since the device was opened. */
-  readonly work = { submissions: 0, dispatches: 0, readBacks: 0 };
+  readonly work = { submissions: 0, dispatches: 0, readBacks: 0, bytesWritten: 0, bytesRead: 0 };
 
   constructor(private readonly device: GPUDevice, readonly limits: GpuLimits, private readonly timeoutMs: number) {
     this.lost = device.lost.then(({ message }) => {
@@ -83,6 +83,7 @@ export class GpuDevice {
 
   write(buffer: GPUBuffer, data: Float32Array | Uint32Array | Int32Array, atFloat = 0): void {
     if (data.length > 0) {
+      this.work.bytesWritten += data.byteLength;
       this.queue.writeBuffer(buffer, atFloat * 4, data as BufferSource as ArrayBufferView<ArrayBuffer>);
     }
   }
@@ -163,6 +164,7 @@ export class GpuDevice {
     this.queue.submit([encoder.finish()]);
     this.work.submissions++;
     this.work.readBacks++;
+    this.work.bytesRead += size;
     const error = await this.settled(allocated);
     if (error) throw outOfMemory("read back", size, error.message);
     await this.settled(staging.mapAsync(GPUMapMode.READ));
