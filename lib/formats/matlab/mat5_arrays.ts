@@ -11,6 +11,8 @@ const HEADER_BYTES = 128;
 const MOST_VARIABLES = 4096;
 const MATRIX = 14;
 const COMPRESSED = 15;
+const STRUCT_CLASS = 2;
+const DEEPEST_STRUCT = 8;
 const COMPLEX_FLAG = 0x0800;
 /** Array classes 6 (double) to 15 (uint64) hold numbers: no cells, structures, objects, text or sparse matrices. */
 const NUMERIC_CLASSES = [6, 15];
@@ -42,7 +44,7 @@ interface Element {
 
 /**
  * The numeric arrays of a MATLAB 5 file (`save -v6` and `-v7`), described as NPY arrays in Fortran order, which is how
- * they lie; everything else in the file is passed over. Throws `matlab_malformed`.
+ * they lie, those in fields of structs as `s.field`; everything else in the file is passed over. Throws `matlab_malformed`.
  * Source: https://www.mathworks.com/help/pdf_doc/matlab/matfile_format.pdf
  */
 export function readMat5Arrays(file: ByteFile): NpyArray[] {
@@ -53,8 +55,8 @@ export function readMat5Arrays(file: ByteFile): NpyArray[] {
     const element = readElement(file, at, little);
     if (element.type !== COMPRESSED && element.type !== MATRIX) throw mat5Error(`an element of type ${element.type}`);
     const read = element.type === COMPRESSED ? readCompressed : readMatrix;
-    const array = read(file, element, little);
-    if (array) arrays.push(array);
+    arrays.push(...read(file, element, little));
+    if (arrays.length > MOST_VARIABLES) throw mat5Error(`more than ${MOST_VARIABLES} arrays`);
     at = element.type === COMPRESSED ? element.dataOffset + element.sizeBytes : element.next;
   }
   return arrays;
@@ -77,7 +79,7 @@ function readElement(file: ByteFile, at: number, little: boolean): Element {
   return { type: isSmall ? word & 0xffff : word, sizeBytes, dataOffset, next };
 }
 
-function readCompressed(file: ByteFile, { dataOffset, sizeBytes }: Element, little: boolean): NpyArray | undefined {
+function readCompressed(file: ByteFile, { dataOffset, sizeBytes }: Element, little: boolean): NpyArray[] {
   const tag = openZlib(file, { at: dataOffset, compressedBytes: sizeBytes, sizeBytes: 8 }).read(0, 8);
   const inner = new DataView(tag.buffer, tag.byteOffset, 8);
   const declared = 8 + inner.getUint32(4, little);
@@ -85,10 +87,11 @@ function readCompressed(file: ByteFile, { dataOffset, sizeBytes }: Element, litt
   const whole = openZlib(file, { at: dataOffset, compressedBytes: sizeBytes, sizeBytes: declared });
   whole.check();
   const element = readElement(whole, 0, little);
-  return element.type === MATRIX ? readMatrix(whole, element, little) : undefined;
+  return element.type === MATRIX ? readMatrix(whole, element, little) : [];
 }
 
-function readMatrix(file: ByteFile, matrix: Element, little: boolean): NpyArray | undefined {
+/** The matrix, or those in the fields of a struct; `within` is the name of the field and of the structs around it. */
+function readMatrix(file: ByteFile, matrix: Element, little: boolean, within: string[] = []): NpyArray[] {
   const end = matrix.dataOffset + matrix.sizeBytes;
   const part = (at: number) => {
     if (at + 8 > end) throw mat5Error("a matrix that ends early");
@@ -97,11 +100,15 @@ function readMatrix(file: ByteFile, matrix: Element, little: boolean): NpyArray 
   const flags = part(matrix.dataOffset);
   const flagBits = wordsOf(file, flags, little)[0] ?? 0;
   const [first, last] = NUMERIC_CLASSES;
-  if ((flagBits & 0xff) < first || (flagBits & 0xff) > last) return undefined;
+  const isStruct = (flagBits & 0xff) === STRUCT_CLASS;
+  if (!isStruct && ((flagBits & 0xff) < first || (flagBits & 0xff) > last)) return [];
   const dimensions = part(flags.next);
   const shape = wordsOf(file, dimensions, little);
   const nameElement = part(dimensions.next);
-  const name = new TextDecoder().decode(file.read(nameElement.dataOffset, Math.min(nameElement.sizeBytes, 256)));
+  const ownName = new TextDecoder().decode(file.read(nameElement.dataOffset, Math.min(nameElement.sizeBytes, 256)));
+  const path = within.length > 0 ? within : [ownName];
+  if (isStruct) return sizeOf(shape) === 1 ? readFields(file, { at: nameElement.next, end, path }, little) : [];
+  const name = path.join(".");
   const values = part(nameElement.next);
   const [kind, bytes] = TYPES[values.type] ?? [];
   if (!kind || !bytes) throw mat5Error(`values of type ${values.type} in ${displayName(name)}`);
@@ -116,7 +123,33 @@ function readMatrix(file: ByteFile, matrix: Element, little: boolean): NpyArray 
     ? { kind: "complex", bytes: bytes * 2, littleEndian: little }
     : { kind, bytes, littleEndian: little };
   const header = { shape, fortranOrder: true, itemBytes: bytes, type, fields: [], dataOffset: values.dataOffset };
-  return { name: displayName(name), file, header };
+  return [{ name: displayName(name), label: displayName(path.at(-1)!), file, header }];
+}
+
+/** The arrays in the fields of a struct of one element. */
+function readFields(
+  file: ByteFile,
+  { at, end, path }: { at: number; end: number; path: string[] },
+  little: boolean,
+): NpyArray[] {
+  if (path.length > DEEPEST_STRUCT) throw mat5Error(`structs nested deeper than ${DEEPEST_STRUCT}`);
+  const nameLength = readElement(file, at, little);
+  const [bytes] = wordsOf(file, nameLength, little);
+  const names = readElement(file, nameLength.next, little);
+  if (!(bytes > 0) || names.sizeBytes > MOST_VARIABLES * bytes || bytes > 256) {
+    throw mat5Error(`field names of ${bytes} bytes in ${displayName(path.join("."))}`);
+  }
+  const text = new TextDecoder().decode(file.read(names.dataOffset, names.sizeBytes));
+  const arrays: NpyArray[] = [];
+  let next = names.next;
+  for (let i = 0; i < Math.floor(names.sizeBytes / bytes) && next < end; i++) {
+    const field = readElement(file, next, little);
+    if (field.type !== MATRIX) throw mat5Error(`a field of type ${field.type} in ${displayName(path.join("."))}`);
+    const name = text.slice(i * bytes, (i + 1) * bytes).replace(/\0.*$/s, "");
+    if (field.sizeBytes > 0) arrays.push(...readMatrix(file, field, little, [...path, name]));
+    next = field.next;
+  }
+  return arrays;
 }
 
 /** The 32-bit words of a small element, at most 32. */

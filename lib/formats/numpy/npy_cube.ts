@@ -22,6 +22,8 @@ import { formatShape } from "../format_shape.ts";
 export interface NpyArray {
   /** Empty for a lone file. */
   name: string;
+  /** What an axis that it describes is called; default its name. */
+  label?: string;
   file: ByteFile;
   header: NpyHeader;
 }
@@ -147,7 +149,7 @@ export function npyCurves(arrays: readonly NpyArray[]): Curve[] {
       const { source } = describe(array, membersOf(array.header)[0], "");
       return source.read(source.shape.map(() => 0), source.shape);
     };
-    return [lazyCurve({ name: array.name, length, values })];
+    return [lazyCurve({ name: array.label ?? array.name, length, values })];
   });
 }
 
