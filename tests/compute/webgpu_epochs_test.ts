@@ -142,3 +142,17 @@ test(
     assertEquals(trained.manifest.training!.history.trainLoss.length, 6);
   },
 );
+
+test("a map of many batches comes back in few reads", async (engine) => {
+  const [rows, cols] = [70, 71];
+  const small = buildNetwork({ direction: "im2spec", window: 4, points: 3, latent: 1, filters: 2 });
+  const session = await engine.open(small, initialState(small, 1));
+  const image_HW = Float32Array.from({ length: rows * cols }, (_, i) => Math.sin(i * i));
+  const before = engine.work.readBacks;
+  const { output_HWS } = await session.predictImage(image_HW, rows, cols);
+  const reads = engine.work.readBacks - before;
+  assert(reads <= 2, `${reads} reads`); // of 18 batches of 256 patches
+  const oracle = await openReferenceEngine().open(small, initialState(small, 1));
+  const wanted = await oracle.predictImage(image_HW, rows, cols);
+  assertCloseToLargest(output_HWS, wanted.output_HWS, 1e-4, "output");
+});

@@ -24,6 +24,20 @@ export interface DispatchRun {
   readonly control: number;
 }
 
+/** The first floats of a buffer. */
+export interface BufferPart {
+  readonly buffer: GPUBuffer;
+  readonly floats: number;
+}
+
+/** Results that come back together (`GpuDevice.openReadBack`). */
+export interface ReadBack {
+  /** Copies the parts as they are after all that was submitted before this call. */
+  take(parts: readonly BufferPart[]): void;
+  /** What was taken, call by call and part by part; called once. */
+  values(): Promise<Float32Array[][]>;
+}
+
 /** Room for one dispatch's `place`: 256 bytes, what WebGPU asks of a binding's offset. */
 const PLACE_FLOATS = 64;
 
@@ -148,32 +162,53 @@ export class GpuDevice {
   }
 
   /** Reads the first floats of each buffer, as they are after all that was submitted before this call. */
-  async read(parts: readonly { buffer: GPUBuffer; floats: number }[]): Promise<Float32Array[]> {
+  async read(parts: readonly BufferPart[]): Promise<Float32Array[]> {
     this.check();
-    const offsets = parts.map((_, i) => parts.slice(0, i).reduce((sum, { floats }) => sum + floats * 4, 0));
-    const size = parts.reduce((sum, { floats }) => sum + floats * 4, 0);
-    if (size === 0) return parts.map(() => new Float32Array());
-    const usage = GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST;
+    const floats = parts.reduce((sum, part) => sum + part.floats, 0);
+    if (floats === 0) return parts.map(() => new Float32Array());
+    const readBack = this.openReadBack(floats);
+    readBack.take(parts);
+    return (await readBack.values())[0];
+  }
+
+  /** Memory for so many floats, at least one, that several results are copied to and that is read once. */
+  openReadBack(floats: number): ReadBack {
+    this.check();
+    const size = floats * 4;
     this.device.pushErrorScope("out-of-memory");
+    const usage = GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST;
     const staging = this.device.createBuffer({ label: "read back", size, usage });
     const allocated = this.device.popErrorScope();
-    const encoder = this.device.createCommandEncoder();
-    parts.forEach(({ buffer, floats }, i) => {
-      if (floats > 0) encoder.copyBufferToBuffer(buffer, 0, staging, offsets[i], floats * 4);
-    });
-    this.queue.submit([encoder.finish()]);
-    this.work.submissions++;
-    this.work.readBacks++;
-    this.work.bytesRead += size;
-    const error = await this.settled(allocated);
-    if (error) throw outOfMemory("read back", size, error.message);
-    await this.settled(staging.mapAsync(GPUMapMode.READ));
-    this.check();
-    const bytes = staging.getMappedRange();
-    const results = parts.map(({ floats }, i) => new Float32Array(bytes.slice(offsets[i], offsets[i] + floats * 4)));
-    staging.unmap();
-    staging.destroy();
-    return results;
+    allocated.catch(() => {}); // awaited by values()
+    const taken: { from: number; floats: number }[][] = [];
+    let used = 0;
+    const take = (parts: readonly BufferPart[]) => {
+      const encoder = this.device.createCommandEncoder();
+      taken.push(parts.map(({ buffer, floats }) => {
+        const from = used;
+        if (floats > 0) encoder.copyBufferToBuffer(buffer, 0, staging, from * 4, floats * 4);
+        used += floats;
+        return { from, floats };
+      }));
+      this.queue.submit([encoder.finish()]);
+      this.work.submissions++;
+    };
+    const values = async () => {
+      this.work.readBacks++;
+      this.work.bytesRead += used * 4;
+      const mapped = staging.mapAsync(GPUMapMode.READ);
+      mapped.catch(() => {}); // awaited below, after what may have failed first
+      const error = await this.settled(allocated);
+      if (error) throw outOfMemory("read back", size, error.message);
+      await this.settled(mapped);
+      this.check();
+      const all = new Float32Array(staging.getMappedRange());
+      const results = taken.map((parts) => parts.map(({ from, floats }) => all.slice(from, from + floats)));
+      staging.unmap();
+      staging.destroy();
+      return results;
+    };
+    return { take, values };
   }
 
   close(): void {

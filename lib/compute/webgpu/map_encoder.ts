@@ -2,7 +2,7 @@ import type { Network } from "../../../models/network.ts";
 import { extendedLength, extendedNeighbours, patchCells } from "../extended_axis.ts";
 import { planInference } from "../plan.ts";
 import type { Step } from "../step.ts";
-import type { GpuDevice, PreparedDispatch } from "./gpu_device.ts";
+import type { BufferPart, GpuDevice, PreparedDispatch } from "./gpu_device.ts";
 import { grid } from "./gpu_kernel.ts";
 import type { Dispatch } from "./gpu_kernel.ts";
 import { mapDenseKernel, mapLinearKernel, mapStageKernel } from "./map_kernels.ts";
@@ -104,8 +104,11 @@ export class MapEncoder {
     }
   }
 
-  /** Latents (tile rows x tile columns x latent) of the patches that start at `row`, `col` and on. */
-  async encode(image_HW: Float32Array, cols: number, at: { row: number; col: number }): Promise<Float32Array> {
+  /**
+   * Submits the patches that start at `row`, `col` and on; returns where their latents (tile rows x tile columns x latent)
+   * lie until the next call.
+   */
+  encode(image_HW: Float32Array, cols: number, at: { row: number; col: number }): BufferPart {
     const height = this.tile.rows + this.window - 1;
     const width = this.tile.cols + this.window - 1;
     const part_HW = new Float32Array(height * width);
@@ -115,8 +118,7 @@ export class MapEncoder {
     }
     this.gpu.write(this.image, part_HW);
     this.gpu.submit([{ dispatches: this.dispatches, n: 1, control: 0 }]);
-    const [latent_HWL] = await this.gpu.read([{ buffer: this.latents, floats: this.latentFloats }]);
-    return latent_HWL;
+    return { buffer: this.latents, floats: this.latentFloats };
   }
 
   destroy(): void {

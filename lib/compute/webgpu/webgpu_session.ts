@@ -16,11 +16,10 @@ import { GpuEpochs, MOST_LOSSES } from "./gpu_epochs.ts";
 import { GpuSnapshots } from "./gpu_snapshots.ts";
 import { MapEncoder } from "./map_encoder.ts";
 import type { Grid } from "./map_encoder.ts";
+import { type Piece, readPieces } from "./read_pieces.ts";
 import type { SessionBuffers } from "./step_dispatches.ts";
 import { STEPS_AT_ONCE, TrainingSteps } from "./training_steps.ts";
 
-/** Inference batches that are queued before the first is waited for. */
-const IN_FLIGHT = 8;
 /** Largest buffer of an inference plan, and most samples of its batch. */
 const INFERENCE_BYTES = 64 * 2 ** 20;
 const INFERENCE_BATCH = 256;
@@ -229,17 +228,23 @@ export class WebgpuSession implements Session {
     const { latent } = this.network.options;
     const encoder = await this.mapEncoder(tile);
     const latent_HWL = new Float32Array(positions.rows * positions.cols * latent);
+    const pieces: Piece[] = [];
     for (let row0 = 0; row0 < positions.rows; row0 += tile.rows) {
       const row = Math.min(row0, positions.rows - tile.rows);
       for (let col0 = 0; col0 < positions.cols; col0 += tile.cols) {
         const col = Math.min(col0, positions.cols - tile.cols);
-        const part = await encoder.encode(image_HW, cols, { row, col });
-        for (let i = 0; i < tile.rows; i++) {
-          const line = part.subarray(i * tile.cols * latent, (i + 1) * tile.cols * latent);
-          latent_HWL.set(line, ((row + i) * positions.cols + col) * latent);
-        }
+        pieces.push({
+          submit: () => [encoder.encode(image_HW, cols, { row, col })],
+          place: ([part]) => {
+            for (let i = 0; i < tile.rows; i++) {
+              const line = part.subarray(i * tile.cols * latent, (i + 1) * tile.cols * latent);
+              latent_HWL.set(line, ((row + i) * positions.cols + col) * latent);
+            }
+          },
+        });
       }
     }
+    await readPieces(this.gpu, pieces, tile.rows * tile.cols * latent);
     return latent_HWL;
   }
 
@@ -259,17 +264,20 @@ export class WebgpuSession implements Session {
     const wanted = [plan.latent, plan.output].filter((id) => id !== undefined);
     const perSample = wanted.map((id) => plan.buffers[id].floatsPerSample);
     const results = perSample.map((floats) => new Float32Array(count * floats));
-    let inFlight: Promise<void>[] = [];
-    for (let from = 0; from < count; from += plan.batch) {
+    const pieceAt = (from: number): Piece => {
       const n = Math.min(plan.batch, count - from);
-      this.gpu.write(buffers[plan.input], data.subarray(from * floatsPerSample, (from + n) * floatsPerSample));
-      this.submit(dispatches, n);
-      const parts = wanted.map((id, i) => ({ buffer: buffers[id], floats: n * perSample[i] }));
-      inFlight.push(this.gpu.read(parts).then((met) => met.forEach((m, i) => results[i].set(m, from * perSample[i]))));
-      if (inFlight.length === IN_FLIGHT) await Promise.all(inFlight.splice(0));
-    }
-    await Promise.all(inFlight);
-    inFlight = [];
+      return {
+        submit: () => {
+          this.gpu.write(buffers[plan.input], data.subarray(from * floatsPerSample, (from + n) * floatsPerSample));
+          this.submit(dispatches, n);
+          return wanted.map((id, i) => ({ buffer: buffers[id], floats: n * perSample[i] }));
+        },
+        place: (met) => met.forEach((values, i) => results[i].set(values, from * perSample[i])),
+      };
+    };
+    const pieces = Array.from({ length: Math.ceil(count / plan.batch) }, (_, i) => pieceAt(i * plan.batch));
+    const floatsEach = Math.min(count, plan.batch) * perSample.reduce((sum, floats) => sum + floats, 0);
+    await readPieces(this.gpu, pieces, floatsEach);
     return results;
   }
 
