@@ -13,6 +13,7 @@ import { openNanonisSource } from "./nanonis/nanonis_source.ts";
 import { isNpy } from "./numpy/npy_header.ts";
 import { openNpySource } from "./numpy/npy_source.ts";
 import { openNpzSource } from "./numpy/npz_source.ts";
+import { hasPairs, openPairSource } from "./pairs/pair_source.ts";
 import { isText } from "./text/text_lines.ts";
 import { openTextSource } from "./text/text_source.ts";
 import { isTiff } from "./tiff/tiff_pages.ts";
@@ -21,7 +22,7 @@ import { isZip } from "./zip/zip_archive.ts";
 
 const FORMATS =
   "HDF5 (NSID, USID, HyperSpy, NeXus, Velox and Berkeley EMD, MATLAB 7.3, plain), NPY, NPZ, Nanonis 3ds, MATLAB 5, " +
-  "Gatan DM3 and DM4, Igor binary waves, TIFF stacks, text tables";
+  "Gatan DM3 and DM4, Igor binary waves, TIFF stacks, text tables, ENVI and RPL pairs in a zip";
 const ADVICE = "save the cube as NPY with numpy.save, rows x columns x points, and send that";
 
 /**
@@ -49,7 +50,7 @@ function openBytes(file: ByteFile, limits: FormatLimits): CubeSource {
   const first = file.read(0, 512);
   if (first.length === 0) throw unprocessable("file_empty", "The file is empty; expected a measurement");
   if (isNpy(first)) return openNpySource(file, limits);
-  if (isZip(first)) return openNpzSource(file, limits);
+  if (isZip(first)) return hasPairs(file) ? openPairSource(file, limits) : openNpzSource(file, limits);
   if (isNanonisGrid(first)) return openNanonisSource(file, limits);
   if (isMat5(first)) return openMat5Source(file, limits);
   if (isDm(first)) return openDmSource(file, limits);
