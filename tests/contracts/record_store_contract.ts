@@ -7,12 +7,15 @@ import { addCube } from "../support/stored_cube.ts";
 import { writeModel } from "../support/stored_model.ts";
 import type { TestClock } from "../support/temporary_store.ts";
 
-export interface StoreUnderTest extends Store, AsyncDisposable {
-  clock: TestClock;
+export interface CubesUnderTest extends Pick<Store, "cubes" | "blobs" | "scratch"> {
   /** Names of what is stored of cubes, whether a record knows it or not. */
   storedCubes(): Promise<string[]>;
   /** Number of half-written things. */
   leftovers(): Promise<number>;
+}
+
+export interface StoreUnderTest extends Store, CubesUnderTest, AsyncDisposable {
+  clock: TestClock;
 }
 
 export function trainRequest(changes: Partial<TrainRequest> = {}): TrainRequest {
@@ -39,7 +42,8 @@ export function recordStoreContract(name: string, open: () => Promise<StoreUnder
 
 type Test = (what: string, run: (store: StoreUnderTest) => Promise<void> | void) => void;
 
-function cubeTests(test: Test): void {
+/** What every store of cubes does. */
+export function cubeTests(test: (what: string, run: (store: CubesUnderTest) => Promise<void> | void) => void): void {
   test("a cube is listed with its folder and found by its bytes and options", async (store) => {
     const { cube, created } = await addCube(store, { id: "cube_1", optionsKey: "a" });
     assert.ok(created);

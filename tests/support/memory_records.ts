@@ -1,5 +1,8 @@
 import { conflict, LoopscopeError, missing } from "../../lib/base/errors.ts";
-import type { BlobClaims, ModelPlace, ModelRecord, ModelRecords } from "../../lib/store/ports/records.ts";
+import type { CubeRecord } from "../../lib/schemas/cube.ts";
+import { type Listing, type ListingRequest, parseCursor, toListing } from "../../lib/store/paging.ts";
+import type { CubeAdmission, RemoveCubeOptions, Usage } from "../../lib/store/ports/cube_store.ts";
+import type { BlobClaims, CubeRecords, ModelPlace, ModelRecord, ModelRecords } from "../../lib/store/ports/records.ts";
 
 /** Claims of one process, for tests of what keeps the bytes. `isNeeded` says whether a cube has them. */
 export class MemoryClaims implements BlobClaims {
@@ -132,5 +135,111 @@ export class MemoryModelRecords implements ModelRecords {
       throw new LoopscopeError("precondition", "alias_changed", `The aliases are at revision ${revision}`);
     }
     this.#aliases.set(name, { aliases, revision: revision + 1 });
+  }
+}
+
+interface CubeRow extends CubeAdmission {
+  seq: number;
+  record: CubeRecord;
+}
+
+/** Records of cubes in one process; no job uses them. */
+export class MemoryCubeRecords implements CubeRecords {
+  readonly #rows = new Map<string, CubeRow>();
+  #seq = 0;
+  #changes: Promise<unknown> = Promise.resolve();
+
+  // deno-lint-ignore require-await
+  async insert(record: CubeRecord, admission: CubeAdmission): Promise<{ cube: CubeRecord; created: boolean }> {
+    const same = this.#byContent(record.sha256, admission.optionsKey);
+    if (same) {
+      this.#renew(same, admission);
+      return { cube: same.record, created: false };
+    }
+    admission.admit?.(this.#usage(admission.owner));
+    this.#rows.set(record.id, { ...admission, record, seq: ++this.#seq });
+    return { cube: record, created: true };
+  }
+
+  // deno-lint-ignore require-await
+  async get(id: string): Promise<CubeRecord | undefined> {
+    return this.#rows.get(id)?.record;
+  }
+
+  // deno-lint-ignore require-await
+  async findByContent(sha256: string, optionsKey: string): Promise<CubeRecord | undefined> {
+    return this.#byContent(sha256, optionsKey)?.record;
+  }
+
+  // deno-lint-ignore require-await
+  async list({ limit, cursor }: ListingRequest): Promise<Listing<CubeRecord>> {
+    const before = parseCursor(cursor);
+    const rows = [...this.#rows.values()].filter(({ seq }) => seq < before).sort((a, b) => b.seq - a.seq);
+    return toListing(rows.slice(0, limit + 1), limit, ({ record }) => record);
+  }
+
+  // deno-lint-ignore require-await
+  async remove(id: string, { ifExpiredMs = Infinity }: RemoveCubeOptions = {}): Promise<CubeRecord | undefined> {
+    const row = this.#rows.get(id);
+    if (!row || (ifExpiredMs !== Infinity && (row.expiresMs ?? Infinity) > ifExpiredMs)) return undefined;
+    this.#rows.delete(id);
+    return row.record;
+  }
+
+  change(id: string, change: (record: CubeRecord) => Promise<CubeRecord>): Promise<CubeRecord> {
+    const changed = this.#changes.then(async () => {
+      const row = this.#rows.get(id);
+      if (!row) throw missing("cube_missing", `There is no cube ${id}`);
+      return row.record = await change(row.record);
+    });
+    this.#changes = changed.catch(() => {});
+    return changed;
+  }
+
+  rename(id: string, name: string): Promise<CubeRecord> {
+    return this.change(id, (record) => Promise.resolve({ ...record, name }));
+  }
+
+  // deno-lint-ignore require-await
+  async usage(owner?: string): Promise<Usage> {
+    return this.#usage(owner);
+  }
+
+  // deno-lint-ignore require-await
+  async ownerOf(id: string): Promise<string | undefined> {
+    return this.#rows.get(id)?.owner;
+  }
+
+  // deno-lint-ignore require-await
+  async expired(nowMs: number): Promise<string[]> {
+    const due = [...this.#rows.values()].filter(({ expiresMs }) => (expiresMs ?? Infinity) <= nowMs);
+    return due.map(({ record }) => record.id);
+  }
+
+  // deno-lint-ignore require-await
+  async renew(id: string, admission: { owner: string; expiresMs?: number }): Promise<void> {
+    this.#renew(this.#rows.get(id), admission);
+  }
+
+  /** Whether a cube was made of these bytes. */
+  needs(sha256: string): boolean {
+    return [...this.#rows.values()].some(({ record }) => record.sha256 === sha256);
+  }
+
+  #byContent(sha256: string, optionsKey: string): CubeRow | undefined {
+    return [...this.#rows.values()].find((row) => row.record.sha256 === sha256 && row.optionsKey === optionsKey);
+  }
+
+  #renew(row: CubeRow | undefined, { owner, expiresMs }: { owner: string; expiresMs?: number }): void {
+    if (row?.expiresMs === undefined) return;
+    if (expiresMs === undefined) row.owner = owner;
+    row.expiresMs = expiresMs;
+  }
+
+  #usage(owner?: string): Usage {
+    const mine = [...this.#rows.values()].filter((row) => owner === undefined || row.owner === owner);
+    const bytesOf = ({ record: { sizeBytes, shape: [rows, cols, points] } }: CubeRow) =>
+      sizeBytes + 4 * rows * cols * points;
+    return { cubes: mine.length, bytes: mine.reduce((sum, row) => sum + bytesOf(row), 0) };
   }
 }

@@ -6,14 +6,30 @@ import { type CubeFile, cubeFileSchema } from "../../schemas/cube_file.ts";
 import { onDisk } from "../disk_error.ts";
 import { entriesIn, removeIfThere, syncFolder, writeFileDurably } from "../durable.ts";
 
+/** Image channels count for no quota, and every listing names them all. */
+export const MAX_MAPS = 256;
+
 /** Writes `maps/N.f32` and adds the channel to the list in `meta` (which the caller saves). */
 export function writeImage(
   folder: string,
   meta: Pick<CubeFile, "shape" | "maps" | "digests">,
   channel: ImageChannel,
 ): void {
-  const [rows, cols] = meta.shape;
+  requireNewImage(meta, channel);
   const { name, quantity, unit, values_HW } = channel;
+  onDisk(() => Deno.mkdirSync(`${folder}/maps`, { recursive: true }));
+  const bytes = new Uint8Array(values_HW.buffer, values_HW.byteOffset, values_HW.byteLength);
+  writeFileDurably(imagePath(folder, meta.maps.length), bytes);
+  if (meta.digests) meta.digests[`maps/${meta.maps.length}.f32`] = createHash("sha256").update(bytes).digest("hex");
+  meta.maps.push({ name, quantity, unit });
+}
+
+/** Throws `map_exists` (conflict) when the name is taken, `grid_mismatch` (unprocessable) when its grid is another. */
+export function requireNewImage(
+  meta: Pick<CubeFile, "shape" | "maps">,
+  { name, values_HW }: Pick<ImageChannel, "name" | "values_HW">,
+): void {
+  const [rows, cols] = meta.shape;
   if (meta.maps.some((map) => map.name === name)) {
     throw new LoopscopeError("conflict", "map_exists", `The cube has a map named "${name}" already`);
   }
@@ -22,11 +38,6 @@ export function writeImage(
     const message = `Map "${name}" has ${values_HW.length} pixels, the cube's grid has ${wanted}`;
     throw new LoopscopeError("unprocessable", "grid_mismatch", message);
   }
-  onDisk(() => Deno.mkdirSync(`${folder}/maps`, { recursive: true }));
-  const bytes = new Uint8Array(values_HW.buffer, values_HW.byteOffset, values_HW.byteLength);
-  writeFileDurably(imagePath(folder, meta.maps.length), bytes);
-  if (meta.digests) meta.digests[`maps/${meta.maps.length}.f32`] = createHash("sha256").update(bytes).digest("hex");
-  meta.maps.push({ name, quantity, unit });
 }
 
 export function writeCubeJson(folder: string, meta: CubeFile): void {

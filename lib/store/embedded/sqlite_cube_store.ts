@@ -1,7 +1,14 @@
 import { conflict, missing } from "../../base/errors.ts";
 import type { ImageChannel } from "../../cube/cube.ts";
 import type { CubeRecord } from "../../schemas/cube.ts";
-import { imagePath, readCubeJson, replaceCubeJson, settleImages, writeImage } from "../cube_files/cube_json.ts";
+import {
+  imagePath,
+  MAX_MAPS,
+  readCubeJson,
+  replaceCubeJson,
+  settleImages,
+  writeImage,
+} from "../cube_files/cube_json.ts";
 import { openCubeFile } from "../cube_files/cube_file.ts";
 import type { CubeAdmission, CubeParts, CubeStore, RemoveCubeOptions, Usage } from "../ports/cube_store.ts";
 import type { DiskBlobStore } from "./disk_blob_store.ts";
@@ -12,9 +19,6 @@ import type { DataFolder } from "./data_folder.ts";
 import { isDiskFull, onDisk } from "../disk_error.ts";
 import { removeIfThere, syncFolder } from "../durable.ts";
 import { type Listing, type ListingRequest, parseCursor, toListing } from "../paging.ts";
-
-/** Image channels count for no quota, and every listing names them all. */
-const MAX_MAPS = 256;
 
 interface CubeRow {
   seq: number;
@@ -114,7 +118,7 @@ export class SqliteCubeStore implements CubeStore {
     const record = this.#get(id);
     if (!record) throw missing("cube_missing", `There is no cube ${id}`);
     if (record.maps.length >= MAX_MAPS) {
-      throw conflict("too_many_maps", `Cube ${id} has ${record.maps.length} maps, more than ${MAX_MAPS} are not added`);
+      throw conflict("too_many_maps", `Cube ${id} has ${record.maps.length} maps; expected fewer than ${MAX_MAPS}`);
     }
     this.#open.close(id);
     const path = this.folder.cubePath(id);

@@ -126,8 +126,9 @@ export class DiskCache {
   }
 }
 
+/** What it takes on the disk: a file that is only partly there counts as that part. */
 function sizeOf(path: string): number {
-  const { isDirectory, size } = Deno.lstatSync(path);
-  if (!isDirectory) return size;
+  const { isDirectory, size, blocks } = Deno.lstatSync(path);
+  if (!isDirectory) return Math.min(size, (blocks ?? Infinity) * 512);
   return [...Deno.readDirSync(path)].reduce((sum, { name }) => sum + sizeOf(`${path}/${name}`), 0);
 }

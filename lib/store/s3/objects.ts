@@ -1,3 +1,4 @@
+import { LoopscopeError } from "../../base/errors.ts";
 import type { S3Bucket } from "./s3_bucket.ts";
 
 export interface StoredObject {
@@ -21,6 +22,20 @@ export async function putObject(
   { signal }: CallOptions = {},
 ): Promise<void> {
   await bucket.send({ method: "PUT", key, body, signal });
+}
+
+/**
+ * Puts an object in place of one that was left by a writer that failed. That writer's request may still be on its way: where
+ * it arrives later it changes nothing.
+ */
+export async function replaceObject(bucket: S3Bucket, key: string, body: Uint8Array<ArrayBuffer>): Promise<void> {
+  for (let attempt = 0; attempt < 3; attempt++) {
+    if (await bucket.send({ method: "PUT", key, body, ifAbsent: true })) return;
+    await removeObject(bucket, key);
+  }
+  throw new LoopscopeError("unavailable", "storage_unavailable", `${key} is being written by another process`, {
+    retryAfterS: 5,
+  });
 }
 
 /** The whole of a small object, or a range of one; undefined where there is none. */

@@ -24,7 +24,7 @@ export class S3BlobStore implements BlobStore {
     try {
       const beforeWrite = (bytes: number) => this.cache.folder.requireFree(bytes);
       const { sha256, sizeBytes } = await receiveFile(stream, draft, { ...options, beforeWrite });
-      await this.#hold(sha256);
+      await this.hold(sha256);
       try {
         const isThere = await sizeOfObject(this.bucket, keyOf(sha256)) === sizeBytes;
         if (!isThere) await uploadFile(this.bucket, keyOf(sha256), draft, { signal: options.signal });
@@ -42,7 +42,7 @@ export class S3BlobStore implements BlobStore {
   }
 
   async get(sha256: string): Promise<StoredBlob | undefined> {
-    await this.#hold(sha256);
+    await this.hold(sha256);
     const key = keyOf(sha256);
     try {
       const sizeBytes = await sizeOfObject(this.bucket, key);
@@ -84,8 +84,8 @@ export class S3BlobStore implements BlobStore {
     return removed;
   }
 
-  /** Where no record keeps it from being removed, it is kept from now on. */
-  async #hold(sha256: string): Promise<void> {
+  /** Keeps a blob, whether it is there or not, from being removed until as many calls of `release`. */
+  async hold(sha256: string): Promise<void> {
     await this.claims.hold(sha256);
     this.cache.pin(nameOf(sha256));
   }

@@ -27,6 +27,8 @@ export interface S3Request {
   body?: Uint8Array<ArrayBuffer>;
   /** Bytes `first` to `last`, both counted. */
   range?: { first: number; last: number };
+  /** Only where there is no such object yet: the answer is undefined where there is one. */
+  ifAbsent?: boolean;
   signal?: AbortSignal;
 }
 
@@ -86,7 +88,7 @@ export class S3Bucket {
       try {
         const answer = await this.#attempt(request);
         if ("headers" in answer) return answer;
-        if (isAbsent(answer)) return undefined;
+        if (isAbsent(answer) || (request.ifAbsent && answer.status === 412)) return undefined;
         problem = refusalError(answer, this.location.bucket);
         if (!isPassing(answer)) throw problem;
       } catch (error) {
@@ -99,9 +101,10 @@ export class S3Bucket {
   }
 
   /** Reads the body too: a connection may be lost half-way through it. */
-  async #attempt({ method, key, query = {}, body, range, signal }: S3Request) {
+  async #attempt({ method, key, query = {}, body, range, ifAbsent, signal }: S3Request) {
     const headers: Record<string, string> = { "x-amz-content-sha256": await sha256(body ?? NOTHING) };
     if (range) headers.range = `bytes=${range.first}-${range.last}`;
+    if (ifAbsent) headers["if-none-match"] = "*";
     const signed = await this.#client.sign(this.#url(key, query), { method, headers, body });
     const bytesBothWays = (body?.length ?? 0) + (range ? range.last - range.first + 1 : 0);
     using inTime = timeLimit(this.#attemptMs + bytesBothWays / LEAST_BYTES_PER_MS, signal);
