@@ -21,3 +21,21 @@ testWithPython("a Berkeley EMD file: values, and axes from its dimension vectors
     assertEquals(axes.col.values, [0, 2, 4, 6, 8]);
   });
 });
+
+const WRITE_10 = `
+import sys, h5py, numpy as np
+with h5py.File(sys.argv[1], "w") as f:
+    g = f.create_group("root/map"); g.attrs["emd_group_type"] = "array"
+    g["values"] = np.arange(120.0).reshape(4, 5, 6)
+    for i, (name, unit, values) in enumerate((("y", "nm", [0, 3]), ("x", "nm", [0, 2]), ("bias", "V", [-1, -0.5]))):
+        d = g.create_dataset(f"dim{i}", data=np.array(values)); d.attrs["name"] = name; d.attrs["units"] = unit`;
+
+testWithPython("EMD 1.0: dimensions from 0 on, given by their first two values", ["h5py"], async (python) => {
+  await withFile(new Uint8Array(0), async (path) => {
+    await runPython(python, WRITE_10, path);
+    const { format, values, axes } = await readCube(await Deno.readFile(path));
+    assertEquals([format, values], ["emd", Array.from({ length: 120 }, (_, i) => i)]);
+    assertEquals([axes.spectral.name, axes.spectral.unit], ["bias", "V"]);
+    assertEquals([axes.spectral.values, axes.row.values], [[-1, -0.5, 0, 0.5, 1, 1.5], [0, 3, 6, 9]]);
+  });
+});

@@ -53,10 +53,12 @@ interface Made {
   /** The energy is the first of DigitalMicrograph's dimensions. */
   swapped?: boolean;
   units?: boolean;
+  /** Of the spectrum. */
+  unit?: string;
 }
 
 /** A spectrum image with a thumbnail in colour before it and a survey image behind. */
-function spectrumImage({ version, little, kind, swapped = false, units = true }: Made): Uint8Array {
+function spectrumImage({ version, little, kind, swapped = false, units = true, unit = "eV" }: Made): Uint8Array {
   const values: number[] = [];
   if (swapped) {
     for (let r = 0; r < ROWS; r++) {
@@ -67,7 +69,7 @@ function spectrumImage({ version, little, kind, swapped = false, units = true }:
       for (let r = 0; r < ROWS; r++) for (let c = 0; c < COLS; c++) values.push(valueAt(r, c, s));
     }
   }
-  const energy = scale(units ? "eV" : "", 0.5, -40),
+  const energy = scale(units ? unit : "", 0.5, -40),
     [x, y] = [scale(units ? "nm" : "", 2, 0), scale(units ? "nm" : "", 3, 0)];
   const meta = { "Meta Data": { Format: "Spectrum image", ...(swapped ? { "Data Order Swapped": 1 } : {}) } };
   const survey = Array.from({ length: ROWS * COLS }, (_, i) => i);
@@ -117,6 +119,12 @@ Deno.test("a swapped spectrum image is the same cube, and without units the form
   const plain = await readCube(spectrumImage({ version: 4, little: true, kind: INT16, units: false }));
   check(plain, "dm");
   assertEquals(plain.axes.spectral.name, "Energy");
+});
+
+Deno.test("a spectrum in another length than the places is a wavelength", async () => {
+  const cube = await readCube(spectrumImage({ version: 4, little: true, kind: INT16, unit: "µm" }));
+  check(cube, "dm");
+  assertEquals([cube.axes.spectral.name, cube.axes.spectral.unit], ["Wavelength", "µm"]);
 });
 
 Deno.test("a file of images alone is refused with what there is", async () => {

@@ -144,7 +144,11 @@ function imageOf(
   const marked = spectralDimension(entry, lengths.length);
   const axes = lengths.map((length, i): DescribedAxis => {
     const axis = axisOf(scales[i], length);
-    return i === marked && !isLength(axis.unit) ? { ...axis, name: "Energy", role: "spectral" } : axis;
+    if (i !== marked) return axis;
+    if (!isLength(axis.unit)) return { ...axis, name: "Energy", role: "spectral" };
+    // Cathodoluminescence: a wavelength in another unit than the places.
+    const isWavelength = lengths.every((_, other) => other === i || axisOf(scales[other], 1).unit !== axis.unit);
+    return isWavelength ? { ...axis, name: "Wavelength", role: "spectral" } : axis;
   });
   const brightness = child(calibrations, "Brightness");
   const notes: string[] = [];

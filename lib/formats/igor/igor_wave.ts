@@ -29,7 +29,7 @@ export interface IgorWave {
 
 const BIN_HEADER = 64, WAVE_HEADER = 320, DATA_AT = BIN_HEADER + WAVE_HEADER;
 /** Bytes that the checksum covers, by version. */
-const CHECKED_BYTES: Readonly<Record<number, number>> = { 1: 118, 2: 126, 3: 130, 5: DATA_AT };
+const CHECKED_BYTES: Readonly<Record<number, number>> = { 1: 134, 2: 142, 3: 146, 5: DATA_AT };
 const MAX_DIMENSIONS = 4, LABEL_BYTES = 32, MAX_LABELS = 65536, MAX_NOTE = 2 ** 20;
 const COMPLEX = 1, UNSIGNED = 0x40;
 const TYPES: Readonly<Record<number, [kind: ScalarType["kind"], bytes: number]>> = {
