@@ -2,6 +2,7 @@ import { LoopscopeError } from "../../lib/base/errors.ts";
 import type { Upload } from "../../lib/schemas/upload.ts";
 import { DataFolder } from "../../lib/store/embedded/data_folder.ts";
 import { DiskUploadStore } from "../../lib/store/embedded/disk_upload_store.ts";
+import { uploadStoreContract } from "../contracts/upload_store_contract.ts";
 import { assert, assertEquals, assertFailsWith } from "../support/assert.ts";
 
 const signal = new AbortController().signal;
@@ -16,6 +17,21 @@ async function withFolder(run: (folder: DataFolder) => Promise<void>): Promise<v
 }
 
 const piece = (text: string) => new Blob([text]).stream();
+
+uploadStoreContract("uploads on the disk", async () => {
+  const root = await Deno.makeTempDir();
+  const folder = new DataFolder(root, { reserveBytes: 0 });
+  const names = () => [...Deno.readDirSync(`${root}/uploads`)].map(({ name }) => name);
+  return {
+    uploads: new DiskUploadStore(folder),
+    reopen: () => new DiskUploadStore(folder),
+    stored: () => Promise.resolve(names().filter((name) => name.endsWith(".part")).length),
+    async [Symbol.asyncDispose]() {
+      folder.close();
+      await Deno.remove(root, { recursive: true });
+    },
+  };
+});
 
 Deno.test("the newest ends are remembered, also by the next process, and no more", () =>
   withFolder(async (folder) => {

@@ -1,8 +1,18 @@
 import { conflict, LoopscopeError, missing } from "../../lib/base/errors.ts";
+import type { Upload } from "../../lib/schemas/upload.ts";
+import type { UnfinishedUploads } from "../../lib/store/ports/upload_store.ts";
 import type { CubeRecord } from "../../lib/schemas/cube.ts";
 import { type Listing, type ListingRequest, parseCursor, toListing } from "../../lib/store/paging.ts";
 import type { CubeAdmission, RemoveCubeOptions, Usage } from "../../lib/store/ports/cube_store.ts";
-import type { BlobClaims, CubeRecords, ModelPlace, ModelRecord, ModelRecords } from "../../lib/store/ports/records.ts";
+import type {
+  BlobClaims,
+  CubeRecords,
+  ModelPlace,
+  ModelRecord,
+  ModelRecords,
+  UploadPiece,
+  UploadRecords,
+} from "../../lib/store/ports/records.ts";
 
 /** Claims of one process, for tests of what keeps the bytes. `isNeeded` says whether a cube has them. */
 export class MemoryClaims implements BlobClaims {
@@ -242,4 +252,76 @@ export class MemoryCubeRecords implements CubeRecords {
       sizeBytes + 4 * rows * cols * points;
     return { cubes: mine.length, bytes: mine.reduce((sum, row) => sum + bytesOf(row), 0) };
   }
+}
+
+/** Records of uploads in one process. */
+export class MemoryUploadRecords implements UploadRecords {
+  readonly #rows = new Map<string, Omit<Upload, "offset"> & { pieces: UploadPiece[] }>();
+  readonly #locked = new Set<string>();
+
+  // deno-lint-ignore require-await
+  async insert(upload: Omit<Upload, "offset">, admit?: (unfinished: UnfinishedUploads) => void): Promise<void> {
+    const all = [...this.#rows.values()].filter(({ cube }) => cube === undefined);
+    const mine = all.filter(({ owner }) => owner === upload.owner);
+    const bytesOf = (rows: { sizeBytes: number }[]) => rows.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+    admit?.({ count: all.length, promisedBytes: bytesOf(all), mine: { count: mine.length, bytes: bytesOf(mine) } });
+    this.#rows.set(upload.id, { ...upload, pieces: [] });
+  }
+
+  // deno-lint-ignore require-await
+  async get(id: string): Promise<Upload | undefined> {
+    const row = this.#rows.get(id);
+    if (!row) return undefined;
+    const { pieces, ...upload } = row;
+    return { ...upload, offset: upload.cube === undefined ? sizeOf(pieces) : upload.sizeBytes };
+  }
+
+  // deno-lint-ignore require-await
+  async pieces(id: string): Promise<UploadPiece[]> {
+    return this.#rows.get(id)?.pieces ?? [];
+  }
+
+  // deno-lint-ignore require-await
+  async append(id: string, offset: number, pieces: readonly UploadPiece[]): Promise<boolean> {
+    const row = this.#rows.get(id);
+    if (!row || row.cube !== undefined || sizeOf(row.pieces) !== offset) return false;
+    row.pieces.push(...pieces);
+    return true;
+  }
+
+  // deno-lint-ignore require-await
+  async finish(id: string, cube: string, keep: number): Promise<void> {
+    const row = this.#rows.get(id)!;
+    this.#rows.delete(id);
+    this.#rows.set(id, { ...row, cube, pieces: [] });
+    const ended = [...this.#rows.values()].filter((one) => one.cube !== undefined);
+    for (const one of ended.slice(0, Math.max(0, ended.length - keep))) this.#rows.delete(one.id);
+  }
+
+  // deno-lint-ignore require-await
+  async remove(id: string): Promise<void> {
+    this.#rows.delete(id);
+  }
+
+  // deno-lint-ignore require-await
+  async expired(nowMs: number): Promise<string[]> {
+    return [...this.#rows.values()].filter(({ id, expiresMs }) => expiresMs <= nowMs && !this.#locked.has(id))
+      .map(({ id }) => id);
+  }
+
+  // deno-lint-ignore require-await
+  async unfinishedAmong(ids: readonly string[]): Promise<string[]> {
+    return ids.filter((id) => this.#rows.has(id) && this.#rows.get(id)!.cube === undefined);
+  }
+
+  // deno-lint-ignore require-await
+  async lock(id: string): Promise<AsyncDisposable | undefined> {
+    if (this.#locked.has(id)) return undefined;
+    this.#locked.add(id);
+    return { [Symbol.asyncDispose]: () => Promise.resolve(void this.#locked.delete(id)) };
+  }
+}
+
+function sizeOf(pieces: readonly UploadPiece[]): number {
+  return pieces.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
 }

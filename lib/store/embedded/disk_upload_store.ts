@@ -1,11 +1,12 @@
 import { createHash, type Hash } from "node:crypto";
-import { conflict, LoopscopeError, missing } from "../../base/errors.ts";
+import { conflict, LoopscopeError } from "../../base/errors.ts";
 import { newId } from "../../base/ids.ts";
 import { type Upload, uploadSchema } from "../../schemas/upload.ts";
 import type { AppendOptions, UnfinishedUploads, UploadStore } from "../ports/upload_store.ts";
 import type { DataFolder } from "./data_folder.ts";
 import { asStoreError, onDisk } from "../disk_error.ts";
 import { entriesIn, exists, removeIfThere, writeFileDurably } from "../durable.ts";
+import { requireCapacity, requireChecksum, requireNoMoreBytes, uploadMissing } from "../upload_checks.ts";
 
 /** What is noted of an upload; its offset is the length of its bytes. */
 type Stored = Omit<Upload, "offset">;
@@ -51,7 +52,7 @@ export class DiskUploadStore implements UploadStore {
   #get(id: string): Upload {
     const stored = this.#stored.get(id);
     if (stored?.cube !== undefined) return { ...stored, offset: stored.sizeBytes };
-    if (!stored || !exists(this.#path(id, "part"))) throw gone(id);
+    if (!stored || !exists(this.#path(id, "part"))) throw uploadMissing(id);
     return { ...stored, offset: Deno.statSync(this.#path(id, "part")).size };
   }
 
@@ -65,7 +66,7 @@ export class DiskUploadStore implements UploadStore {
   append(id: string, offset: number, piece: ReadableStream<Uint8Array>, options: AppendOptions): Promise<number> {
     return this.exclusively(id, async (upload) => {
       if (offset !== upload.offset) {
-        throw conflict("wrong_offset", `Upload-Offset is ${offset}, the upload has ${upload.offset} bytes`);
+        throw conflict("wrong_offset", `Upload-Offset is ${offset}; expected ${upload.offset}`);
       }
       if (upload.cube !== undefined) return await requireNoMoreBytes(piece, upload); // its bytes are no longer here
       const path = this.#path(id, "part");
@@ -74,7 +75,7 @@ export class DiskUploadStore implements UploadStore {
       try {
         const beforeWrite = (bytes: number) => this.folder.requireFree(bytes);
         const end = await receive(piece, file, { upload, hash, signal: options.signal, beforeWrite });
-        if (hash && !equal(hash.digest(), options.checksum!.digest)) throw mismatch();
+        if (hash) requireChecksum(hash.digest(), options.checksum!.digest);
         return end;
       } catch (error) {
         if (hash || (error as { code?: string }).code === "too_large") await file.truncate(offset);
@@ -183,31 +184,4 @@ async function receive(piece: ReadableStream<Uint8Array>, file: Deno.FsFile, rec
     offset += bytes.length;
   }
   return offset;
-}
-
-/** A client that lost the last response asks again with an empty piece. */
-async function requireNoMoreBytes(piece: ReadableStream<Uint8Array>, upload: Upload): Promise<number> {
-  for await (const bytes of piece) requireCapacity(upload, upload.sizeBytes + bytes.length);
-  return upload.sizeBytes;
-}
-
-function requireCapacity({ sizeBytes }: Upload, wouldHave: number): void {
-  if (wouldHave <= sizeBytes) return;
-  const message = `The upload would have ${wouldHave} bytes, its length was given as ${sizeBytes}`;
-  throw new LoopscopeError("tooLarge", "too_large", message);
-}
-
-function equal(a: Uint8Array, b: Uint8Array): boolean {
-  return a.length === b.length && a.every((byte, i) => byte === b[i]);
-}
-
-function mismatch(): LoopscopeError {
-  return new LoopscopeError("checksum", "checksum_mismatch", "The piece does not have the checksum that came with it");
-}
-
-function gone(id: string): LoopscopeError {
-  return missing(
-    "upload_missing",
-    `There is no upload ${id.slice(0, 100)}: it was never made, has expired or was removed`,
-  );
 }
