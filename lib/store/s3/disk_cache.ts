@@ -15,6 +15,8 @@ interface Entry {
  * within the last minutes; the least recently used go first.
  */
 export class DiskCache {
+  /** Of `get`, since the start of this process, for its metrics. */
+  readonly counts = { hits: 0, misses: 0 };
   /** Least recently used first. */
   readonly #entries = new Map<string, Entry>();
   readonly #making = new Map<string, Promise<string>>();
@@ -44,7 +46,11 @@ export class DiskCache {
   /** The path of an entry that `make` writes, to a draft, where it is not there; once for all who ask meanwhile. */
   async get(name: string, make: (draft: string) => Promise<void>): Promise<string> {
     const found = this.find(name);
-    if (found) return found;
+    if (found) {
+      this.counts.hits++;
+      return found;
+    }
+    this.counts.misses++;
     const making = this.#making.get(name) ?? this.#make(name, make);
     return await making;
   }

@@ -37,6 +37,18 @@ export interface S3Answer {
   bytes: Uint8Array<ArrayBuffer>;
 }
 
+/** Since the start of this process, for its metrics. */
+export interface S3Counts {
+  /** However often each was tried. */
+  requests: number;
+  retries: number;
+  /** Requests that failed at last; those that their callers cut off do not count. */
+  failures: number;
+  /** In bodies that were taken, and in objects that were read. */
+  sentBytes: number;
+  receivedBytes: number;
+}
+
 /** A body comes or goes at this pace at least. */
 const LEAST_BYTES_PER_MS = 512;
 /** A request waits no longer for those before it. */
@@ -50,6 +62,7 @@ const NOTHING = new Uint8Array(0);
  * a lost connection, no answer in time, or an answer 429 or 5xx, with delays that grow and are random.
  */
 export class S3Bucket {
+  readonly counts: S3Counts = { requests: 0, retries: 0, failures: 0, sentBytes: 0, receivedBytes: 0 };
   readonly #client: AwsClient;
   readonly #limiter: Limiter;
   readonly #patienceMs: number;
@@ -70,6 +83,7 @@ export class S3Bucket {
    */
   async send(request: S3Request): Promise<S3Answer | undefined> {
     const { signal } = request;
+    this.counts.requests++;
     using turn = timeLimit(TURNS_MS, signal);
     try {
       return await this.#limiter.run(turn.signal, async () => {
@@ -78,6 +92,7 @@ export class S3Bucket {
       });
     } catch (error) {
       if (signal?.aborted) throw new LoopscopeError("cancelled", "cancelled", "The request was cut off");
+      this.counts.failures++;
       throw error === turn.signal.reason ? noAnswerError(error) : error;
     }
   }
@@ -87,7 +102,7 @@ export class S3Bucket {
       let problem: LoopscopeError;
       try {
         const answer = await this.#attempt(request);
-        if ("headers" in answer) return answer;
+        if ("headers" in answer) return this.#counted(request, answer);
         if (isAbsent(answer) || (request.ifAbsent && answer.status === 412)) return undefined;
         problem = refusalError(answer, this.location.bucket);
         if (!isPassing(answer)) throw problem;
@@ -97,7 +112,14 @@ export class S3Bucket {
       }
       await sleep(Math.random() * Math.min(LONGEST_DELAY_MS, FIRST_DELAY_MS * 2 ** attempt), waiting);
       if (waiting.aborted) throw problem;
+      this.counts.retries++;
     }
+  }
+
+  #counted({ key, body }: S3Request, answer: S3Answer): S3Answer {
+    this.counts.sentBytes += body?.length ?? 0;
+    if (key !== undefined) this.counts.receivedBytes += answer.bytes.length;
+    return answer;
   }
 
   /** Reads the body too: a connection may be lost half-way through it. */
