@@ -75,6 +75,10 @@ const PARTS: Readonly<Record<string, Readonly<Record<string, string[]>>>> = {
   "lib/training/": {
     "train.ts": ["artifact", "baselines", "robust", "evaluation", "inference"],
     "member_record.ts": ["artifact"],
+    "joint_data.ts": ["evaluation"],
+    "validation_trainings.ts": ["evaluation"],
+    "training_manifest.ts": ["artifact", "evaluation", "robust"],
+    "training_scores.ts": ["baselines", "evaluation"],
     "finish_training.ts": ["artifact", "baselines", "robust", "evaluation"],
     artifact: [],
     baselines: [],

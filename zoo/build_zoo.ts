@@ -104,8 +104,12 @@ async function rescore({ name, version }: ZooModel, input: TrainInput): Promise<
   const data = buildTrainingData(input.cube, input.request, { scaler, seen: [] });
   const { window } = input.request;
   const pause = () => Promise.resolve();
-  const ridge = await chosenRidge(data.train, { cols: input.cube.shape[1], window, pause });
-  const trained = await finishTraining({ ...input, request: { ...input.request, epochs: training!.epochs } }, {
+  const ridge = await chosenRidge(data.train, { cols: data.cols, window, pause });
+  const trained = await finishTraining({
+    ...input,
+    cubes: [input],
+    request: { ...input.request, epochs: training!.epochs },
+  }, {
     network,
     data,
     baselines: baselinesOf(input, data, ridge),

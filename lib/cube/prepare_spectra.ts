@@ -1,6 +1,7 @@
 import { unprocessable } from "../base/errors.ts";
 import type { Axis } from "../schemas/cube.ts";
 import type { Preparation } from "../schemas/preparation.ts";
+import { type Combination, interpolationAt } from "./resample_axis.ts";
 
 /** A step that works on each spectrum alone, whatever its pixel. */
 export type SpectralPreparation = Exclude<Preparation, { step: "crop" | "binPixels" }>;
@@ -14,10 +15,10 @@ export interface SpectralPlan {
   applyMask(mask_NS: Uint8Array): Uint8Array;
 }
 
-/** New value = sum of weight x old value over the listed steps. */
-type Combination = { steps: number[]; weights: number[] };
-
-/** Throws `preparation_empty`, `sweeps_do_not_fit`, `background_range` with the numbers when the step does not fit the axis. */
+/**
+ * Throws `preparation_empty`, `sweeps_do_not_fit`, `sweeps_differ`, `axes_do_not_overlap`, `background_range` with the
+ * numbers when the step does not fit the axis.
+ */
 export function planSpectral(axis: Axis, preparation: SpectralPreparation): SpectralPlan {
   if (preparation.step === "background") return planBackground(axis, preparation.parameters);
   const combinations = combinationsOf(axis, preparation);
@@ -46,6 +47,8 @@ function combinationsOf(axis: Axis, preparation: Exclude<SpectralPreparation, { 
       return averages(points, preparation.parameters.sweeps);
     case "resample":
       return Array.from({ length: preparation.parameters.points }, (_, i) => interpolation(points, preparation, i));
+    case "resampleTo":
+      return interpolationAt(axis.values, preparation.parameters.values);
     case "binSpectral": {
       const { factor } = preparation.parameters;
       return Array.from({ length: Math.floor(points / factor) }, (_, i) => ({

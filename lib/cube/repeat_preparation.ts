@@ -17,7 +17,7 @@ export function samePreparation(a: readonly Preparation[] = [], b: readonly Prep
 
 /**
  * A cube as a model wants it: as it is where it was prepared like the model's own, through the model's steps where it was
- * not prepared at all. A crop only chose pixels and is not repeated. Throws `preparation_mismatch` where the cube was
+ * not prepared at all, or through those of them that are left. A crop only chose pixels and is not repeated. Throws `preparation_mismatch` where the cube was
  * prepared in another way, and what a step throws that does not fit.
  */
 export function repeatPreparation(
@@ -26,8 +26,8 @@ export function repeatPreparation(
   wanted: readonly Preparation[] = [],
 ): CubeReader {
   const [met, steps] = [withoutCrops(done), withoutCrops(wanted)];
-  if (samePreparation(met, steps)) return cube;
-  if (met.length === 0) return prepareCube(cube, steps);
+  const rest = restOf(met, steps);
+  if (rest) return prepareCube(cube, rest);
   const names = (list: readonly Preparation[]) => list.map(({ step }) => step).join(", ") || "no step";
   const detail =
     `The cube was prepared by ${names(met)}, the model was trained after ${names(steps)}: upload the cube ` +
@@ -35,12 +35,17 @@ export function repeatPreparation(
   throw unprocessable("preparation_mismatch", detail);
 }
 
+/** The wanted steps that are still to be done, where those that were done come first among them. */
+function restOf(done: readonly Preparation[], wanted: readonly Preparation[]): Preparation[] | undefined {
+  return samePreparation(done, wanted.slice(0, done.length)) ? wanted.slice(done.length) : undefined;
+}
+
 /** The steps that lie behind the cube that `repeatPreparation` gives. */
 export function preparationAfter(
   done: readonly Preparation[],
   wanted: readonly Preparation[] = [],
 ): readonly Preparation[] {
-  return withoutCrops(done).length > 0 ? done : [...done, ...withoutCrops(wanted)];
+  return [...done, ...restOf(withoutCrops(done), withoutCrops(wanted)) ?? []];
 }
 
 /**

@@ -13,10 +13,19 @@ export type Region = z.infer<typeof regionSchema>;
 export const directionSchema = z.enum(["im2spec", "spec2im"]);
 export type Direction = z.infer<typeof directionSchema>;
 
+/** A job holds the pairs of all its cubes at once. */
+const MOST_CUBES = 16;
+
 export const trainRequestSchema = z.object({
   kind: z.literal("train"),
   direction: directionSchema,
-  cube: z.string(),
+  cube: z.string().optional(),
+  /**
+   * In place of `cube` and `region`: several maps of the same quantity, whose spectra are resampled to the first one's axis
+   * where theirs differ. Each is standardised by its own training part.
+   */
+  cubes: z.array(z.strictObject({ cube: z.string(), region: regionSchema.optional() })).min(1).max(MOST_CUBES)
+    .optional(),
   /** Where training pixels' centres lie; default: the left 72 % of the columns. */
   region: regionSchema.optional(),
   /** `robust` has defaults of its own: 14 epochs, 16 filters, 3 members, noise, decay and cosine (recipe.ts). */
@@ -47,8 +56,11 @@ export const trainRequestSchema = z.object({
   scaling: z.enum(["global", "perStep", "none"]).default("global"),
   /** An ensemble of this many seeds in one version. */
   members: z.int().min(1).max(16).default(1),
-  /** `sides` also trains on the left, right, upper and lower part in turn: scores as mean and range over the four. */
-  validation: z.enum(["split", "sides"]).default("split"),
+  /**
+   * `sides` also trains on the left, right, upper and lower part in turn: scores as mean and range over the four. `cubes`
+   * also trains without each of several cubes in turn and tests on that one: does it carry over to another area?
+   */
+  validation: z.enum(["split", "sides", "cubes"]).default("split"),
   saveAs: z.string().regex(
     /^[a-z0-9][a-z0-9._-]{0,63}$/,
     "expected a name of 1 to 64 of a-z, 0-9, dot, dash and underscore, beginning with a letter or digit",
@@ -56,8 +68,19 @@ export const trainRequestSchema = z.object({
   priority: z.int().min(0).max(9).default(5),
   webhook: z.url().max(2048).optional(),
   notes: z.string().max(10000).optional(),
+}).superRefine(({ cube, cubes, region }, context) => {
+  const refuse = (path: string, message: string) => context.addIssue({ code: "custom", path: [path], message });
+  if (cube === undefined && cubes === undefined) refuse("cube", "No cube was given; expected cube or cubes");
+  if (cube !== undefined && cubes) refuse("cubes", "Both cube and cubes were given; expected one of them");
+  if (region && cubes) refuse("region", "A region was given beside cubes; expected a region in each of cubes");
 });
 export type TrainRequest = z.infer<typeof trainRequestSchema>;
+
+/** What a training learns from: one cube, or several, each with its region where one was asked for. */
+export function trainedCubes({ cube, cubes, region }: TrainRequest): { cube: string; region?: Region }[] {
+  if (cubes) return cubes;
+  return cube === undefined ? [] : [{ cube, ...(region ? { region } : {}) }];
+}
 
 /** A derived result that takes too long for one GET: the resource's path and query, computed in the background. */
 export const resultRequestSchema = z.object({
@@ -73,6 +96,13 @@ export type ResultRequest = z.infer<typeof resultRequestSchema>;
 
 export const jobRequestSchema = z.discriminatedUnion("kind", [trainRequestSchema, resultRequestSchema]);
 export type JobRequest = z.infer<typeof jobRequestSchema>;
+
+/** Ids of all cubes that a job reads; at least one. */
+export function cubesRead(request: JobRequest): string[] {
+  if (request.kind === "train") return trainedCubes(request).map(({ cube }) => cube);
+  const { imaginary } = request.parameters;
+  return typeof imaginary === "string" ? [request.cube, imaginary] : [request.cube];
+}
 
 export const jobStateSchema = z.enum(["queued", "running", "succeeded", "failed", "cancelled"]);
 export type JobState = z.infer<typeof jobStateSchema>;

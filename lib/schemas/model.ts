@@ -50,12 +50,14 @@ const baselinesSchema = z.object({
   trees: scoreSchema.optional(),
 });
 
-export const sideScoresSchema = z.object({
+const heldOutScoresSchema = z.object({ test: scoreSchema, baselines: baselinesSchema });
+/** Scores of a training and of the baselines on what was held out of it. */
+export type HeldOutScores = z.infer<typeof heldOutScoresSchema>;
+
+export const sideScoresSchema = heldOutScoresSchema.extend({
   side: z.enum(["left", "right", "upper", "lower"]),
   /** What was trained on. */
   region: regionSchema,
-  test: scoreSchema,
-  baselines: baselinesSchema,
 });
 /** Held-out scores of a model trained on one side of the map. */
 export type SideScores = z.infer<typeof sideScoresSchema>;
@@ -73,10 +75,12 @@ export const scoresSchema = z.object({
     test: scoreRangesSchema,
     baselines: z.record(z.string(), scoreRangesSchema),
   }).optional(),
+  /** Of a model of several cubes: on each one's own held-out part, and, with `validation: "cubes"`, trained without it. */
+  cubes: z.array(heldOutScoresSchema.extend({ name: z.string(), leftOut: heldOutScoresSchema.optional() })).optional(),
   /** Of the `robust` recipe's linear path alone; what is missing to `test` the convolutions add. */
   linearPath: scoreSchema.optional(),
   /** Scores of spatial blocks of the test part, from which intervals are bootstrapped. */
-  byBlock: z.array(scoreSchema.extend({ region: regionSchema, count: z.int() })).optional(),
+  byBlock: z.array(scoreSchema.extend({ region: regionSchema, count: z.int(), cube: z.int().optional() })).optional(),
   /** 90 % block-bootstrap intervals. */
   intervals: z.record(z.string(), z.tuple([z.number(), z.number()])).optional(),
   verdict: z.string().optional(),
@@ -84,6 +88,22 @@ export const scoresSchema = z.object({
   coverage: z.number().optional(),
 });
 export type Scores = z.infer<typeof scoresSchema>;
+
+/** One of several cubes that a model was trained on. */
+const trainedCubeSchema = z.object({
+  cubeSha256: z.string(),
+  cubeName: z.string(),
+  shape: z.tuple([z.int(), z.int(), z.int()]),
+  region: regionSchema,
+  seen: z.array(regionSchema).optional(),
+  /** Its own preparation, and how its spectra came to the model's axis. */
+  preparation: preparationsSchema.optional(),
+  /** Fitted to its own training part; used where the model is applied to it. */
+  scaler: scalerSchema,
+  trainPixels: z.int(),
+  testPixels: z.int(),
+});
+export type TrainedCube = z.infer<typeof trainedCubeSchema>;
 
 export const weightsSchema = z.object({ sha256: z.string(), bytes: z.int() });
 
@@ -127,6 +147,8 @@ export const modelManifestSchema = z.object({
     from: z.string().optional(),
     trainPixels: z.int(),
     testPixels: z.int(),
+    /** Of a model of several cubes: all of them. What stands beside this is the first one's; `scaler` is their mean. */
+    cubes: z.array(trainedCubeSchema).optional(),
     seconds: z.number(),
     engine: z.string(),
     device: z.string(),

@@ -15,6 +15,11 @@ export const preparationSchema = z.discriminatedUnion("step", [
   z.strictObject({ step: z.literal("averageSweeps"), parameters: z.strictObject({ sweeps: count }) }),
   /** Linear interpolation at this many places, evenly spaced in step number (sweeps that turn are kept). */
   z.strictObject({ step: z.literal("resample"), parameters: z.strictObject({ points: count }) }),
+  /** Linear interpolation at these axis values, sweep by sweep where the axis turns; all must lie within it. */
+  z.strictObject({
+    step: z.literal("resampleTo"),
+    parameters: z.strictObject({ values: z.array(z.number()).min(1).max(16384) }),
+  }),
   /** Sums of neighbouring spectral steps, for counts; a rest is dropped. */
   z.strictObject({ step: z.literal("binSpectral"), parameters: z.strictObject({ factor: count }) }),
   /** Subtracts what is fitted to the steps whose axis value lies in from..to. */

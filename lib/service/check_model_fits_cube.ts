@@ -1,14 +1,16 @@
-import type { CubeReader } from "../cube/cube.ts";
 import { preparationOf, repeatPreparation } from "../cube/repeat_preparation.ts";
 import { unprocessable } from "../base/errors.ts";
 import type { CubeRecord } from "../schemas/cube.ts";
 import type { ModelManifest } from "../schemas/model.ts";
+import { manifestForCube } from "../training/evaluation/manifest_for_cube.ts";
 import { checkAxis } from "../training/inference/check_axis.ts";
+import { hollowCube } from "./hollow_cube.ts";
 
 /** Refuses a model whose spectral axis is not the cube's, or whose window does not fit the map. */
 export function checkModelFitsCube(manifest: ModelManifest, cube: CubeRecord): void {
   const met = preparationOf(cube.provenance);
-  const prepared = repeatPreparation(hollowCube(cube), met, manifest.preparation);
+  const { preparation } = manifestForCube(manifest, { cubeSha256: cube.sha256, shape: cube.shape });
+  const prepared = repeatPreparation(hollowCube(cube), met, preparation);
   const [rows, cols] = prepared.shape;
   const { window } = manifest.network;
   checkAxis(manifest, prepared);
@@ -23,13 +25,4 @@ export function checkModelFitsCube(manifest: ModelManifest, cube: CubeRecord): v
     const names = cube.maps.map(({ name }) => name).join(", ") || "none";
     throw unprocessable("map_missing", `The model reads the map ${image.map}, the cube has ${names}`);
   }
-}
-
-/** A record's shape and axes without its values: what preparation steps make of them can be asked at once. */
-function hollowCube({ shape, axes, quantity, unit, maps }: CubeRecord): CubeReader {
-  const none = () => {
-    throw new TypeError("Only the record of the cube is here");
-  };
-  const values = { readMap: none, readSpectrum: none, readBlock: none, readMask: none, readImage: none };
-  return { shape, axes, quantity, unit, imageNames: maps.map(({ name }) => name), ...values, close() {} };
 }

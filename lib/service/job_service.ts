@@ -1,6 +1,6 @@
 import { missing } from "../base/errors.ts";
 import type { JobQueue } from "../jobs/queue/job_queue.ts";
-import type { JobRecord, TrainRequest } from "../schemas/job.ts";
+import { type JobRecord, trainedCubes, type TrainRequest } from "../schemas/job.ts";
 import type { Store } from "../store/ports/store.ts";
 import { checkTrainRequest } from "./check_train_request.ts";
 import { parseModelReference } from "./model_reference.ts";
@@ -25,12 +25,17 @@ export function createJobService({ store, queue, checkWebhook, quotas, stopping 
       const dedupeKey = submissionKey(caller, request);
       const before = dedupeKey && await store.jobs.submittedAs(dedupeKey);
       if (before) return before;
-      const cube = await store.cubes.get(request.cube);
-      if (!cube) throw missing("cube_missing", `There is no cube ${request.cube}`);
+      const cubes = await Promise.all(
+        trainedCubes(request).map(async ({ cube: id }) => {
+          const cube = await store.cubes.get(id);
+          if (!cube) throw missing("cube_missing", `There is no cube ${id}`);
+          return cube;
+        }),
+      );
       if (request.webhook !== undefined) checkWebhook(request.webhook);
       const resolved = await resolveFrom(request, store);
-      checkTrainRequest(resolved.request, cube, resolved.manifest);
-      const admitted = quotas.checkTraining(caller, resolved.request, cube.shape[2]);
+      checkTrainRequest(resolved.request, cubes, resolved.manifest);
+      const admitted = quotas.checkTraining(caller, resolved.request, cubes[0].shape[2]);
       const { job } = await queue.submit(admitted, {
         caller: quotas.ownerOf(caller),
         dedupeKey,

@@ -1,46 +1,30 @@
 import type { Engine, NetworkState } from "../compute/engine.ts";
-import type { CubeReader } from "../cube/cube.ts";
 import { unstandardise } from "../cube/scale.ts";
-import type { TrainRequest } from "../schemas/job.ts";
-import type { Preparation } from "../schemas/preparation.ts";
-import type { ModelManifest, Scaler, Scores } from "../schemas/model.ts";
 import type { Network } from "../../models/network.ts";
-import type { LoadedModel, TrainedModel } from "./artifact/artifact.ts";
+import type { TrainedModel } from "./artifact/artifact.ts";
 import type { BaselineThreads } from "./baselines/baseline_threads.ts";
-import type { Checkpoint } from "./artifact/checkpoint.ts";
 import { calibrateSpread, coverageOf, meanAndSpread } from "./evaluation/ensemble.ts";
-import { evaluate } from "./evaluation/evaluate.ts";
+import { physicalInputs } from "./joint_data.ts";
 import { makeCheck } from "./artifact/model_check.ts";
 import { createPause, type Pause } from "./pause.ts";
 import { columnMeans } from "./baselines/ridge.ts";
-import { type FoldChoice, stretched } from "./robust/choose_by_folds.ts";
+import { stretched } from "./robust/choose_by_folds.ts";
 import { linearPathOf } from "./robust/linear_path.ts";
 import { principalLatents } from "./robust/principal_latents.ts";
 import { predictAll } from "./session_loss.ts";
-import { seenRegions } from "./evaluation/seen_regions.ts";
 import { thinPairs } from "./take_pairs.ts";
+import { type ManifestContext, manifestOf, noveltyOf, type TrainingOutcome } from "./training_manifest.ts";
+import { trainingScores } from "./training_scores.ts";
 import { holdsOut, type PairSet, type TrainingData } from "./training_data.ts";
 
-interface Context {
-  cube: CubeReader;
-  request: TrainRequest;
-  cubeSha256: string;
-  cubeName: string;
-  preparation?: readonly Preparation[];
+interface Context extends ManifestContext {
   engine: Engine;
-  from?: LoadedModel;
   signal: AbortSignal;
   nowMs: () => number;
 }
 
-interface Results {
-  network: Network;
-  data: TrainingData;
-  done: Checkpoint["done"];
-  seconds: () => number;
+interface Results extends TrainingOutcome {
   baselines: Pick<BaselineThreads, "begin" | "predictions">;
-  /** What spatial folds chose for a `robust` training. */
-  choice?: FoldChoice;
   /** Of an ensemble that was calibrated by folds. */
   spreadFactor?: number;
 }
@@ -55,7 +39,7 @@ interface MemberOutputs {
 
 /** Scores the best epoch of each member against the baselines and puts the model together. */
 export async function finishTraining(context: Context, results: Results): Promise<TrainedModel> {
-  const { request, cube, engine } = context;
+  const { request, engine } = context;
   const { data, done, network } = results;
   const pause = createPause(context.signal, context.nowMs);
   results.baselines.begin();
@@ -71,34 +55,18 @@ export async function finishTraining(context: Context, results: Results): Promis
   const calibrated = holdsOut(request) ? meanAndSpread((await outputs(data.calibration)).outputs) : undefined;
   const spreadFactor = calibrated ? calibrateSpread(calibrated, data.calibration.target_NO) : results.spreadFactor;
   const coverage = spreadFactor === undefined ? undefined : coverageOf(test, data.test.target_NO, spreadFactor);
-  const baselines = await results.baselines.predictions();
-  const physical = (values: Float32Array) => unstandardise(values, data.scaler.output);
-  const scored = (pairs: PairSet, predicted: Float32Array) => ({
-    pixels: pairs.pixels,
-    predicted_NO: physical(predicted),
-    target_NO: physical(pairs.target_NO),
-  });
-  const scores = evaluate({
-    direction: request.direction,
-    cols: cube.shape[1],
-    window: request.window,
-    seed: request.seed,
-    test: scored(data.test, test.mean),
-    train: scored(trainPairs, meanAndSpread(train.outputs).mean),
-    baselines: {
-      mean: physical(baselines.mean),
-      ridge: physical(baselines.ridge),
-      nearest: physical(baselines.nearest),
-      kernelRidge: physical(baselines.kernelRidge),
-      trees: physical(baselines.trees),
-    },
-    linearPath: request.recipe === "robust" ? physical(linearPathOf(states, network, data.test.input_NI)) : undefined,
+  const scores = trainingScores(context, data, {
+    test: test.mean,
+    trainPairs,
+    train: meanAndSpread(train.outputs).mean,
+    baselines: await results.baselines.predictions(),
+    linearPath: request.recipe === "robust" ? linearPathOf(states, network, data.test.input_NI) : undefined,
     coverage,
   });
   return {
     manifest: {
       ...manifestOf(context, results, scores),
-      novelty: noveltyOf(trainPairs, train.latent_NL, network.options.latent, data.scaler),
+      novelty: noveltyOf(physicalInputs(data, trainPairs), train.latent_NL, network.options.latent),
       ...(spreadFactor === undefined ? {} : { spreadFactor }),
     },
     state: states[0],
@@ -146,71 +114,6 @@ async function memberOutputs(
     }
   }
   return result;
-}
-
-function manifestOf(
-  { request, cube, engine, cubeSha256, cubeName, preparation, from }: Context,
-  { network, data, done, seconds, choice }: Results,
-  scores: Scores,
-): TrainedModel["manifest"] {
-  const [first] = done;
-  const seen = from ? seenRegions(from.manifest, { cubeSha256, preparation, shape: cube.shape }, request.window) : [];
-  return {
-    network: network.options,
-    axis: cube.axes.spectral,
-    quantity: cube.quantity,
-    unit: cube.unit,
-    image: data.image,
-    ...(preparation?.length ? { preparation: [...preparation] } : {}),
-    scaler: data.scaler,
-    training: {
-      cubeSha256,
-      cubeName,
-      shape: [...cube.shape],
-      region: data.split.region,
-      ...(seen.length > 0 ? { seen } : {}),
-      guard: request.window - 1,
-      epochs: request.epochs,
-      bestEpoch: first.best!.epoch,
-      batchSize: request.batchSize,
-      learningRate: request.learningRate,
-      recipe: request.recipe,
-      weightDecay: request.weightDecay,
-      schedule: request.schedule,
-      ...(choice ? { folds: choice } : {}),
-      ...(request.inputNoise === undefined ? {} : { inputNoise: request.inputNoise }),
-      seed: request.seed,
-      ...(request.from ? { from: request.from } : {}),
-      trainPixels: data.train.pixels.length,
-      testPixels: data.test.pixels.length,
-      seconds: seconds(),
-      engine: engine.name,
-      device: engine.device,
-      history: first.history,
-    },
-    scores,
-    ...(request.notes ? { notes: request.notes } : {}),
-  };
-}
-
-function noveltyOf(
-  train: PairSet,
-  latent_NL: Float32Array,
-  latent: number,
-  scaler: Scaler,
-): NonNullable<ModelManifest["novelty"]> {
-  const input = unstandardise(train.input_NI, scaler.input);
-  const range = (values: Float32Array, start: number, stride: number) => {
-    let [low, high] = [Infinity, -Infinity];
-    for (let i = start; i < values.length; i += stride) {
-      low = Math.min(low, values[i]);
-      high = Math.max(high, values[i]);
-    }
-    return [low, high];
-  };
-  const [inputMin, inputMax] = range(input, 0, 1);
-  const latents = Array.from({ length: latent }, (_, l) => range(latent_NL, l, latent));
-  return { inputMin, inputMax, latentMin: latents.map(([low]) => low), latentMax: latents.map(([, high]) => high) };
 }
 
 async function checkOf(engine: Engine, network: Network, state: NetworkState, data: TrainingData) {

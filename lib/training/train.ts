@@ -3,8 +3,7 @@ import type { Engine, NetworkState } from "../compute/engine.ts";
 import { initialState } from "../compute/initial_state.ts";
 import type { CubeReader } from "../cube/cube.ts";
 import type { TrainingPhase, TrainRequest } from "../schemas/job.ts";
-import type { Preparation } from "../schemas/preparation.ts";
-import type { NetworkOptions, SideScores } from "../schemas/model.ts";
+import type { HeldOutScores, NetworkOptions } from "../schemas/model.ts";
 import { buildNetwork } from "../../models/build_network.ts";
 import type { Network } from "../../models/network.ts";
 import { checkAxis } from "./inference/check_axis.ts";
@@ -26,20 +25,18 @@ import { ridgeLoss } from "./baselines/ridge_loss.ts";
 import { choiceOf, type FoldChoice, FoldTrainings } from "./robust/choose_by_folds.ts";
 import { networkOptionsOf } from "./network_options.ts";
 import { robustStart } from "./robust/robust_start.ts";
-import { sideRanges } from "./evaluation/side_ranges.ts";
+import { manifestForCube } from "./evaluation/manifest_for_cube.ts";
 import { seenRegions } from "./evaluation/seen_regions.ts";
-import { sideRegions } from "./side_regions.ts";
+import { buildJointData } from "./joint_data.ts";
 import { trainMember } from "./train_member.ts";
-import { buildTrainingData, type TrainingData } from "./training_data.ts";
+import { alignCubes, type TrainingCube } from "./training_cubes.ts";
+import type { Continued, TrainingData } from "./training_data.ts";
+import { checkValidation, validationTrainings, withValidation } from "./validation_trainings.ts";
 
-export interface TrainInput {
-  cube: CubeReader;
+export interface TrainInput extends TrainingCube {
   request: TrainRequest;
-  /** Of the cube's bytes as uploaded, for the record. */
-  cubeSha256: string;
-  cubeName: string;
-  /** The cube's own preparation steps, for the record. */
-  preparation?: readonly Preparation[];
+  /** Further cubes of the same training; with the regions of their own, as `region` is for the first. */
+  others?: readonly TrainingCube[];
   engine: Engine;
   /** Continue from this model's weights with its scaler (`request.from`). */
   from?: LoadedModel;
@@ -84,55 +81,71 @@ export type TrainingEvent =
  * Throws `loss_not_finite` (after a checkpoint event with the last good state), `cancelled`, `draining`, `from_mismatch`,
  * `axis_mismatch` and what `splitPixels` and `imageSide` throw.
  */
-export async function* trainModel(input: TrainInput): AsyncGenerator<TrainingEvent, TrainedModel> {
-  if (input.request.validation === "split") return yield* trainSplit(input, []);
-  const sides = yield* trainSides(input);
-  const trained = yield* trainSplit(input, sides);
-  const scores = { ...trained.manifest.scores!, sides: sideRanges(sides) };
-  return { ...trained, manifest: { ...trained.manifest, scores } };
+export async function* trainModel(given: TrainInput): AsyncGenerator<TrainingEvent, TrainedModel> {
+  const { request } = given;
+  const input = alignedInput(given);
+  const { cubes } = input;
+  checkValidation(request, cubes.length);
+  const validated = yield* trainForValidation(input);
+  const { manifest, ...trained } = yield* trainSplit(input, validated);
+  const scores = withValidation(manifest.scores!, request, cubes, validated);
+  return { ...trained, manifest: { ...manifest, scores } };
 }
 
-/** The same training on each side of the map; of these only the scores are kept. A side that is interrupted begins again. */
-async function* trainSides(input: TrainInput): AsyncGenerator<TrainingEvent, SideScores[]> {
-  const { request, cube, nowMs, checkpoint } = input;
+/** All cubes on one spectral axis, each with the region that was asked for. */
+type AlignedInput = Omit<TrainInput, keyof TrainingCube | "others"> & { cubes: readonly TrainingCube[] };
+
+function alignedInput(
+  { others = [], cube, cubeSha256, cubeName, preparation, region, ...rest }: TrainInput,
+): AlignedInput {
+  const first = { cube, cubeSha256, cubeName, preparation, region: region ?? rest.request.region };
+  return { ...rest, cubes: alignCubes<TrainingCube>([first, ...others]) };
+}
+
+/**
+ * The same training on each side of the map, or without each cube; of these only the scores are kept. One that is
+ * interrupted begins again.
+ */
+async function* trainForValidation(input: AlignedInput): AsyncGenerator<TrainingEvent, HeldOutScores[]> {
+  const { request, cubes, nowMs, checkpoint } = input;
   const fingerprint = fingerprintOf(input);
   const begun = checkpoint && readCheckpoint(checkpoint, fingerprint);
-  const done = [...begun?.sides ?? []];
+  const done = [...begun?.validated ?? []];
   const [before, startedMs] = [begun?.seconds ?? 0, nowMs()];
-  const regions = sideRegions(cube.shape);
-  for (const side of (["left", "right", "upper", "lower"] as const).slice(done.length)) {
-    const region = regions[side];
-    const split: TrainRequest = { ...request, region, validation: "split" };
-    const training = trainSplit({ ...input, request: split, checkpoint: undefined }, []);
+  const trainings = validationTrainings(request, cubes);
+  for (const { cubes, leftOut } of trainings.slice(done.length)) {
+    const training = trainSplit({ ...input, cubes, checkpoint: undefined }, [], leftOut);
     let next = await training.next();
     for (; !next.done; next = await training.next()) {
       if (next.value.kind === "epoch") {
         const { epoch, epochs } = next.value;
-        yield { ...next.value, epoch: done.length * epochs + epoch, epochs: 5 * epochs };
+        yield { ...next.value, epoch: done.length * epochs + epoch, epochs: (trainings.length + 1) * epochs };
       } else if (next.value.kind === "phase") {
         yield next.value;
       } else {
         const seconds = before + (nowMs() - startedMs) / 1000;
-        yield { kind: "checkpoint", bytes: writeCheckpoint({ fingerprint, done: [], sides: done, seconds }) };
+        yield { kind: "checkpoint", bytes: writeCheckpoint({ fingerprint, done: [], validated: done, seconds }) };
       }
     }
     const { test, baselines } = next.value.manifest.scores!;
-    done.push({ side, region, test, baselines });
+    done.push({ test, baselines });
   }
   return done;
 }
 
-/** One training on the request's region, after those of `sides`. */
+/** One training on the cubes' regions, after those of `validated`. */
 async function* trainSplit(
-  input: TrainInput,
-  sides: SideScores[],
+  input: AlignedInput,
+  validated: HeldOutScores[],
+  leftOut?: number,
 ): AsyncGenerator<TrainingEvent, TrainedModel> {
-  const { request, cube, from, nowMs } = input;
-  const network = networkFor(cube, request);
-  if (from) checkBase(from, network.options, cube);
-  const continued = from &&
-    { ...from.manifest, seen: seenRegions(from.manifest, { ...input, shape: cube.shape }, request.window) };
-  const data = buildTrainingData(cube, request, continued);
+  const { request, cubes, from, nowMs } = input;
+  const network = networkFor(cubes[0].cube, request);
+  if (from) checkBase(from, network.options, cubes[0].cube);
+  const data = buildJointData(cubes, request, {
+    leftOut,
+    continued: (cube) => from && continuedOn(from, cube, request),
+  });
   const fingerprint = fingerprintOf(input);
   const begun: Checkpoint = input.checkpoint
     ? readCheckpoint(input.checkpoint, fingerprint)
@@ -141,18 +154,18 @@ async function* trainSplit(
   const seconds = () => begun.seconds + (nowMs() - startedMs) / 1000;
   const pause = createPause(input.signal, nowMs, undefined, input.yieldToPredictions);
   yield { kind: "phase", phase: "preparing" };
-  const ridge = await chosenRidge(data.train, { cols: cube.shape[1], window: request.window, pause });
+  const ridge = await chosenRidge(data.train, { cols: data.cols, window: request.window, pause });
   const baselines = baselinesOf(input, data, ridge);
   try {
     const folds = [...begun.folds ?? []];
-    const trainings = new FoldTrainings({ ...input, network, seed: request.seed, data, cols: cube.shape[1] });
+    const trainings = new FoldTrainings({ ...input, network, seed: request.seed, data, cols: data.cols });
     if (request.recipe === "robust" && !from) {
       yield { kind: "phase", phase: "folds" };
-      yield* chooseByFolds(input, { trainings, begun, seconds, sides }, folds);
+      yield* chooseByFolds(input, { trainings, begun, seconds, validated }, folds);
     }
     const choice = choiceOf(folds);
     yield { kind: "phase", phase: "training" };
-    const done = yield* trainMembers(input, { network, data, begun, seconds, ridge, folds, choice, sides });
+    const done = yield* trainMembers(input, { network, data, begun, seconds, ridge, folds, choice, validated });
     let spreadFactor = from?.manifest.spreadFactor;
     if (choice && request.members > 1) {
       yield { kind: "phase", phase: "calibrating" };
@@ -167,14 +180,14 @@ async function* trainSplit(
 
 /** Begun beside the training where the engine leaves a core free, else after it. */
 export function baselinesOf(
-  { cube, request, engine, signal }: Pick<TrainInput, "cube" | "request" | "engine" | "signal">,
+  { request, engine, signal }: Pick<TrainInput, "request" | "engine" | "signal">,
   data: TrainingData,
   ridge: LinearModel,
 ): BaselineThreads {
   const cores = navigator.hardwareConcurrency;
   const spare = cores - engine.threads;
   const { window, seed } = request;
-  const options = { cols: cube.shape[1], window, seed, ridge, threads: spare > 0 ? spare : cores, signal };
+  const options = { cols: data.cols, window, seed, ridge, threads: spare > 0 ? spare : cores, signal };
   const baselines = new BaselineThreads(data.train, data.test, options);
   if (spare > 0) baselines.begin();
   return baselines;
@@ -188,13 +201,13 @@ interface Preparations {
   ridge: LinearModel;
   folds: readonly FoldSums[];
   choice?: FoldChoice;
-  sides: SideScores[];
+  validated: HeldOutScores[];
 }
 
 /** Adds to `folds` what is missing there. */
 async function* chooseByFolds(
-  input: TrainInput,
-  { trainings, begun, seconds, sides }: Pick<Preparations, "begun" | "seconds" | "sides"> & {
+  input: AlignedInput,
+  { trainings, begun, seconds, validated }: Pick<Preparations, "begun" | "seconds" | "validated"> & {
     trainings: FoldTrainings;
   },
   folds: FoldSums[],
@@ -207,7 +220,7 @@ async function* chooseByFolds(
     const draining = input.isDraining?.() ?? false;
     if (draining || nowMs() - savedMs >= checkpointEveryMs) {
       savedMs = nowMs();
-      const bytes = writeCheckpoint({ fingerprint, done: [], folds, ...keptOf(sides), seconds: seconds() });
+      const bytes = writeCheckpoint({ fingerprint, done: [], folds, ...keptOf(validated), seconds: seconds() });
       yield { kind: "checkpoint", bytes };
     }
     if (draining) throw new LoopscopeError("unavailable", "draining", "The service is stopping");
@@ -215,8 +228,8 @@ async function* chooseByFolds(
 }
 
 async function* trainMembers(
-  input: TrainInput,
-  { network, data, begun, seconds, ridge, folds, choice, sides }: Preparations,
+  input: AlignedInput,
+  { network, data, begun, seconds, ridge, folds, choice, validated }: Preparations,
 ): AsyncGenerator<TrainingEvent, Checkpoint["done"]> {
   const { request, nowMs, checkpointEveryMs = 15000 } = input;
   const inputNoise = choice?.inputNoise ?? inputNoiseOf(request);
@@ -237,7 +250,7 @@ async function* trainMembers(
         done,
         current,
         folds: folds.length > 0 ? [...folds] : undefined,
-        ...keptOf(sides),
+        ...keptOf(validated),
         seconds: seconds(),
       };
       return { kind: "checkpoint", bytes: writeCheckpoint(saved) };
@@ -252,8 +265,8 @@ async function* trainMembers(
         const epoch = member * request.epochs + event.epoch;
         yield {
           kind: "epoch",
-          epoch: sides.length * epochs + epoch,
-          epochs: (sides.length + 1) * epochs,
+          epoch: validated.length * epochs + epoch,
+          epochs: (validated.length + 1) * epochs,
           trainLoss: event.trainLoss,
           testLoss: event.testLoss,
           ridgeLoss: ofRidge,
@@ -276,8 +289,8 @@ async function* trainMembers(
   return done;
 }
 
-function keptOf(sides: SideScores[]): { sides?: SideScores[] } {
-  return sides.length > 0 ? { sides } : {};
+function keptOf(validated: HeldOutScores[]): Pick<Checkpoint, "validated"> {
+  return validated.length > 0 ? { validated } : {};
 }
 
 function finished({ state, ...progress }: NonNullable<Checkpoint["current"]>): MemberProgress & { last: NetworkState } {
@@ -290,7 +303,7 @@ function networkFor(cube: CubeReader, request: TrainRequest): Network {
 
 /** A fine-tuned ensemble takes up the members of its base in turn. */
 function startingState(
-  { from, request }: TrainInput,
+  { from, request }: AlignedInput,
   { network, data, ridge }: Pick<Preparations, "network" | "data" | "ridge">,
   member: number,
   seed: number,
@@ -299,6 +312,12 @@ function startingState(
   if (!from) return initialState(network, seed);
   const states = [from.state, ...from.members];
   return states[member % states.length];
+}
+
+/** On a cube that the base knows, with the scaler that it has for it. */
+function continuedOn({ manifest }: LoadedModel, cube: TrainingCube, { window }: TrainRequest): Continued {
+  const source = { ...cube, shape: cube.cube.shape };
+  return { ...manifestForCube(manifest, source), seen: seenRegions(manifest, source, window) };
 }
 
 function checkBase(from: LoadedModel, wanted: NetworkOptions, cube: CubeReader): void {
@@ -319,11 +338,13 @@ function inputNoiseOf({ recipe, direction, inputNoise }: TrainRequest): number {
   return inputNoise ?? (recipe === "published" ? 0 : direction === "im2spec" ? 0.5 : 0.2);
 }
 
-function fingerprintOf({ request, cubeSha256, from }: TrainInput): string {
+function fingerprintOf({ request, cubes, from }: AlignedInput): string {
   const { saveAs: _, notes: __, priority: ___, webhook: ____, ...all } = request;
   // Without what is as published, so that the checkpoints of version 0.1.0 still fit.
   const { recipe, weightDecay, schedule, inputNoise, ...rest } = all;
   const isPublished = recipe === "published" && weightDecay === 0 && schedule === "constant" &&
     inputNoise === undefined;
-  return JSON.stringify({ ...(isPublished ? rest : all), cubeSha256, base: from?.manifest.weights.sha256 });
+  const [cubeSha256, ...others] = cubes.map((cube) => cube.cubeSha256);
+  const data = { cubeSha256, ...(others.length > 0 ? { others } : {}), base: from?.manifest.weights.sha256 };
+  return JSON.stringify({ ...(isPublished ? rest : all), ...data });
 }

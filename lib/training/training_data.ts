@@ -7,6 +7,7 @@ import { cutPatches } from "../cube/patches.ts";
 import { fitStandardiser, standardise } from "../cube/scale.ts";
 import {
   distanceFrom,
+  labelPixels,
   PIXEL_LABEL,
   type PixelSplit,
   SMALLEST_TEST,
@@ -34,10 +35,27 @@ export interface Continued {
   seen: readonly Region[];
 }
 
+/** One cube's part of the training data. */
+export interface CubePart {
+  /** Place in the list of cubes. */
+  cube: number;
+  /** Where its pixels lie on the common grid. */
+  row0: number;
+  rows: number;
+  /** Trained on: the part held out for calibration is cut off. */
+  region: Region;
+  scaler: Scaler;
+  trainPixels: number;
+  testPixels: number;
+}
+
 export interface TrainingData {
-  /** With the region that was trained on: the part held out for calibration is cut off. */
-  split: PixelSplit;
+  /** Columns of the grid of pixels: the cube's, or of several cubes one below the other. */
+  cols: number;
+  /** One for each cube, by row. */
+  parts: CubePart[];
   image: ImageChoice;
+  /** Of several cubes the mean of theirs: what is not one of them is standardised by it. */
   scaler: Scaler;
   inputSize: number;
   outputSize: number;
@@ -58,26 +76,25 @@ const MAX_TEST_VALUES = 2 ** 22;
 const MAX_GUARD_PIXELS = 512;
 
 /**
- * Splits a cube's pixels and cuts standardised pairs for each part. The scaler is fitted to the training part alone, or
- * taken from the model that is continued from. Pixels that were not measured (`measuredPixels`) are in no part. Very large parts are thinned evenly so that pairs stay under 256 MiB.
+ * Splits one cube's pixels and cuts standardised pairs for each part. The scaler is fitted to the training part alone, or
+ * taken from the model that is continued from. Pixels that were not measured (`measuredPixels`) are in no part. Very large parts are thinned evenly so that pairs stay under 256 MiB; of several cubes (`among`) each gets its share.
  * Throws what `splitPixels` and `imageSide` throw, `calibration_seen` and `too_few_measured_pixels`.
  */
-export function buildTrainingData(cube: CubeReader, request: TrainRequest, from?: Continued): TrainingData {
+export function buildTrainingData(
+  cube: CubeReader,
+  request: TrainRequest,
+  from?: Continued,
+  among = 1,
+): TrainingData {
   const [rows, cols, points] = cube.shape;
   const { window, direction } = request;
-  const unsaid = request.imageAt === undefined && request.map === undefined;
-  const { image_HW, choice } = imageSide(cube, unsaid && from?.image || request);
+  const { choice, raw } = pairReader(cube, request, from);
   const seen = from?.seen ?? [];
   const asked = splitPixels(cube.shape, window, request.region, seen);
   const isHeldOut = holdsOut(request);
   const split = isHeldOut
     ? splitPixels(cube.shape, window, calibrationRegion(asked, rows, cols, window).train, seen)
     : asked;
-  const raw = (pixels: Int32Array) => {
-    const patches_NHW = cutPatches(image_HW, rows, cols, window, pixels);
-    const spectra_NS = gatherSpectra(cube, pixels);
-    return direction === "im2spec" ? [patches_NHW, spectra_NS] : [spectra_NS, patches_NHW];
-  };
   const [inputSize, outputSize] = direction === "im2spec" ? [window ** 2, points] : [points, window ** 2];
   const measured_HW = measuredPixels(cube);
   const measured = (pixels: Int32Array) => pixels.filter((pixel) => measured_HW[pixel] === 1);
@@ -86,7 +103,7 @@ export function buildTrainingData(cube: CubeReader, request: TrainRequest, from?
   checkMeasured("test", testable, SMALLEST_TEST);
   const calibration = isHeldOut ? measured(calibrationPixels(asked, split, rows, cols, window)) : new Int32Array();
   if (isHeldOut) checkMeasured("calibration", calibration, 1);
-  const trainPixels = thin(trainable, Math.floor(MAX_TRAIN_BYTES / 4 / (inputSize + outputSize)));
+  const trainPixels = thin(trainable, Math.floor(MAX_TRAIN_BYTES / among / 4 / (inputSize + outputSize)));
   const [trainInput, trainTarget] = raw(trainPixels);
   const used = from?.scaler ?? fitScaler(trainInput, trainTarget, points, request);
   const pairs = (pixels: Int32Array, [input, target] = raw(pixels)): PairSet => ({
@@ -96,18 +113,56 @@ export function buildTrainingData(cube: CubeReader, request: TrainRequest, from?
   });
   const choosing = choosingPixels(split, cols, request, seen);
   const guard = pairs(thin(measured(choosing).length > 0 ? measured(choosing) : choosing, MAX_GUARD_PIXELS));
+  const train = pairs(trainPixels, [trainInput, trainTarget]);
+  const test = pairs(thin(testable, mostTestPixels(inputSize, among)));
+  const counts = { trainPixels: trainPixels.length, testPixels: test.pixels.length };
   return {
-    split,
+    cols,
+    parts: [{ cube: 0, row0: 0, rows, region: split.region, scaler: used, ...counts }],
     image: choice,
     scaler: used,
     inputSize,
     outputSize,
-    train: pairs(trainPixels, [trainInput, trainTarget]),
-    test: pairs(thin(testable, Math.min(MAX_TEST_PIXELS, Math.floor(MAX_TEST_VALUES / inputSize)))),
+    train,
+    test,
     guard,
     guardWeight_NO: guardWeights(guard.pixels, asked, cols, request, outputSize),
     calibration: pairs(calibration),
   };
+}
+
+/** All measured pixels of a cube with a whole patch, to test on: the cube is not trained on. */
+export function wholeTestSet(cube: CubeReader, request: TrainRequest, scaler: Scaler, from?: Continued): PairSet {
+  const [rows, cols] = cube.shape;
+  const { window } = request;
+  const measured_HW = measuredPixels(cube);
+  const label_HW = labelPixels([rows, cols], window, { toTrain: () => Infinity, toSeen: [] });
+  const all = Int32Array.from(label_HW.keys()).filter((pixel) =>
+    label_HW[pixel] === PIXEL_LABEL.test && measured_HW[pixel] === 1
+  );
+  checkMeasured("test", all, SMALLEST_TEST);
+  const { raw } = pairReader(cube, request, from);
+  const pixels = thin(all, mostTestPixels(request.direction === "im2spec" ? window ** 2 : cube.shape[2], 1));
+  const [input, target] = raw(pixels);
+  return { pixels, input_NI: standardise(input, scaler.input), target_NO: standardise(target, scaler.output) };
+}
+
+function mostTestPixels(inputSize: number, among: number): number {
+  return Math.ceil(Math.min(MAX_TEST_PIXELS, Math.floor(MAX_TEST_VALUES / inputSize)) / among);
+}
+
+/** Reads inputs and targets of pixels in their own units. */
+function pairReader(cube: CubeReader, request: TrainRequest, from?: Continued) {
+  const [rows, cols] = cube.shape;
+  const { window, direction } = request;
+  const unsaid = request.imageAt === undefined && request.map === undefined;
+  const { image_HW, choice } = imageSide(cube, unsaid && from?.image || request);
+  const raw = (pixels: Int32Array): [Float32Array, Float32Array] => {
+    const patches_NHW = cutPatches(image_HW, rows, cols, window, pixels);
+    const spectra_NS = gatherSpectra(cube, pixels);
+    return direction === "im2spec" ? [patches_NHW, spectra_NS] : [spectra_NS, patches_NHW];
+  };
+  return { choice, raw };
 }
 
 /** Whether a block of the region is kept from an ensemble's training; a `robust` one is calibrated by folds, once. */

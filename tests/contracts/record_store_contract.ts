@@ -253,6 +253,11 @@ function jobTests(test: Test): void {
     const sho = { kind: "result", result: "sho", cube: "cube_3", parameters: { imaginary: "cube_4" } } as const;
     await jobs.insert("job_3", sho, admission);
     for (const cube of ["cube_3", "cube_4"]) assertEquals(await jobs.activeUsing({ cube }), ["job_3"]);
+    const several = trainRequest({ cube: undefined, cubes: [{ cube: "cube_5" }, { cube: "cube_6" }] });
+    await jobs.insert("job_4", several, admission);
+    for (const cube of ["cube_5", "cube_6"]) assertEquals(await jobs.activeUsing({ cube }), ["job_4"]);
+    const refused = { ...admission, requireUsed: true };
+    await assertFailsWith("cube_missing", () => jobs.insert("job_5", several, refused));
   });
 
   test("old finished jobs are pruned with their events, unfinished ones never", async ({ jobs }) => {

@@ -8,7 +8,7 @@ const cube = { id: "cube_1", shape: [30, 30, 16], maps: [], sha256: "a", provena
 const check = (change: object, from?: ModelManifest) =>
   checkTrainRequest(
     trainRequestSchema.parse({ kind: "train", direction: "im2spec", cube: "cube_1", saveAs: "m", ...change }),
-    cube,
+    [cube],
     from,
   );
 

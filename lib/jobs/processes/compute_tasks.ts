@@ -2,7 +2,7 @@ import { type NdArray, ndArray, type ResultTree } from "../../base/nd_array.ts";
 import type { Engine } from "../../compute/engine.ts";
 import { preparationOf, repeatPreparation } from "../../cube/repeat_preparation.ts";
 import type { Axis } from "../../schemas/cube.ts";
-import type { TrainRequest } from "../../schemas/job.ts";
+import type { Region, TrainRequest } from "../../schemas/job.ts";
 import type { NetworkOptions, Scaler } from "../../schemas/model.ts";
 import { openCubeFile } from "../../store/cube_files/cube_file.ts";
 import { writeLargeFileDurably } from "../../store/durable.ts";
@@ -12,6 +12,8 @@ import { readModelArchive } from "../../training/artifact/model_archive.ts";
 import { throwIfCancelled } from "../../training/pause.ts";
 import { decodePhysical, encodePhysical, predictionWarnings, sizeOf } from "../../training/inference/predict.ts";
 import { predictImageInBands } from "../../training/inference/predict_image_in_bands.ts";
+import { manifestForCube } from "../../training/evaluation/manifest_for_cube.ts";
+import type { TrainingCube } from "../../training/training_cubes.ts";
 import { trainModel } from "../../training/train.ts";
 import type { BatchTotals } from "./request_batcher.ts";
 import { WaitGroup } from "./wait_group.ts";
@@ -38,6 +40,7 @@ const OUT_OF_MEMORY = ["out_of_memory", "gpu_memory"];
 export interface ApplyTask {
   modelFolder: string;
   cubeFolder: string;
+  cubeSha256: string;
   /** Written first … */
   draft: string;
   /** … and renamed to this when it is whole. */
@@ -46,9 +49,8 @@ export interface ApplyTask {
 
 export interface TrainTask {
   request: TrainRequest;
-  cubeFolder: string;
-  cubeName: string;
-  cubeSha256: string;
+  /** At least one. */
+  cubes: { folder: string; name: string; sha256: string; region?: Region }[];
   fromFolder?: string;
   checkpoint?: NdArray & { data: Uint8Array };
 }
@@ -147,13 +149,13 @@ export class ComputeTasks {
     task: TrainTask,
     context: { signal: AbortSignal; progress(value: ResultTree): void },
   ): Promise<ResultTree> {
-    const { request, cubeName, cubeSha256 } = task;
+    const { request } = task;
     let checkpoint = task.checkpoint?.data;
     const run = (engine: Engine, from?: Parameters<typeof trainModel>[0]["from"]) =>
-      withCube(task.cubeFolder, async (cube) => {
+      withTrainingCubes(task.cubes, async ([first, ...others]) => {
         const events = trainModel({
-          ...{ cube, request, cubeName, cubeSha256, from, checkpoint, engine, signal: context.signal },
-          preparation: preparationOf(cube.meta.provenance),
+          ...first,
+          ...{ others, request, from, checkpoint, engine, signal: context.signal },
           nowMs: () => performance.now(),
           isDraining: () => this.#draining,
           yieldToPredictions: () => this.#predicting.quiet(GIVE_WAY_MS),
@@ -250,18 +252,32 @@ function isOutOfMemory(error: unknown): boolean {
 }
 
 async function applyToFile(
-  { cubeFolder, draft, file }: ApplyTask,
+  { cubeFolder, cubeSha256, draft, file }: ApplyTask,
   model: CachedModel,
   signal: AbortSignal,
 ): Promise<ResultTree> {
   const { row0, col0, rows, cols, latent_HWL, output_HWO, spread_HWO } = await withCube(cubeFolder, (cube) => {
-    const { preparation } = model.loaded.manifest;
-    const prepared = repeatPreparation(cube, preparationOf(cube.meta.provenance), preparation);
-    return applyModel(prepared, model, { signal });
+    const manifest = manifestForCube(model.loaded.manifest, { cubeSha256, shape: cube.shape });
+    const prepared = repeatPreparation(cube, preparationOf(cube.meta.provenance), manifest.preparation);
+    return applyModel(prepared, { ...model, loaded: { ...model.loaded, manifest } }, { signal });
   });
   const arrays = { latent: flat(latent_HWL), output: flat(output_HWO), spread: spread_HWO && flat(spread_HWO) };
   await writeLargeFileDurably(file, encodeTree({ row0, col0, rows, cols, ...arrays }), draft);
   return null;
+}
+
+async function withTrainingCubes<T>(
+  cubes: TrainTask["cubes"],
+  run: (opened: TrainingCube[]) => Promise<T>,
+  opened: TrainingCube[] = [],
+): Promise<T> {
+  const [next, ...rest] = cubes;
+  if (!next) return await run(opened);
+  return await withCube(next.folder, (cube) => {
+    const { name: cubeName, sha256: cubeSha256, region } = next;
+    const preparation = preparationOf(cube.meta.provenance);
+    return withTrainingCubes(rest, run, [...opened, { cube, cubeName, cubeSha256, preparation, region }]);
+  });
 }
 
 async function withCube<T>(folder: string, run: (cube: ReturnType<typeof openCubeFile>) => Promise<T>): Promise<T> {

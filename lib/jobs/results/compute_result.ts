@@ -5,6 +5,7 @@ import { preparationAfter, preparationOf, repeatPreparation } from "../../cube/r
 import type { ModelManifest } from "../../schemas/model.ts";
 import { openCubeFile } from "../../store/cube_files/cube_file.ts";
 import { loadModel } from "../../training/artifact/artifact.ts";
+import { manifestForCube } from "../../training/evaluation/manifest_for_cube.ts";
 import { decodePhysical, type OpenModel, openModel } from "../../training/inference/predict.ts";
 import type { AppliedModel } from "../../training/inference/apply.ts";
 import { readModelFiles } from "../processes/read_model_files.ts";
@@ -33,9 +34,9 @@ export async function computeResult(
   if (!compute) throw new LoopscopeError("internal", "unknown_result", `There is no result ${task.result}`);
   const cube = openCubeFile(task.cubeFolder);
   const imaginary = task.imaginaryFolder ? openCubeFile(task.imaginaryFolder) : undefined;
-  const model = task.model && await openModelInput(task.model);
+  const { parameters, cubeSha256 } = task;
+  const model = task.model && await openModelInput(task.model, { cubeSha256, shape: cube.shape });
   try {
-    const { parameters, cubeSha256 } = task;
     const { signal, progress } = context;
     const { preparation } = model?.input.manifest ?? {};
     const done = preparationOf(cube.meta.provenance);
@@ -51,8 +52,12 @@ export async function computeResult(
 }
 
 /** The decoder is opened only when a result asks for it: a small engine of its own, one thread. */
-async function openModelInput({ folder, applied }: { folder: string; applied: string }) {
-  const loaded = await loadModel(await readModelFiles(folder));
+async function openModelInput(
+  { folder, applied }: { folder: string; applied: string },
+  cube: Parameters<typeof manifestForCube>[1],
+) {
+  const whole = await loadModel(await readModelFiles(folder));
+  const loaded = { ...whole, manifest: manifestForCube(whole.manifest, cube) };
   const prediction = readApplied(await Deno.readFile(applied), loaded.manifest);
   let opened: Promise<{ model: OpenModel; close(): Promise<void> }> | undefined;
   const input: ResultModel = {

@@ -82,9 +82,9 @@ export class ResultComputer {
     attempt = 1,
   ): Promise<ResultTree> {
     const { store, analysis } = this.#options;
-    const model = manifest && await this.#modelInput(request.cube, manifest, context);
-    const { imaginary } = request.parameters as { imaginary?: string };
     const cube = await this.#requireCubes(request);
+    const model = manifest && await this.#modelInput(cube, manifest, context);
+    const { imaginary } = request.parameters as { imaginary?: string };
     const task = {
       result: request.result,
       cubeFolder: await store.cubes.localFolder(request.cube),
@@ -130,23 +130,28 @@ export class ResultComputer {
     return await require(cube);
   }
 
-  async #modelInput(cube: string, manifest: ModelManifest, context: PoolContext) {
+  async #modelInput(cube: CubeRecord, manifest: ModelManifest, context: PoolContext) {
     const { store } = this.#options;
     const folder = await store.models.localFolder(manifest.name, manifest.version);
     const key = JSON.stringify(["applied", manifest.name, manifest.version, manifest.weights.sha256]);
     const applied = await this.#applying.join(
-      `${cube} ${key}`,
+      `${cube.id} ${key}`,
       context.signal,
       (signal) => this.#apply(cube, key, folder, { ...context, signal }),
     );
-    return { folder, applied, isThere: () => store.results.has(cube, key) };
+    return { folder, applied, isThere: () => store.results.has(cube.id, key) };
   }
 
-  async #apply(cube: string, key: string, modelFolder: string, context: PoolContext): Promise<string> {
+  async #apply(
+    { id: cube, sha256: cubeSha256 }: CubeRecord,
+    key: string,
+    modelFolder: string,
+    context: PoolContext,
+  ): Promise<string> {
     const { store, compute } = this.#options;
     const file = await store.results.localFile(cube, key, async (paths) => {
       const cubeFolder = await store.cubes.localFolder(cube);
-      await compute.call("apply", { modelFolder, cubeFolder, ...paths }, context);
+      await compute.call("apply", { modelFolder, cubeFolder, cubeSha256, ...paths }, context);
     });
     await this.#removeIfGone(cube);
     return file;

@@ -3,7 +3,13 @@ import { LoopscopeError, missing } from "../../base/errors.ts";
 import type { Log } from "../../base/log.ts";
 import { isNdArray, ndArray, type ResultTree } from "../../base/nd_array.ts";
 import { sleep } from "../../base/timeouts.ts";
-import type { JobProgress, JobRecord, TrainingPhase, TrainRequest } from "../../schemas/job.ts";
+import {
+  type JobProgress,
+  type JobRecord,
+  trainedCubes,
+  type TrainingPhase,
+  type TrainRequest,
+} from "../../schemas/job.ts";
 import { isDiskFull } from "../../store/disk_error.ts";
 import type { Store } from "../../store/ports/store.ts";
 import type { JobContext } from "../queue/running_job.ts";
@@ -91,14 +97,18 @@ async function trainingTask(
   store: Store,
   checkpoint: Uint8Array | undefined,
 ): Promise<ResultTree> {
-  const cube = await store.cubes.get(request.cube);
-  if (!cube) throw missing("cube_missing", `Cube ${request.cube} is no longer there`);
+  const cubes = await Promise.all(
+    trainedCubes(request).map(async ({ cube: id, region }) => {
+      const cube = await store.cubes.get(id);
+      if (!cube) throw missing("cube_missing", `Cube ${id} is no longer there`);
+      const folder = await store.cubes.localFolder(id);
+      return { folder, name: cube.name, sha256: cube.sha256, ...(region ? { region } : {}) };
+    }),
+  );
   const [name, version] = request.from?.split("@") ?? [];
   return {
     request: request as unknown as ResultTree,
-    cubeFolder: await store.cubes.localFolder(cube.id),
-    cubeName: cube.name,
-    cubeSha256: cube.sha256,
+    cubes,
     fromFolder: name && await store.models.localFolder(name, Number(version)),
     checkpoint: checkpoint && ndArray(checkpoint, [checkpoint.length]),
   };

@@ -1,4 +1,4 @@
-import type { JobHistory, JobRecord, JobRequest, JobState } from "../../schemas/job.ts";
+import { cubesRead, type JobHistory, type JobRecord, type JobRequest, type JobState } from "../../schemas/job.ts";
 import { toTimestamp } from "../../base/clock.ts";
 import { missing } from "../../base/errors.ts";
 import {
@@ -60,7 +60,7 @@ export class SqliteJobStore implements JobStore {
       this.db.run(
         `INSERT INTO jobs (id, kind, state, caller, priority, cube, model, dedupe_key, webhook, request, created_ms)
          VALUES (?, ?, 'queued', ?, ?, ?, ?, ?, ?, ?, ?)`,
-        ...[id, request.kind, caller, priority, request.cube, model ?? null, dedupeKey, webhook ?? null],
+        ...[id, request.kind, caller, priority, cubesRead(request)[0], model ?? null, dedupeKey, webhook ?? null],
         ...[JSON.stringify(request), createdMs],
       );
       this.#append(id, [{ event: "state", data: { state: "queued" } }]);
@@ -76,8 +76,7 @@ export class SqliteJobStore implements JobStore {
 
   /** What was removed after the caller looked for it. */
   #requireUsed(request: JobRequest, model: string | undefined): void {
-    const { imaginary } = "parameters" in request ? request.parameters as { imaginary?: string } : {};
-    for (const cube of [request.cube, ...imaginary ? [imaginary] : []]) {
+    for (const cube of cubesRead(request)) {
       if (!this.db.get("SELECT 1 FROM cubes WHERE id = ?", cube)) {
         throw missing("cube_missing", `There is no cube ${cube}`);
       }

@@ -1,4 +1,4 @@
-import type { ModelManifest, Score } from "../../schemas/model.ts";
+import type { HeldOutScores, ModelManifest, Score } from "../../schemas/model.ts";
 
 /** The model's card in Markdown: what it is, on which data and split, how good it is beside the baselines, and the limits. */
 export function renderCard(manifest: ModelManifest): string {
@@ -37,11 +37,21 @@ function axisSection({ axis, quantity, unit, image }: ModelManifest): string {
 
 function trainingSection({ training, members, network }: ModelManifest): string {
   if (!training) return "## Training\n\nNot known: an imported checkpoint.";
-  const { region } = training;
+  const { cubes = [training] } = training;
   const lines = [
-    `- Cube \`${training.cubeName}\`, SHA-256 \`${training.cubeSha256}\``,
-    `- Trained on ${training.trainPixels} pixels: rows ${region.row} to ${region.row + region.rows - 1}, columns ` +
-    `${region.col} to ${region.col + region.cols - 1}, where a whole patch fits`,
+    ...cubes.map(({ cubeName, cubeSha256 }) => `- Cube \`${cubeName}\`, SHA-256 \`${cubeSha256}\``),
+    ...cubes.map(({ cubeName, region, trainPixels }) =>
+      `- Trained on ${trainPixels} pixels${cubes.length > 1 ? ` of \`${cubeName}\`` : ""}: rows ${region.row} to ` +
+      `${region.row + region.rows - 1}, columns ${region.col} to ${
+        region.col + region.cols - 1
+      }, where a whole patch fits`
+    ),
+    ...(cubes.length > 1
+      ? [
+        "- Each cube is standardised by its own training part; any other data by the mean of these. Spectra on another " +
+        "axis than the first cube's are resampled to it",
+      ]
+      : []),
     `- Tested on ${training.testPixels} pixels at least ${network.window} rows or columns from every training pixel: no ` +
     `test patch shares a pixel with a training patch (guard band of ${training.guard} pixels)` +
     (training.seen ? ", nor with one that the models before it in this line were trained on" : ""),
@@ -130,6 +140,7 @@ function scoreSection({ scores, training, unit }: ModelManifest): string {
     `## Scores\n\n${table.join("\n")}`,
     scores.verdict ? `**${scores.verdict}.**` : "",
     sidesTable(scores),
+    cubesTable(scores),
     intervals.length > 0
       ? `90 % intervals, bootstrapped over ${scores.byBlock?.length ?? 0} spatial blocks:\n\n${intervals.join("\n")}`
       : "",
@@ -159,5 +170,23 @@ function sidesTable({ sides }: NonNullable<ModelManifest["scores"]>): string {
   }\n\nr2 by the side that was trained on: ${bySide}. One split alone can mislead by as much.`;
 }
 
+/** Each of several cubes by itself, and as tested by a model that was trained without it. */
+function cubesTable({ cubes }: NonNullable<ModelManifest["scores"]>): string {
+  if (!cubes) return "";
+  const validated = cubes.every(({ leftOut }) => leftOut);
+  const best = ({ ridge, kernelRidge, trees, nearest }: HeldOutScores["baselines"]) =>
+    Math.max(...[ridge, kernelRidge, trees, nearest].map((score) => score?.r2 ?? -Infinity));
+  const cells = ({ test, baselines }: HeldOutScores) => `${show(test.r2)} | ${show(best(baselines))}`;
+  const head = ["cube: r2", "its held-out part", "best baseline there"];
+  if (validated) head.push("the whole cube, trained without it", "best baseline there");
+  const rows = cubes.map((cube) =>
+    `| \`${cube.name}\` | ${cells(cube)} |${validated ? ` ${cells(cube.leftOut!)} |` : ""}`
+  );
+  const table = [`| ${head.join(" | ")} |`, `|${head.map(() => "---|").join("")}`, ...rows].join("\n");
+  if (!validated) return table;
+  return `${table}\n\nTrained without a cube, the others' mean scaling is used on it: as on any cube that is new to the model.`;
+}
+
 const round = (value: number): number => Number(value.toPrecision(3));
-const show = (value: number | null): string => value === null ? "not finite" : String(round(value));
+const show = (value: number | null): string =>
+  value === null || !Number.isFinite(value) ? "not finite" : String(round(value));

@@ -15,7 +15,7 @@ export function cardHead(manifest: ModelManifest, licence: string): string {
     library_name: "loopscope",
     tags: network.recipe ? [...tags, network.recipe] : tags,
     ...(metrics.length > 0 ? { metrics: metrics.map(({ type }) => type) } : {}),
-    ...(training ? { datasets: [slug(training.cubeName)] } : {}),
+    ...(training ? { datasets: (training.cubes ?? [training]).map(({ cubeName }) => slug(cubeName)) } : {}),
   };
   if (training && metrics.length > 0) {
     const dataset = { name: training.cubeName, type: slug(training.cubeName), revision: training.cubeSha256 };

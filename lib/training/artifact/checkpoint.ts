@@ -1,6 +1,6 @@
 import { conflict, malformed } from "../../base/errors.ts";
 import type { NetworkState, TrainingState } from "../../compute/engine.ts";
-import type { SideScores } from "../../schemas/model.ts";
+import type { HeldOutScores } from "../../schemas/model.ts";
 import { readSafetensors, writeSafetensors } from "./safetensors.ts";
 
 /** What one member of an ensemble has come to; a single model is member 0. */
@@ -31,8 +31,8 @@ export interface Checkpoint {
   current?: MemberProgress & { state: TrainingState };
   /** Of the `robust` recipe: fold trainings that are done. */
   folds?: FoldSums[];
-  /** With `validation: "sides"`: sides that are done. */
-  sides?: SideScores[];
+  /** Of the trainings for validation, those that are done: sides or cubes in their order. */
+  validated?: HeldOutScores[];
   /** Seconds worked so far. */
   seconds: number;
 }
@@ -41,7 +41,7 @@ interface CheckpointHeader {
   fingerprint: string;
   seconds: number;
   folds?: FoldSums[];
-  sides?: SideScores[];
+  validated?: HeldOutScores[];
   done: HeaderProgress[];
   current?: HeaderProgress & { step: number };
 }
@@ -65,7 +65,7 @@ export function writeCheckpoint(checkpoint: Checkpoint): Uint8Array {
     fingerprint: checkpoint.fingerprint,
     seconds: checkpoint.seconds,
     ...(checkpoint.folds ? { folds: checkpoint.folds } : {}),
-    ...(checkpoint.sides ? { sides: checkpoint.sides } : {}),
+    ...(checkpoint.validated ? { validated: checkpoint.validated } : {}),
     done: checkpoint.done.map(headerOf),
     ...(current ? { current: { ...headerOf(current), step: current.state.step } } : {}),
   };
@@ -98,7 +98,7 @@ export function readCheckpoint(bytes: Uint8Array, fingerprint: string): Checkpoi
     fingerprint,
     seconds: header.seconds,
     ...(header.folds ? { folds: header.folds } : {}),
-    ...(header.sides ? { sides: header.sides } : {}),
+    ...(header.validated ? { validated: header.validated } : {}),
     done: header.done.map((met, i) => ({ ...progress(met, `done${i}.best`), last: take(`done${i}.last`) })),
     ...(header.current
       ? {

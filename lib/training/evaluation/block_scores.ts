@@ -7,7 +7,7 @@ export interface BlockSums {
   /** Bounding rectangle of the block's scored pixels. */
   region: Region;
   count: number;
-  /** Squared errors, and squared distances of the targets from their mean over ALL scored pixels, over all elements. */
+  /** Squared errors, and squared distances of the targets from their mean over ALL scored pixels of their cube, over all elements. */
   sse: number;
   sst: number;
   /** Sum of the pixels' nrmse. */
@@ -19,13 +19,20 @@ export interface Scored {
   pixels: Int32Array;
   predicted_NO: Float32Array;
   target_NO: Float32Array;
+  /** Where the pixels are of several cubes, which one's each is: r2 is about the mean of its own. */
+  cubeOf?: (pixel: number) => number;
+}
+
+/** Side of a square of pixels that is scored together. */
+export function blockSize(window: number): number {
+  return Math.max(4, window);
 }
 
 /** The scored pixels in squares of `blockSize` pixels. */
-export function blockSums({ pixels, predicted_NO, target_NO }: Scored, cols: number, blockSize: number): BlockSums[] {
+export function blockSums(scored: Scored, cols: number, blockSize: number): BlockSums[] {
+  const { pixels, predicted_NO, target_NO, cubeOf = () => 0 } = scored;
   const size = target_NO.length / pixels.length;
-  const mean = new Float64Array(size);
-  for (let i = 0; i < target_NO.length; i++) mean[i % size] += target_NO[i] / pixels.length;
+  const means = meansByCube(scored);
   const blocks = new Map<string, BlockSums>();
   for (let n = 0; n < pixels.length; n++) {
     const [row, col] = [Math.floor(pixels[n] / cols), pixels[n] % cols];
@@ -35,6 +42,7 @@ export function blockSums({ pixels, predicted_NO, target_NO }: Scored, cols: num
     blocks.set(key, block);
     stretch(block.region, row, col);
     let [sse, sst, sums] = [0, 0, 0];
+    const mean = means.get(cubeOf(pixels[n]))!;
     for (let i = n * size, o = 0; o < size; i++, o++) {
       sse += (predicted_NO[i] - target_NO[i]) ** 2;
       sst += (target_NO[i] - mean[o]) ** 2;
@@ -46,6 +54,19 @@ export function blockSums({ pixels, predicted_NO, target_NO }: Scored, cols: num
     block.nrmse += sse === 0 ? 0 : Math.sqrt(sse / sums);
   }
   return [...blocks.values()];
+}
+
+function meansByCube({ pixels, target_NO, cubeOf = () => 0 }: Scored): Map<number, Float64Array> {
+  const size = target_NO.length / pixels.length;
+  const sums = new Map<number, { count: number; sum: Float64Array }>();
+  for (let n = 0; n < pixels.length; n++) {
+    const cube = cubeOf(pixels[n]);
+    const of = sums.get(cube) ?? { count: 0, sum: new Float64Array(size) };
+    sums.set(cube, of);
+    of.count++;
+    for (let o = 0; o < size; o++) of.sum[o] += target_NO[n * size + o];
+  }
+  return new Map([...sums].map(([cube, { count, sum }]) => [cube, sum.map((value) => value / count)]));
 }
 
 function stretch(region: Region, row: number, col: number): void {

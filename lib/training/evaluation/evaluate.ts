@@ -1,7 +1,7 @@
 import type { Direction } from "../../schemas/job.ts";
 import type { Scores } from "../../schemas/model.ts";
 import type { BaselinePredictions } from "../baselines/baselines.ts";
-import { blockInterval, type BlockSums, blockSums, type Scored, scoreOf } from "./block_scores.ts";
+import { blockInterval, blockSize, type BlockSums, blockSums, type Scored, scoreOf } from "./block_scores.ts";
 import { GAIN_OVER, RIDGE_OVER_MEAN, verdictOf } from "./verdict.ts";
 
 export interface EvaluationInput {
@@ -26,7 +26,7 @@ export interface EvaluationInput {
  */
 export function evaluate(input: EvaluationInput): Scores {
   const { cols, test } = input;
-  const size = Math.max(4, input.window);
+  const size = blockSize(input.window);
   const blocks = blockSums(test, cols, size);
   const baselineBlocks = Object.fromEntries(
     Object.entries(input.baselines).map(([name, predicted_NO]) => [

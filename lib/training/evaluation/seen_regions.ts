@@ -1,6 +1,7 @@
 import type { Region } from "../../cube/cube.ts";
 import { pixelShift } from "../../cube/repeat_preparation.ts";
 import { type Distance, distanceFrom, labelPixels } from "../../cube/split.ts";
+import { manifestForCube } from "./manifest_for_cube.ts";
 import type { ModelManifest } from "../../schemas/model.ts";
 import type { Preparation } from "../../schemas/preparation.ts";
 
@@ -18,9 +19,10 @@ type Trained = Pick<ModelManifest, "training" | "preparation">;
  * Undefined for another cube: other bytes, or, uncropped, another size (a file can hold several cubes).
  */
 export function placeOnTrained(
-  { training, preparation }: Trained,
+  manifest: Trained,
   source: TrainingSource,
 ): { row: number; col: number; whole: boolean } | undefined {
+  const { training, preparation } = manifestForCube(manifest, source);
   if (training?.cubeSha256 !== source.cubeSha256) return undefined;
   const shift = pixelShift(source.preparation, preparation);
   if (!shift) return undefined;
@@ -37,7 +39,7 @@ export function placeOnTrained(
 export function seenRegions(from: Trained, source: TrainingSource, window: number): Region[] {
   const place = placeOnTrained(from, source);
   if (!place) return [];
-  const { region, seen = [] } = from.training!;
+  const { region, seen = [] } = manifestForCube(from, source).training!;
   if (place.whole) return [...seen, region];
   const [rows, cols] = source.shape;
   return [...seen, region].flatMap((trained) => {
@@ -59,7 +61,7 @@ export function seenRegions(from: Trained, source: TrainingSource, window: numbe
  */
 export function trainedLabels(manifest: Trained, source: TrainingSource, window: number): Uint8Array {
   const place = placeOnTrained(manifest, source);
-  const { region, seen = [], shape = source.shape } = manifest.training ?? {};
+  const { region, seen = [], shape = source.shape } = manifestForCube(manifest, source).training ?? {};
   if (!place || !region) return labelPixels(source.shape, window, { toTrain: () => Infinity, toSeen: [] });
   const from = (trained: Region): Distance => {
     const distance = distanceFrom(trained, shape[0], shape[1], window);

@@ -1,9 +1,7 @@
 import { unprocessable } from "../../base/errors.ts";
+import { sameAxisValues } from "../../cube/resample_axis.ts";
 import type { Axis } from "../../schemas/cube.ts";
 import type { ModelManifest } from "../../schemas/model.ts";
-
-/** Axis values may differ by this share of the axis' range. */
-const TOLERANCE = 1e-3;
 
 /**
  * Throws `axis_mismatch` where a cube's spectral axis is not the one a model was trained on: another number of points, or
@@ -15,18 +13,12 @@ export function checkAxis(
 ): void {
   const { axis, network } = manifest;
   const met: Axis = cube.axes.spectral;
-  if (met.values.length === network.points && (!axis || sameValues(axis.values, met.values))) return;
+  if (met.values.length === network.points && (!axis || sameAxisValues(axis.values, met.values))) return;
   const wanted = axis ? summary(axis) : `${network.points} points`;
   throw unprocessable(
     "axis_mismatch",
     `Model ${manifest.name}@${manifest.version} was trained on ${wanted}; the cube has ${summary(met)}`,
   );
-}
-
-function sameValues(wanted: readonly number[], met: readonly number[]): boolean {
-  const { low, high } = rangeOf(wanted);
-  const tolerance = TOLERANCE * Math.max(high - low, Number.MIN_VALUE);
-  return wanted.every((value, s) => Math.abs(value - met[s]) <= tolerance);
 }
 
 function summary(axis: Axis): string {
