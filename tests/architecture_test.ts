@@ -55,7 +55,7 @@ const PARTS: Readonly<Record<string, Readonly<Record<string, string[]>>>> = {
     cli: [],
   },
   "lib/formats/": {
-    "registry.ts": ["zip", "numpy", "matlab", "nanonis", "gatan", "igor", "pairs", "text", "tiff", "hdf5"],
+    "registry.ts": ["zip", "numpy", "matlab", "nanonis", "gatan", "igor", "pairs", "text", "tiff", "zarr", "hdf5"],
     zip: [],
     numpy: ["zip"],
     matlab: ["zip", "numpy"],
@@ -63,6 +63,7 @@ const PARTS: Readonly<Record<string, Readonly<Record<string, string[]>>>> = {
     gatan: [],
     igor: [],
     pairs: ["zip"],
+    zarr: ["zip"],
     text: [],
     tiff: [],
     hdf5: ["numpy"],

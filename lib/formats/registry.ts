@@ -18,11 +18,12 @@ import { isText } from "./text/text_lines.ts";
 import { openTextSource } from "./text/text_source.ts";
 import { isTiff } from "./tiff/tiff_pages.ts";
 import { openTiffSource } from "./tiff/tiff_source.ts";
+import { hasZarr, openZarrSource } from "./zarr/zarr_source.ts";
 import { isZip } from "./zip/zip_archive.ts";
 
 const FORMATS =
   "HDF5 (NSID, USID, HyperSpy, NeXus, Velox and Berkeley EMD, MATLAB 7.3, plain), NPY, NPZ, Nanonis 3ds, MATLAB 5, " +
-  "Gatan DM3 and DM4, Igor binary waves, TIFF stacks, text tables, ENVI and RPL pairs in a zip";
+  "Gatan DM3 and DM4, Igor binary waves, TIFF stacks, text tables, ENVI and RPL pairs and Zarr (zspy) in a zip";
 const ADVICE = "save the cube as NPY with numpy.save, rows x columns x points, and send that";
 
 /**
@@ -50,7 +51,7 @@ function openBytes(file: ByteFile, limits: FormatLimits): CubeSource {
   const first = file.read(0, 512);
   if (first.length === 0) throw unprocessable("file_empty", "The file is empty; expected a measurement");
   if (isNpy(first)) return openNpySource(file, limits);
-  if (isZip(first)) return hasPairs(file) ? openPairSource(file, limits) : openNpzSource(file, limits);
+  if (isZip(first)) return openArchive(file, limits);
   if (isNanonisGrid(first)) return openNanonisSource(file, limits);
   if (isMat5(first)) return openMat5Source(file, limits);
   if (isDm(first)) return openDmSource(file, limits);
@@ -59,6 +60,11 @@ function openBytes(file: ByteFile, limits: FormatLimits): CubeSource {
   const table = isText(first) ? openTextSource(file, limits) : undefined;
   if (table) return table;
   throw unknownFormat(first);
+}
+
+function openArchive(file: ByteFile, limits: FormatLimits): CubeSource {
+  if (hasZarr(file)) return openZarrSource(file, limits);
+  return hasPairs(file) ? openPairSource(file, limits) : openNpzSource(file, limits);
 }
 
 /** In an upload a malformed file is no malformed request: 422 like every other trouble with its content. */
