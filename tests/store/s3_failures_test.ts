@@ -3,7 +3,9 @@ import { checkStorage } from "../../lib/store/s3/check_storage.ts";
 import { listObjects } from "../../lib/store/s3/objects.ts";
 import { S3BlobStore } from "../../lib/store/s3/s3_blob_store.ts";
 import { assert, assertEquals, assertFailsWith } from "../support/assert.ts";
-import { MemoryClaims } from "../support/memory_records.ts";
+import { S3CubeStore } from "../../lib/store/s3/s3_cube_store.ts";
+import { addCube } from "../support/stored_cube.ts";
+import { MemoryClaims, MemoryCubeRecords } from "../support/memory_records.ts";
 import { s3Test } from "../support/s3_cache.ts";
 import { S3_KEYS } from "../support/s3_server.ts";
 
@@ -45,3 +47,27 @@ s3Test("requests, failures, retries and bytes are counted, and what the cache sp
   assert.ok(bucket.counts.retries > 0);
   await server.start();
 });
+
+s3Test(
+  "a cube is removed while the storage is away; what it left there goes with a sweep",
+  async ({ server, cache }) => {
+    const bucket = server.bucket({ patienceMs: 200 });
+    const records = new MemoryCubeRecords();
+    const blobs = new S3BlobStore(bucket, cache, new MemoryClaims((sha256) => records.needs(sha256)));
+    const cubes = new S3CubeStore({ bucket, cache, records, blobs });
+    const { sha256 } = await blobs.put(new Blob(["abc"]).stream(), { maxBytes: 3 });
+    await addCube({ cubes, scratch: cache.folder }, { id: "cube_1", sha256 });
+    await blobs.release(sha256);
+    await server.kill();
+    await assertFailsWith("storage_unavailable", () => addCube({ cubes, scratch: cache.folder }, { id: "cube_2" }));
+    assertEquals([await cubes.get("cube_2"), await cubes.remove("cube_1"), await cubes.get("cube_1")], [
+      undefined,
+      true,
+      undefined,
+    ]);
+    await server.start();
+    assertEquals([await cubes.sweep(Date.now() + 60_000), await blobs.sweep()], [1, 1]);
+    assertEquals(await Array.fromAsync(listObjects(bucket, "")), []);
+    cubes.close();
+  },
+);

@@ -65,7 +65,7 @@ export class S3BlobStore implements BlobStore {
   async release(sha256: string): Promise<void> {
     this.cache.unpin(nameOf(sha256));
     await this.claims.release(sha256, async () => {
-      await removeObject(this.bucket, keyOf(sha256));
+      await removeObject(this.bucket, keyOf(sha256)).catch(() => {}); // a sweep finds it
       await this.cache.remove(nameOf(sha256));
     });
   }
