@@ -483,7 +483,7 @@ def _npy(array: np.ndarray) -> bytes:
 
 def _array_json(array: np.ndarray) -> Dict[str, Any]:
     data = np.ascontiguousarray(array, np.float32)
-    values = [None if value != value else value for value in data.ravel().tolist()]
+    values = [None if value != value else float(f"{value:.9g}") for value in data.ravel().tolist()]  # as float32 needs
     return {"dtype": "float32", "shape": list(data.shape), "data": values}
 
 

@@ -16,7 +16,7 @@ export interface JsonLimits {
 const JSON_LIMITS: JsonLimits = {
   maxDepth: 32,
   maxContainers: 150_000, // as many as all values in patches of 8 x 8 have
-  maxValues: 2 ** 20,
+  maxValues: 2 ** 20 + 20_000, // an image of 2^20 pixels, and a spectral axis beside it
   maxMembers: 10_000,
   maxStringBytes: 2 ** 20,
 };
