@@ -25,6 +25,8 @@ export const datasetChoiceSchema = z.object({
   dataset: z.string(),
   shape: z.array(z.int()),
   quantity: z.string(),
+  /** Why it stands where it does among the others, the likeliest first. */
+  reason: z.string().optional(),
 });
 export type DatasetChoice = z.infer<typeof datasetChoiceSchema>;
 

@@ -151,7 +151,7 @@ Deno.test("images beside a cube become channels, other arrays choices", async ()
     assertEquals([meta.format, meta.dataset], ["npz", "spectra"]);
     assertEquals(cube.imageNames, ["topography"]);
     assertEquals(cube.readImage("topography")?.values_HW[19], 19);
-    assertEquals(meta.choices.map((choice) => choice.dataset), ["other"]);
+    assertEquals(meta.choices.map(({ dataset, reason }) => [dataset, typeof reason]), [["other", "string"]]);
   });
   await ingest(encodeNpz(arrays), (_, meta) => assertEquals(meta.shape, [3, 3, 4]), { dataset: "other" });
 });

@@ -153,7 +153,10 @@ function describe(source: CubeSource, view: CubeView, health: CubeHealth, pixels
     notes.push(`Failed pixels (row, column), filled from their neighbours: ${listPixels(failed, shape[1])}`);
   }
   const choices = source.candidates.filter((candidate) => candidate.dataset !== dataset).slice(0, MOST_CHOICES)
-    .map(({ dataset, shape, quantity }) => ({ dataset, shape: [...shape], quantity }));
+    .map(({ dataset, shape, quantity, reason }) => ({
+      ...{ dataset, shape: [...shape], quantity },
+      ...reason ? { reason } : {},
+    }));
   const warnings = view.warnings?.length ? { warnings: [...view.warnings] } : {};
   const read = {
     format,

@@ -157,8 +157,10 @@ function UploadCard({ upload, onAgain, onDrop }: {
                 {!upload.cube.choices.some(({ dataset }) => dataset === upload.cube.dataset) && (
                   <option value={upload.cube.dataset}>{upload.cube.dataset} (in use)</option>
                 )}
-                {upload.cube.choices.map(({ dataset, shape, quantity }) => (
-                  <option key={dataset} value={dataset}>{dataset} · {shape.join(" × ")} · {quantity}</option>
+                {upload.cube.choices.map(({ dataset, shape, quantity, reason }) => (
+                  <option key={dataset} value={dataset}>
+                    {[dataset, shape.join(" × "), quantity, reason].filter(Boolean).join(" · ")}
+                  </option>
                 ))}
               </select>
             </label>
