@@ -114,6 +114,8 @@ Deno.test("unknown codecs, chunk grids without end and chunks that lie are refus
   const bomb: Made = { codec: "gzip", pack: () => gzipSync(new Uint8Array(2 ** 22)) };
   await assertFailsWith("zarr_malformed", () => readCube(zarr2(bomb)));
   await assertFailsWith("expands_too_much", () => readCube(zarr2({ more: { shape: [4096, 2048, 8] } })));
+  const padded = { shape: [4096, 2, 8], chunks: [1, 4096, 4096] };
+  await assertFailsWith("expands_too_much", () => readCube(zarr2({ more: padded })));
 });
 
 Deno.test("LZ4 blocks that refer outside, end early or are too long are refused", async () => {

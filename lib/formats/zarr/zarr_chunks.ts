@@ -34,8 +34,10 @@ export function zarrChunks(store: ZarrStore, array: ZarrArray, part?: ReadPart):
   const type = withPart(array.type, part);
   const newFloats = (length: number): FloatArray =>
     type.kind === "float" && type.bytes < 8 ? new Float32Array(length) : new Float64Array(length);
+  // Whole chunks: entries of one archive may share their bytes.
+  const gridBytes = sizeOf(shape.map((length, axis) => Math.ceil(length / chunk[axis]) * chunk[axis])) * type.bytes;
   const read = (offset: readonly number[], count: readonly number[]): FloatArray => {
-    checkExpansion(sizeOf(shape) * type.bytes, store.file.sizeBytes);
+    checkExpansion(gridBytes, store.file.sizeBytes);
     const out = newFloats(sizeOf(count)).fill(array.fill);
     const first = offset.map((from, axis) => Math.floor(from / chunk[axis]));
     const chunks = offset.map((from, axis) => Math.floor((from + count[axis] - 1) / chunk[axis]) - first[axis] + 1);

@@ -22,7 +22,9 @@ export interface ZarrArray {
   attributes: JsonObject;
 }
 
-const MAX_CHUNK_BYTES = 2 ** 28, MOST_CHUNKS = 2 ** 20, MOST_DIMENSIONS = 16;
+/** One chunk is in memory at a time, and its values as floats beside it. */
+const MAX_CHUNK_BYTES = 2 ** 28, MOST_CHUNK_VALUES = 2 ** 25;
+const MOST_CHUNKS = 2 ** 20, MOST_DIMENSIONS = 16;
 const KINDS: Readonly<Record<string, ScalarType["kind"]>> = {
   f: "float",
   i: "int",
@@ -83,6 +85,9 @@ function checked(array: ZarrArray): ZarrArray {
   if (chunks > MOST_CHUNKS) throw zarrError(`${chunks} chunks in ${path}; expected at most ${MOST_CHUNKS}`);
   const bytes = sizeOf(chunk) * type.bytes;
   if (bytes > MAX_CHUNK_BYTES) throw zarrError(`chunks of ${bytes} bytes in ${path}; expected ${MAX_CHUNK_BYTES}`);
+  if (sizeOf(chunk) > MOST_CHUNK_VALUES) {
+    throw zarrError(`chunks of ${sizeOf(chunk)} values in ${path}; expected at most ${MOST_CHUNK_VALUES}`);
+  }
   return array;
 }
 
