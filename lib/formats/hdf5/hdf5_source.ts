@@ -1,5 +1,6 @@
 import { type LoopscopeError, unprocessable } from "../../base/errors.ts";
 import { sizeOf } from "../../base/nd_array.ts";
+import { parseChannel } from "../channel.ts";
 import { checkExpansion } from "../cube_shape.ts";
 import type { CubeSelection, CubeSource, CubeView, FormatLimits } from "../cube_source.ts";
 import { compareEvidence } from "../cube_evidence.ts";
@@ -100,15 +101,28 @@ function isStack({ evidence }: Hdf5Claim): boolean {
 }
 
 function openClaim(context: Hdf5Context, claims: Claimed[], { dataset, channel, complex }: CubeSelection): CubeView {
-  const claim = dataset === undefined
-    ? claims.find(({ claim }) => !claim.otherwise && !isStack(claim))?.claim
-    : named(context, claims, dataset);
+  const part = dataset === undefined ? partOf(claims, channel) : undefined;
+  const claim = part?.claim ?? (dataset === undefined ? claims.find(isTaken)?.claim : named(context, claims, dataset));
   if (dataset === undefined && context.tree.damaged.length > 0) throw damagedFile(context, claims);
   if (!claim) throw noCube(context, claims);
   const stored = context.datasets.get(claim.path);
   if (stored) checkExpansion(sizeOf(stored.shape) * stored.element.bytes, context.file.sizeBytes);
-  const view = claim.open(channel, complex);
+  const view = claim.open(part ? part.rest : channel, complex);
   return { ...view, notes: [...view.notes, ...fileNotes(context, claims)] };
+}
+
+function isTaken({ claim }: Claimed): boolean {
+  return !claim.otherwise && !isStack(claim);
+}
+
+/** The measurement or channel that a word names, a part of its path such as `Measurement_001/Channel_000`. */
+function partOf(claims: Claimed[], channel: string | undefined): { claim: Hdf5Claim; rest: string } | undefined {
+  const { word } = parseChannel(channel);
+  if (!word) return undefined;
+  const wanted = `/${word.toLowerCase().replace(/^\/|\/$/g, "")}/`;
+  const found = claims.find((each) => isTaken(each) && `${each.claim.path.toLowerCase()}/`.includes(wanted));
+  const rest = channel!.split(",").filter((piece) => piece.trim() !== word).join(",");
+  return found && { claim: found.claim, rest };
 }
 
 /** What was seen beside the cube and not taken. */
